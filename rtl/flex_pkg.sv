@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Types and latencies shared by the modules of a core.
+
+package flex_pkg;
+
+  // Cycles from a read of flex_column_buffer to its data: address, RAM, RAM output, rotator.
+  parameter int unsigned ColumnReadLatency = 4;
+
+  // Cycles from a read of flex_weight_buffer to the data of row 0.
+  parameter int unsigned WeightReadLatency = 2;
+
+  // Width of running counters of ring words and passes.
+  parameter int unsigned CountWidth = 16;
+
+  // Byte offsets within the accelerator's memory.
+  parameter int unsigned OffsetWidth = 40;
+
+  // Beats of one request.
+  parameter int unsigned BeatsWidth = 24;
+
+  // What flex_requantize must know of a block: one output block over one pixel group.
+  typedef struct packed {
+    logic [15:0]       param_pass;       // slot of the parameter ring
+    logic              out_half;         // half of the output buffer
+    logic [15:0]       out_addr;         // word within the half
+    logic [15:0]       out_plane_words;  // words between planes
+    logic [7:0]        out_byte;         // byte of the block's channel 0 within the word
+    logic signed [7:0] zero_point;
+    logic signed [7:0] low;
+    logic signed [7:0] high;
+    logic              release_params;   // last block that needs these parameters
+    logic              hand_over;        // last block of the half
+  } block_t;
+
+endpackage
