@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SystemVerilog sources used in simulation only, in dependency order. One path a line, relative to
+// this folder. A C++ file of the same name beside a module is its DPI half.
