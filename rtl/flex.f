@@ -21,7 +21,9 @@ array/flex_systolic_array.sv
 engine/flex_fetch.sv
 engine/flex_load.sv
 engine/flex_weight_load.sv
+engine/flex_list_reader.sv
 engine/flex_sequencer.sv
+engine/flex_vsa.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
 engine/flex_store.sv

@@ -33,4 +33,31 @@ package flex_pkg;
     logic              hand_over;        // last block of the half
   } block_t;
 
+  // What the step generator must know of a pass.
+  typedef struct packed {
+    logic [15:0]       plane_words;
+    logic [15:0]       out_base;
+    logic [15:0]       out_plane_words;
+    logic [7:0]        out_byte;
+    logic signed [7:0] zero_point;
+    logic signed [7:0] low;
+    logic signed [7:0] high;
+    logic              keep;
+    logic              stream;
+    logic              take;
+    logic              hand_over;
+    logic              tile_last;
+  } pass_context_t;
+
+  // A run of reduction steps: one list entry at one pixel group.
+  typedef struct packed {
+    logic [15:0] word;        // buffer word of the first step
+    logic [7:0]  rotation;
+    logic [15:0] steps_left;  // steps after the first
+    logic        list_first;  // first entry of the list
+    logic        list_last;   // last entry of the list
+    logic        pass_first;  // first entry of the pass
+    logic        pass_last;   // last entry of the pass
+  } step_run_t;
+
 endpackage

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One core: fetch, load, weight load, versatile systolic array, requantiser, output buffer, store.
+//
+// A start pulse runs one program; `done_o` rises when all its tiles are stored and acknowledged, or at once when the
+// program is not understood. AXI errors are reported and do not stop the run. See docs/rtl/microarchitecture.md.
+
+`include "flex_assert.svh"
+
+module flex_core
+  import flex_pkg::*;
+  import flex_program_pkg::*;
+#(
+  // Rows: output channels per pass; a power of two.
+  parameter int unsigned M = 8,
+  // Columns: adjacent output pixels.
+  parameter int unsigned P = 8,
+  // Lanes: input channels per step, bytes of a buffer word; a power of two.
+  parameter int unsigned N = 8,
+  // Drain chains per column; a power of two that divides M and N.
+  parameter int unsigned Q = 2,
+  // Two pixel columns share one multiplier.
+  parameter bit Packed = 1'b1,
+  // Accumulator bits.
+  parameter int unsigned AccWidth = 32,
+  // Bytes of a memory beat; a power of two, at least N.
+  parameter int unsigned DataBytes = 64,
+  // Words per bank and half of the activation buffer; a power of two.
+  parameter int unsigned ActWords = 1024,
+  // Words of the weight ring; a power of two.
+  parameter int unsigned WeightWords = 512,
+  // Passes of the parameter ring; a power of two.
+  parameter int unsigned ParamPasses = 8,
+  // Words per bank and half of the output buffer; a power of two.
+  parameter int unsigned OutWords = 512,
+  // Entries per half of the list memory; a power of two.
+  parameter int unsigned ListEntries = 512
+) (
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  // Control
+  input  logic                     start_i,
+  input  logic [63:0]              base_i,
+  input  logic [OffsetWidth-1:0]   program_addr_i,
+  input  logic [BeatsWidth-1:0]    program_beats_i,
+  output logic                     done_o,
+  output logic [3:0]               error_o,
+  output logic [31:0]              tiles_done_o,
+  output logic [3:0]               engine_busy_o,
+  output logic [3:0]               engine_starved_o,
+  output logic [3:0]               engine_blocked_o,
+  // Activation reads
+  output logic [63:0]              m_axi_act_araddr_o,
+  output logic [7:0]               m_axi_act_arlen_o,
+  output logic                     m_axi_act_arvalid_o,
+  input  logic                     m_axi_act_arready_i,
+  input  logic [DataBytes*8-1:0]   m_axi_act_rdata_i,
+  input  logic [1:0]               m_axi_act_rresp_i,
+  input  logic                     m_axi_act_rlast_i,
+  input  logic                     m_axi_act_rvalid_i,
+  output logic                     m_axi_act_rready_o,
+  // Program (ID 0) and weight (ID 1) reads
+  output logic                     m_axi_wgt_arid_o,
+  output logic [63:0]              m_axi_wgt_araddr_o,
+  output logic [7:0]               m_axi_wgt_arlen_o,
+  output logic                     m_axi_wgt_arvalid_o,
+  input  logic                     m_axi_wgt_arready_i,
+  input  logic                     m_axi_wgt_rid_i,
+  input  logic [DataBytes*8-1:0]   m_axi_wgt_rdata_i,
+  input  logic [1:0]               m_axi_wgt_rresp_i,
+  input  logic                     m_axi_wgt_rlast_i,
+  input  logic                     m_axi_wgt_rvalid_i,
+  output logic                     m_axi_wgt_rready_o,
+  // Writes
+  output logic [63:0]              m_axi_out_awaddr_o,
+  output logic [7:0]               m_axi_out_awlen_o,
+  output logic                     m_axi_out_awvalid_o,
+  input  logic                     m_axi_out_awready_i,
+  output logic [DataBytes*8-1:0]   m_axi_out_wdata_o,
+  output logic [DataBytes-1:0]     m_axi_out_wstrb_o,
+  output logic                     m_axi_out_wlast_o,
+  output logic                     m_axi_out_wvalid_o,
+  input  logic                     m_axi_out_wready_i,
+  input  logic [1:0]               m_axi_out_bresp_i,
+  input  logic                     m_axi_out_bvalid_i,
+  output logic                     m_axi_out_bready_o
+);
+
+  `FLEX_ASSERT_INIT(RowsPowerOfTwo, (M & (M - 1)) == 0 && M >= 1)
+  `FLEX_ASSERT_INIT(LanesPowerOfTwo, (N & (N - 1)) == 0 && N >= 4 && N <= 32)
+  `FLEX_ASSERT_INIT(ChainsDivide, Q >= 1 && M % Q == 0 && N % Q == 0)
+  `FLEX_ASSERT_INIT(BeatHoldsWord, (DataBytes & (DataBytes - 1)) == 0 && DataBytes >= N && DataBytes <= 128)
+
+  localparam int unsigned ActAddrWidth = $clog2(2 * ActWords);
+  localparam int unsigned OutAddrWidth = $clog2(2 * OutWords);
+  localparam int unsigned WeightAddrWidth = $clog2(WeightWords);
+  localparam int unsigned ParamAddrWidth = $clog2(ParamPasses * (M / Q));
+  localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1;
+
+  // A start clears what an earlier run left; nothing is in flight then.
+  logic core_rst_n, start_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      core_rst_n <= 1'b0;
+      start_q    <= 1'b0;
+    end else begin
+      core_rst_n <= !start_i;
+      start_q    <= start_i;
+    end
+  end
+
+  // The run begins in the cycle after the internal reset.
+  logic start;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) start <= 1'b0;
+    else start <= start_q;
+  end
+
+  ///////////
+  // Fetch //
+  ///////////
+
+  logic [OffsetWidth-1:0] fetch_req_addr, weights_req_addr, load_req_addr, store_req_addr;
+  logic [BeatsWidth-1:0] fetch_req_beats, weights_req_beats, load_req_beats, store_req_beats;
+  logic fetch_req_valid, fetch_req_ready, weights_req_valid, weights_req_ready;
+  logic load_req_valid, load_req_ready, store_req_valid, store_req_ready;
+  logic [DataBytes*8-1:0] fetch_data, weights_data, load_data, store_data;
+  logic [DataBytes-1:0] store_strb;
+  logic fetch_valid, fetch_ready, weights_valid, weights_ready;
+  logic load_valid, load_ready, store_valid, store_ready, store_done;
+
+  logic [WordBits-1:0] load_cmd, weights_cmd, array_cmd, store_cmd;
+  logic load_cmd_valid, load_cmd_ready, weights_cmd_valid, weights_cmd_ready;
+  logic array_cmd_valid, array_cmd_ready, store_cmd_valid, store_cmd_ready;
+  logic end_valid, fetch_busy, fetch_error, array_error, program_error;
+  logic [31:0] end_tiles;
+
+  flex_fetch #(
+    .DataBytes(DataBytes)
+  ) u_fetch (
+    .clk_i,
+    .rst_ni         (core_rst_n),
+    .start_i        (start),
+    .program_addr_i,
+    .program_beats_i,
+    .req_addr_o     (fetch_req_addr),
+    .req_beats_o    (fetch_req_beats),
+    .req_valid_o    (fetch_req_valid),
+    .req_ready_i    (fetch_req_ready),
+    .data_data_i    (fetch_data),
+    .data_valid_i   (fetch_valid),
+    .data_ready_o   (fetch_ready),
+    .load_data_o    (load_cmd),
+    .load_valid_o   (load_cmd_valid),
+    .load_ready_i   (load_cmd_ready),
+    .weights_data_o (weights_cmd),
+    .weights_valid_o(weights_cmd_valid),
+    .weights_ready_i(weights_cmd_ready),
+    .array_data_o   (array_cmd),
+    .array_valid_o  (array_cmd_valid),
+    .array_ready_i  (array_cmd_ready),
+    .store_data_o   (store_cmd),
+    .store_valid_o  (store_cmd_valid),
+    .store_ready_i  (store_cmd_ready),
+    .end_valid_o    (end_valid),
+    .end_tiles_o    (end_tiles),
+    .busy_o         (fetch_busy),
+    .error_o        (fetch_error)
+  );
+
+  ///////////////////
+  // Memory access //
+  ///////////////////
+
+  logic act_error, write_error;
+  logic [1:0] wgt_error;
+
+  flex_axi_read #(
+    .DataBytes(DataBytes)
+  ) u_act_read (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .base_i,
+    .req_addr_i   (load_req_addr),
+    .req_beats_i  (load_req_beats),
+    .req_valid_i  (load_req_valid),
+    .req_ready_o  (load_req_ready),
+    .data_data_o  (load_data),
+    .data_valid_o (load_valid),
+    .data_ready_i (load_ready),
+    .axi_araddr_o (m_axi_act_araddr_o),
+    .axi_arlen_o  (m_axi_act_arlen_o),
+    .axi_arvalid_o(m_axi_act_arvalid_o),
+    .axi_arready_i(m_axi_act_arready_i),
+    .axi_rdata_i  (m_axi_act_rdata_i),
+    .axi_rresp_i  (m_axi_act_rresp_i),
+    .axi_rlast_i  (m_axi_act_rlast_i),
+    .axi_rvalid_i (m_axi_act_rvalid_i),
+    .axi_rready_o (m_axi_act_rready_o),
+    .error_o      (act_error)
+  );
+
+  logic [1:0][63:0] mux_araddr;
+  logic [1:0][7:0] mux_arlen;
+  logic [1:0] mux_arvalid, mux_arready;
+  logic [DataBytes*8-1:0] mux_rdata;
+  logic [1:0] mux_rresp;
+  logic mux_rlast;
+  logic [1:0] mux_rvalid, mux_rready;
+
+  flex_axi_read #(
+    .DataBytes(DataBytes)
+  ) u_program_read (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .base_i,
+    .req_addr_i   (fetch_req_addr),
+    .req_beats_i  (fetch_req_beats),
+    .req_valid_i  (fetch_req_valid),
+    .req_ready_o  (fetch_req_ready),
+    .data_data_o  (fetch_data),
+    .data_valid_o (fetch_valid),
+    .data_ready_i (fetch_ready),
+    .axi_araddr_o (mux_araddr[0]),
+    .axi_arlen_o  (mux_arlen[0]),
+    .axi_arvalid_o(mux_arvalid[0]),
+    .axi_arready_i(mux_arready[0]),
+    .axi_rdata_i  (mux_rdata),
+    .axi_rresp_i  (mux_rresp),
+    .axi_rlast_i  (mux_rlast),
+    .axi_rvalid_i (mux_rvalid[0]),
+    .axi_rready_o (mux_rready[0]),
+    .error_o      (wgt_error[0])
+  );
+
+  flex_axi_read #(
+    .DataBytes(DataBytes)
+  ) u_weight_read (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .base_i,
+    .req_addr_i   (weights_req_addr),
+    .req_beats_i  (weights_req_beats),
+    .req_valid_i  (weights_req_valid),
+    .req_ready_o  (weights_req_ready),
+    .data_data_o  (weights_data),
+    .data_valid_o (weights_valid),
+    .data_ready_i (weights_ready),
+    .axi_araddr_o (mux_araddr[1]),
+    .axi_arlen_o  (mux_arlen[1]),
+    .axi_arvalid_o(mux_arvalid[1]),
+    .axi_arready_i(mux_arready[1]),
+    .axi_rdata_i  (mux_rdata),
+    .axi_rresp_i  (mux_rresp),
+    .axi_rlast_i  (mux_rlast),
+    .axi_rvalid_i (mux_rvalid[1]),
+    .axi_rready_o (mux_rready[1]),
+    .error_o      (wgt_error[1])
+  );
+
+  flex_axi_read_mux #(
+    .DataBytes(DataBytes),
+    .Ports    (2)
+  ) u_read_mux (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .in_araddr_i  (mux_araddr),
+    .in_arlen_i   (mux_arlen),
+    .in_arvalid_i (mux_arvalid),
+    .in_arready_o (mux_arready),
+    .in_rdata_o   (mux_rdata),
+    .in_rresp_o   (mux_rresp),
+    .in_rlast_o   (mux_rlast),
+    .in_rvalid_o  (mux_rvalid),
+    .in_rready_i  (mux_rready),
+    .axi_arid_o   (m_axi_wgt_arid_o),
+    .axi_araddr_o (m_axi_wgt_araddr_o),
+    .axi_arlen_o  (m_axi_wgt_arlen_o),
+    .axi_arvalid_o(m_axi_wgt_arvalid_o),
+    .axi_arready_i(m_axi_wgt_arready_i),
+    .axi_rid_i    (m_axi_wgt_rid_i),
+    .axi_rdata_i  (m_axi_wgt_rdata_i),
+    .axi_rresp_i  (m_axi_wgt_rresp_i),
+    .axi_rlast_i  (m_axi_wgt_rlast_i),
+    .axi_rvalid_i (m_axi_wgt_rvalid_i),
+    .axi_rready_o (m_axi_wgt_rready_o)
+  );
+
+  flex_axi_write #(
+    .DataBytes(DataBytes)
+  ) u_write (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .base_i,
+    .req_addr_i   (store_req_addr),
+    .req_beats_i  (store_req_beats),
+    .req_valid_i  (store_req_valid),
+    .req_ready_o  (store_req_ready),
+    .data_data_i  (store_data),
+    .data_strb_i  (store_strb),
+    .data_valid_i (store_valid),
+    .data_ready_o (store_ready),
+    .done_o       (store_done),
+    .axi_awaddr_o (m_axi_out_awaddr_o),
+    .axi_awlen_o  (m_axi_out_awlen_o),
+    .axi_awvalid_o(m_axi_out_awvalid_o),
+    .axi_awready_i(m_axi_out_awready_i),
+    .axi_wdata_o  (m_axi_out_wdata_o),
+    .axi_wstrb_o  (m_axi_out_wstrb_o),
+    .axi_wlast_o  (m_axi_out_wlast_o),
+    .axi_wvalid_o (m_axi_out_wvalid_o),
+    .axi_wready_i (m_axi_out_wready_i),
+    .axi_bresp_i  (m_axi_out_bresp_i),
+    .axi_bvalid_i (m_axi_out_bvalid_i),
+    .axi_bready_o (m_axi_out_bready_o),
+    .error_o      (write_error)
+  );
+
+  ////////////////
+  // Input side //
+  ////////////////
+
+  logic [P-1:0] act_wr_en;
+  logic [P-1:0][ActAddrWidth-1:0] act_wr_addr;
+  logic [P-1:0][N*8-1:0] act_wr_data;
+  logic act_full, act_freed;
+
+  flex_load #(
+    .P        (P),
+    .N        (N),
+    .DataBytes(DataBytes),
+    .ActWords (ActWords)
+  ) u_load (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .cmd_data_i   (load_cmd),
+    .cmd_valid_i  (load_cmd_valid),
+    .cmd_ready_o  (load_cmd_ready),
+    .tiles_done_i (tiles_done_o),
+    .req_addr_o   (load_req_addr),
+    .req_beats_o  (load_req_beats),
+    .req_valid_o  (load_req_valid),
+    .req_ready_i  (load_req_ready),
+    .data_data_i  (load_data),
+    .data_valid_i (load_valid),
+    .data_ready_o (load_ready),
+    .wr_en_o      (act_wr_en),
+    .wr_addr_o    (act_wr_addr),
+    .wr_data_o    (act_wr_data),
+    .full_o       (act_full),
+    .freed_i      (act_freed),
+    .busy_o       (engine_busy_o[0]),
+    .starved_o    (engine_starved_o[0]),
+    .blocked_o    (engine_blocked_o[0])
+  );
+
+  logic weight_wr_en, param_wr_en;
+  logic [WeightAddrWidth-1:0] weight_wr_addr;
+  logic [M*N*8-1:0] weight_wr_data;
+  logic [ParamAddrWidth-1:0] param_wr_addr;
+  logic [Q*128-1:0] param_wr_data;
+  logic [CountWidth-1:0] weights_written, weights_released, params_written, params_released;
+
+  flex_weight_load #(
+    .M          (M),
+    .N          (N),
+    .Q          (Q),
+    .DataBytes  (DataBytes),
+    .WeightWords(WeightWords),
+    .ParamPasses(ParamPasses)
+  ) u_weight_load (
+    .clk_i,
+    .rst_ni            (core_rst_n),
+    .cmd_data_i        (weights_cmd),
+    .cmd_valid_i       (weights_cmd_valid),
+    .cmd_ready_o       (weights_cmd_ready),
+    .req_addr_o        (weights_req_addr),
+    .req_beats_o       (weights_req_beats),
+    .req_valid_o       (weights_req_valid),
+    .req_ready_i       (weights_req_ready),
+    .data_data_i       (weights_data),
+    .data_valid_i      (weights_valid),
+    .data_ready_o      (weights_ready),
+    .weight_wr_en_o    (weight_wr_en),
+    .weight_wr_addr_o  (weight_wr_addr),
+    .weight_wr_data_o  (weight_wr_data),
+    .weights_written_o (weights_written),
+    .weights_released_i(weights_released),
+    .param_wr_en_o     (param_wr_en),
+    .param_wr_addr_o   (param_wr_addr),
+    .param_wr_data_o   (param_wr_data),
+    .params_written_o  (params_written),
+    .params_released_i (params_released),
+    .busy_o            (engine_busy_o[1]),
+    .starved_o         (engine_starved_o[1]),
+    .blocked_o         (engine_blocked_o[1])
+  );
+
+  ///////////
+  // Array //
+  ///////////
+
+  logic acc_valid;
+  logic [P-1:0][Q-1:0][AccWidth-1:0] acc;
+  block_t block;
+  logic block_valid;
+  logic group_full, group_freed;
+
+  flex_vsa #(
+    .M          (M),
+    .P          (P),
+    .N          (N),
+    .Q          (Q),
+    .Packed     (Packed),
+    .AccWidth   (AccWidth),
+    .ActWords   (ActWords),
+    .WeightWords(WeightWords),
+    .ListEntries(ListEntries)
+  ) u_vsa (
+    .clk_i,
+    .rst_ni            (core_rst_n),
+    .cmd_data_i        (array_cmd),
+    .cmd_valid_i       (array_cmd_valid),
+    .cmd_ready_o       (array_cmd_ready),
+    .act_wr_en_i       (act_wr_en),
+    .act_wr_addr_i     (act_wr_addr),
+    .act_wr_data_i     (act_wr_data),
+    .act_full_i        (act_full),
+    .act_freed_o       (act_freed),
+    .weight_wr_en_i    (weight_wr_en),
+    .weight_wr_addr_i  (weight_wr_addr),
+    .weight_wr_data_i  (weight_wr_data),
+    .weights_written_i (weights_written),
+    .weights_released_o(weights_released),
+    .params_written_i  (params_written),
+    .out_freed_i       (group_freed),
+    .acc_valid_o       (acc_valid),
+    .acc_o             (acc),
+    .block_data_o      (block),
+    .block_valid_o     (block_valid),
+    .busy_o            (engine_busy_o[2]),
+    .starved_o         (engine_starved_o[2]),
+    .blocked_o         (engine_blocked_o[2]),
+    .error_o           (array_error)
+  );
+
+  /////////////////
+  // Output side //
+  /////////////////
+
+  logic [N/Q-1:0] out_wr_en;
+  logic [OutAddrWidth-1:0] out_wr_addr;
+  logic [P-1:0][Q*8-1:0] out_wr_data;
+
+  flex_requantize #(
+    .M           (M),
+    .P           (P),
+    .N           (N),
+    .Q           (Q),
+    .AccWidth    (AccWidth),
+    .ParamPasses (ParamPasses),
+    .OutAddrWidth(OutAddrWidth)
+  ) u_requantize (
+    .clk_i,
+    .rst_ni           (core_rst_n),
+    .acc_valid_i      (acc_valid),
+    .acc_i            (acc),
+    .block_data_i     (block),
+    .block_valid_i    (block_valid),
+    .param_wr_en_i    (param_wr_en),
+    .param_wr_addr_i  (param_wr_addr),
+    .param_wr_data_i  (param_wr_data),
+    .params_released_o(params_released),
+    .wr_en_o          (out_wr_en),
+    .wr_addr_o        (out_wr_addr),
+    .wr_data_o        (out_wr_data),
+    .group_full_o     (group_full)
+  );
+
+  logic out_rd_en;
+  logic [OutAddrWidth-1:0] out_rd_addr;
+  logic [RotationWidth-1:0] out_rd_rotation;
+  logic [P-1:0][N*8-1:0] out_rd_data;
+
+  logic [P-1:0][N/Q-1:0] out_bank_en;
+  logic [P-1:0][OutAddrWidth-1:0] out_bank_addr;
+  logic [P-1:0][N*8-1:0] out_bank_data;
+  assign out_bank_en   = {P{out_wr_en}};
+  assign out_bank_addr = {P{out_wr_addr}};
+  for (genvar p = 0; p < P; p++) begin : gen_out_bank
+    // Every lane group sees the same bytes; the enables choose.
+    assign out_bank_data[p] = {(N / Q) {out_wr_data[p]}};
+  end
+
+  flex_column_buffer #(
+    .P        (P),
+    .N        (N),
+    .Depth    (2 * OutWords),
+    .LaneBytes(Q)
+  ) u_output_buffer (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .wr_en_i      (out_bank_en),
+    .wr_addr_i    (out_bank_addr),
+    .wr_data_i    (out_bank_data),
+    .rd_en_i      (out_rd_en),
+    .rd_addr_i    (out_rd_addr),
+    .rd_rotation_i(out_rd_rotation),
+    .rd_data_o    (out_rd_data)
+  );
+
+  flex_store #(
+    .M        (M),
+    .P        (P),
+    .N        (N),
+    .DataBytes(DataBytes),
+    .OutWords (OutWords)
+  ) u_store (
+    .clk_i,
+    .rst_ni       (core_rst_n),
+    .cmd_data_i   (store_cmd),
+    .cmd_valid_i  (store_cmd_valid),
+    .cmd_ready_o  (store_cmd_ready),
+    .group_full_i (group_full),
+    .group_freed_o(group_freed),
+    .rd_en_o      (out_rd_en),
+    .rd_addr_o    (out_rd_addr),
+    .rd_rotation_o(out_rd_rotation),
+    .rd_data_i    (out_rd_data),
+    .req_addr_o   (store_req_addr),
+    .req_beats_o  (store_req_beats),
+    .req_valid_o  (store_req_valid),
+    .req_ready_i  (store_req_ready),
+    .data_data_o  (store_data),
+    .data_strb_o  (store_strb),
+    .data_valid_o (store_valid),
+    .data_ready_i (store_ready),
+    .done_i       (store_done),
+    .tiles_done_o,
+    .busy_o       (engine_busy_o[3]),
+    .starved_o    (engine_starved_o[3]),
+    .blocked_o    (engine_blocked_o[3])
+  );
+
+  //////////
+  // Done //
+  //////////
+
+  assign program_error = fetch_error || array_error;
+  assign error_o       = {program_error, write_error, |wgt_error, act_error};
+
+  always_ff @(posedge clk_i) begin
+    if (!core_rst_n) done_o <= 1'b0;
+    else done_o <= program_error || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+  end
+
+endmodule
