@@ -7,16 +7,16 @@
 
 module runner_probe #(
   // Payload width in bits; above 2048 the elaboration check fails.
-  parameter int unsigned Width = 8,
+  parameter int unsigned        Width       = 8,
   // Changes a waiting word.
-  parameter bit Unstable = 1'b0,
+  parameter bit                 Unstable    = 1'b0,
   // Breaks an assertion when a word of all ones passes.
-  parameter bit FailsOnOnes = 1'b0,
+  parameter bit                 FailsOnOnes = 1'b0,
   // Never resets the flag that says whether a word is held.
-  parameter bit NoReset = 1'b0,
+  parameter bit                 NoReset     = 1'b0,
   // Printed once, to show that strings and wide numbers arrive.
-  parameter string Greeting = "none",
-  parameter logic [63:0] Marker = 64'd0
+  parameter string              Greeting    = "none",
+  parameter logic        [63:0] Marker      = 64'd0
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door: `make` lists the targets. Everything runs in .venv, made when needed.
+
+PYTHON3 ?= python3
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+EXTRAS  := sim,dev
+STAMP   := $(VENV)/.installed
+
+GENERATED := rtl/flex_program_pkg.sv docs/program.md
+# Two workers: a simulation is one process, a build at most two.
+PYTEST    := $(PYTHON) -m pytest -n 2
+
+# One thread each: numpy and ONNX Runtime in parallel tests otherwise slow each other down.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check lint format format-check types test test-full generate golden \
+        results clean distclean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install flexcc and its tools into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@missing=$$(PYTHON3=$(PYTHON3) sh .ci/missing_packages) || exit 1; test -z "$$missing" || \
+	  { echo "This machine lacks: $$missing. On Debian: apt-get install $$missing" >&2; exit 1; }
+	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	  -e '.[$(EXTRAS)]' -c constraints.txt
+	@touch $@
+
+demo: setup ## compile a model, simulate its accelerator on real inputs, show the results
+	$(PYTHON) designs/mnist_conv_u250/demo.py
+
+check: lint format-check types test ## everything that CI runs
+
+lint: setup ## ruff, Verilator, Verible, generated files
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m sim.lint
+	$(PYTHON) -m flexcc.program.generate --check $(GENERATED)
+
+format: setup ## format Python and SystemVerilog in place
+	$(PYTHON) -m ruff check --fix --select I .
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m sim.lint --format
+
+format-check: setup ## fail when `make format` would change Python (lint covers SystemVerilog)
+	$(PYTHON) -m ruff format --check .
+
+types: setup ## mypy, strict
+	$(PYTHON) -m mypy
+
+test: setup ## the tests that finish in minutes
+	$(PYTEST) -m "not slow"
+
+test-full: setup ## all tests
+	$(PYTEST)
+
+generate: setup ## write the files generated from the program format
+	$(PYTHON) -m flexcc.program.generate $(GENERATED)
+
+golden: setup ## accept changed output files; review the diff
+	$(PYTHON) -m pytest -m "not rtl" --update-golden
+
+results: setup ## measure every design and write docs/results.md
+	$(PYTHON) designs/results.py
+
+clean: ## remove what builds and tests left
+	rm -rf build dist .cache .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## also remove .venv
+	rm -rf $(VENV)
