@@ -3,7 +3,7 @@
 
     out[oy*Oy + py, ox*Ox + px] = reduce over taps (dy, dx, block) of in[oy*Sy + dy, ox*Sx + dx]
 
-The two image axes are independent, so the core is one axis: its output step, its input step and, per
+The two image axes are independent, so the core is one axis: output step, input step and, per
 phase, the offsets and the kernel element of each. Pads, stride and dilation appear nowhere else.
 """
 

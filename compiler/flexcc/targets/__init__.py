@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The devices: one TOML file each, read into a validated `Device`."""
+
+from flexcc.targets.device import Device, Family, available_targets, load_device, parse_device
+
+__all__ = ["Device", "Family", "available_targets", "load_device", "parse_device"]

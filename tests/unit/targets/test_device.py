@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every target loads, and a wrong device file is told by file and key."""
+
+import re
+
+import pytest
+
+from flexcc.errors import InputError
+from flexcc.targets import Family, available_targets, load_device, parse_device
+
+GOOD = """
+title = "T"
+part = "P"
+family = "xcup"
+regions = 1
+clock_mhz = 300
+dsp = 10
+bram36 = 20
+uram = 0
+lut = 30
+ff = 40
+memory = "DDR"
+memory_channels = 1
+memory_bytes = 64
+[sources]
+clock_mhz = "a"
+dsp = "b"
+bram36 = "c"
+uram = "d"
+lut = "e"
+ff = "f"
+memory = "g"
+"""
+
+
+def test_all_targets_load() -> None:
+    assert set(available_targets()) >= {"u200", "u250", "u280", "zcu104", "kv260", "ulx3s-85f"}
+    for name in available_targets():
+        assert load_device(name).name == name
+
+
+def test_figures_and_family() -> None:
+    u250 = load_device("u250")
+    assert (u250.dsp, u250.bram36, u250.memory_bytes, u250.clock_mhz) == (12288, 2688, 64, 300.0)
+    assert u250.family.packs
+    assert not load_device("ulx3s-85f").family.packs
+
+
+def test_unknown_target_names_the_choices() -> None:
+    with pytest.raises(InputError, match=r"'u25' is unknown; choose one of kv260, u200, u250"):
+        load_device("u25")
+
+
+def test_a_good_file() -> None:
+    device = parse_device("t", GOOD, "t.toml")
+    assert (device.family, device.clock_mhz, device.uram) == (Family.XCUP, 300.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\ndsp = 10", "\ndsp = 0", "t.toml: dsp: an integer of at least 1 is expected, not 0"),
+        ("dsp = 10", "dsp = 1.5", "t.toml: dsp: an integer of at least 1 is expected, not 1.5"),
+        ("lut = 30", "lut = true", "lut: an integer of at least 1 is expected, not True"),
+        ("uram = 0", "", "t.toml: uram: an integer of at least 0 is expected, not None"),
+        ("memory_bytes = 64", "memory_bytes = 48", "memory_bytes: a power of two from 8 to 128"),
+        ("memory_bytes = 64", "memory_bytes = 256", "memory_bytes: a power of two from 8 to 128"),
+        ('"xcup"', '"virtex"', "family: one of ['xcup', 'ecp5'] is expected, not 'virtex'"),
+        ("clock_mhz = 300", "clock_mhz = -1", "clock_mhz: a positive number is expected, not -1"),
+        ("clock_mhz = 300", "clock_mhz = inf", "clock_mhz: a positive number is expected, not inf"),
+        ('title = "T"', 'title = ""', "t.toml: title: a text is expected, not ''"),
+        ('dsp = "b"', "", "t.toml: sources.dsp: the source of the figure is missing"),
+        ('dsp = "b"', 'dsp = "b"\ndps = "b"', "t.toml: sources.dps: no such figure"),
+        ("regions = 1", "regions = 1\nslr = 4", "t.toml: slr: no such key; known are bram36"),
+        ("[sources]", "[source]", "t.toml: sources: a table is expected"),
+        ("dsp = 10", "dsp 10", "t.toml: no TOML document"),
+    ],
+)
+def test_wrong_files(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_device("t", GOOD.replace(old, new, 1), "t.toml")
+
+
+def test_all_problems_come_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_device("t", "dsp = 0\n", "t.toml")
+    assert len(str(caught.value).splitlines()) == 14
