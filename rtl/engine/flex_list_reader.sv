@@ -247,7 +247,7 @@ module flex_list_reader
   );
 
   logic unused_bits;
-  assign unused_bits = ^{pass_q, tile_q, list_rd_data_i, tile_data_i, pass_data_i};
+  assign unused_bits = ^{pass_q, tile_q, tile_now, list_rd_data_i, tile_data_i, pass_data_i};
 
   // The credits cover every read in flight.
   `FLEX_ASSERT(FifoHasRoom, tag_valid |-> fifo_ready)

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random array records and what the sequencer must make of them."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from flexcc.program.encode import encode, record
+from flexcc.program.formats import ARRAY_LISTS, ARRAY_PASSES, ARRAY_TILE, LIST_ENTRY, PASS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One run of a reduction list: `run` steps, `plane_words` apart."""
+
+    base: int
+    rotation: int
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One output block over all pixel groups; `start` is where its list lies in the list memory."""
+
+    start: int
+    entries: tuple[Entry, ...]
+    out_base: int
+    out_byte: int
+    take: bool
+    hand_over: bool
+
+    @property
+    def steps(self) -> int:
+        """Reduction steps of a block."""
+        return sum(entry.run for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A tile's geometry, its passes and, when they change, the new content of the list memory."""
+
+    lists: tuple[Entry, ...] | None
+    rows: int
+    groups: int
+    row_step: int
+    plane_words: int
+    out_plane_words: int
+    zero_point: int
+    low: int
+    high: int
+    keep: bool
+    stream: bool
+    passes: tuple[Pass, ...]
+
+    def words(self) -> list[int]:
+        """The records of the tile, as 64-bit words."""
+        result = []
+        if self.lists is not None:
+            tail = [
+                encode(LIST_ENTRY, base=e.base, rotation=e.rotation, run=e.run)[0]
+                for e in self.lists
+            ]
+            result += record(ARRAY_LISTS, tail)
+        result += record(
+            ARRAY_TILE,
+            rows=self.rows,
+            groups=self.groups,
+            row_step=self.row_step,
+            plane_words=self.plane_words,
+            out_plane_words=self.out_plane_words,
+            zero_point=self.zero_point,
+            low=self.low,
+            high=self.high,
+            keep=int(self.keep),
+            stream=int(self.stream),
+        )
+        words = [
+            encode(
+                PASS,
+                list_start=item.start,
+                list_entries=len(item.entries),
+                out_base=item.out_base,
+                out_byte=item.out_byte,
+                take=int(item.take),
+                hand_over=int(item.hand_over),
+                tile_last=int(item is self.passes[-1]),
+            )[0]
+            for item in self.passes
+        ]
+        # Several records may share the passes of a tile.
+        cut = random.randint(1, len(words))
+        for part in (words[:cut], words[cut:]):
+            if part:
+                result += record(ARRAY_PASSES, part)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step must look like; `weight` is the absolute number of its weight word."""
+
+    half: int
+    word: int
+    rotation: int
+    weight: int
+    first: bool
+    last: bool
+    param: int
+    takes_tile: bool
+    takes_group: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What the requantiser must be told of one block."""
+
+    param_pass: int
+    out_half: int
+    out_addr: int
+    out_plane_words: int
+    out_byte: int
+    zero_point: int
+    low: int
+    high: int
+    release_params: bool
+    hand_over: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Expected:
+    """Steps and blocks of a sequence of tiles, and the ring words and passes they use up."""
+
+    steps: list[Step] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    weights: int = 0
+    params: int = 0
+
+
+def expect(tiles: Sequence[Tile]) -> Expected:
+    """The reference of the sequencer: plain loops over tiles, passes, pixels, entries, runs."""
+    result = Expected()
+    weight_base = param_base = out_half = 0
+    for index, tile in enumerate(tiles):
+        weight, param, new_tile = weight_base, param_base, True
+        for item in tile.passes:
+            new_group = item.take
+            pixels = [(r, g) for r in range(tile.rows) for g in range(tile.groups)]
+            for pixel, (row, group) in enumerate(pixels):
+                offset = row * tile.row_step + group
+                sequence = [
+                    (e.base + offset + i * tile.plane_words, e.rotation)
+                    for e in item.entries
+                    for i in range(e.run)
+                ]
+                for position, (word, rotation) in enumerate(sequence):
+                    read = weight + position
+                    if tile.stream:
+                        read += pixel * item.steps
+                    result.steps.append(
+                        Step(
+                            half=index % 2,
+                            word=word,
+                            rotation=rotation,
+                            weight=read,
+                            first=position == 0,
+                            last=position == len(sequence) - 1,
+                            param=param,
+                            takes_tile=new_tile,
+                            takes_group=new_group,
+                        )
+                    )
+                    new_tile = new_group = False
+                last = pixel == len(pixels) - 1
+                result.blocks.append(
+                    Block(
+                        param_pass=param,
+                        out_half=out_half,
+                        out_addr=item.out_base + pixel,
+                        out_plane_words=tile.out_plane_words,
+                        out_byte=item.out_byte,
+                        zero_point=tile.zero_point,
+                        low=tile.low,
+                        high=tile.high,
+                        release_params=last and not tile.keep,
+                        hand_over=last and item.hand_over,
+                    )
+                )
+            weight += item.steps * (len(pixels) if tile.stream else 1)
+            param += 1
+            out_half ^= item.hand_over
+        result.weights, result.params = max(result.weights, weight), max(result.params, param)
+        if not tile.keep:
+            weight_base, param_base = weight, param
+    return result
+
+
+def random_tiles(
+    count: int,
+    *,
+    act_words: int,
+    weight_words: int,
+    list_entries: int,
+    param_passes: int,
+    columns: int,
+    least_steps: int = 1,
+) -> list[Tile]:
+    """`count` random legal tiles; every block has at least `least_steps` steps.
+
+    Kept tiles repeat with the same passes and fit the rings whole; the last tile keeps nothing.
+    """
+    tiles: list[Tile] = []
+    while len(tiles) < count:
+        tile = _random_tile(act_words, weight_words, list_entries, columns, least_steps)
+        steps = sum(item.steps for item in tile.passes)
+        fits = steps <= weight_words and len(tile.passes) <= param_passes
+        if fits and not tile.stream and random.random() < 0.4:
+            repeats = random.randint(1, 3)
+            tiles += [_again(tile, keep=True, lists=index == 0) for index in range(repeats)]
+            tiles.append(_again(tile, keep=False, lists=random.random() < 0.5))
+        else:
+            tiles.append(tile)
+    return tiles
+
+
+def _again(tile: Tile, *, keep: bool, lists: bool) -> Tile:
+    return replace(tile, keep=keep, stream=False, lists=tile.lists if lists else None)
+
+
+def _random_tile(
+    act_words: int, weight_words: int, list_entries: int, columns: int, least_steps: int
+) -> Tile:
+    rows, groups = random.randint(1, 3), random.randint(1, 3)
+    row_step = random.randint(groups, groups + 3)
+    plane_words = random.randint(1, act_words // 8)
+    reach = (rows - 1) * row_step + groups
+    lists: list[Entry] = []
+    passes: list[Pass] = []
+    count = random.randint(1, 4)
+    group_open = False
+    for index in range(count):
+        entries: list[Entry] = []
+        while sum(e.run for e in entries) < least_steps or random.random() < 0.6:
+            if len(lists) + len(entries) >= list_entries:
+                break
+            run = random.choice((1, 1, 2, random.randint(1, 5)))
+            room = act_words - reach - (run - 1) * plane_words
+            if room < 1:
+                continue
+            entries.append(
+                Entry(base=random.randrange(room), rotation=random.randrange(columns), run=run)
+            )
+        if sum(e.run for e in entries) < least_steps:
+            break
+        hand_over = index == count - 1 or random.random() < 0.5
+        passes.append(
+            Pass(
+                start=len(lists),
+                entries=tuple(entries),
+                out_base=random.randrange(64),
+                out_byte=random.randrange(16),
+                take=not group_open,
+                hand_over=hand_over,
+            )
+        )
+        lists += entries
+        group_open = not hand_over
+    if group_open or not passes:
+        return _random_tile(act_words, weight_words, list_entries, columns, least_steps)
+    too_long = any(item.steps > weight_words for item in passes)
+    return Tile(
+        lists=tuple(lists),
+        rows=rows,
+        groups=groups,
+        row_step=row_step,
+        plane_words=plane_words,
+        out_plane_words=random.randrange(256),
+        zero_point=random.randint(-128, 127),
+        low=random.randint(-128, 0),
+        high=random.randint(1, 127),
+        keep=False,
+        stream=too_long or random.random() < 0.2,
+        passes=tuple(passes),
+    )
