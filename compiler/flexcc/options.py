@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a compilation is asked to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+__all__ = ["ArrayShape", "Backend", "Executor", "MemoryOptions", "Options", "RunOptions"]
+
+
+class Backend(Enum):
+    """An implementation whose results can be proven equal to the integer reference."""
+
+    RTL = "rtl"
+    HLS = "hls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayShape:
+    """`m` output channels x `p` output pixels x `n` input channels: MAC per cycle."""
+
+    m: int
+    p: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One compilation, as asked for.
+
+    `target` is the name of a device file. A float model needs `calibration` (an .npz of input
+    arrays) or `random_calibration`; a model with QuantizeLinear/DequantizeLinear nodes takes
+    neither. What is None is the explorer's or the device's choice. `input_shapes` replaces the
+    shapes of inputs, by ONNX name. `verify_images` inputs are compared for each of `verify`.
+    """
+
+    model: Path
+    target: str
+    output: Path
+    calibration: Path | None = None
+    random_calibration: bool = False
+    seed: int = 1
+    array: ArrayShape | None = None
+    clock_mhz: float | None = None
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    verify: tuple[Backend, ...] = ()
+    verify_images: int = 1
+
+
+class Executor(Enum):
+    """What can execute a build."""
+
+    REFERENCE = "reference"
+    INTERPRETER = "interpreter"
+    RTL = "rtl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryOptions:
+    """The simulated memory: `stalls` is the seed of random back-pressure, None for none."""
+
+    stalls: int | None = None
+    latency_cycles: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """One execution of a build on a file of inputs.
+
+    `raw` means the integers of the accelerator instead of floats, in and out. `check` compares
+    the whole memory with the integer reference after every image.
+    """
+
+    build: Path
+    input: Path
+    output: Path
+    on: Executor = Executor.REFERENCE
+    raw: bool = False
+    check: bool = False
+    memory: MemoryOptions = MemoryOptions()

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the files that are not Python lie: in the checkout, or bundled in an installed wheel."""
+
+from pathlib import Path
+
+__all__ = ["ROOT", "RTL", "SIM", "TEMPLATES"]
+
+_PACKAGE = Path(__file__).resolve().parent
+_BUNDLED = _PACKAGE / "_data"
+
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1]
+"""The folder that holds `templates`, `rtl` and `sim`."""
+
+TEMPLATES = ROOT / "templates"
+RTL = ROOT / "rtl"
+SIM = ROOT / "sim"
