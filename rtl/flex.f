@@ -7,6 +7,7 @@ common/flex_ram_sdp.sv
 common/flex_stream_register.sv
 common/flex_stream_fifo.sv
 common/flex_gearbox.sv
+memory/flex_axi_burst.sv
 memory/flex_axi_read.sv
 memory/flex_axi_read_mux.sv
 memory/flex_axi_write.sv
@@ -19,11 +20,14 @@ array/flex_mac_cell.sv
 array/flex_pe.sv
 array/flex_systolic_array.sv
 engine/flex_fetch.sv
+engine/flex_load_scatter.sv
+engine/flex_load_walker.sv
 engine/flex_load.sv
 engine/flex_weight_load.sv
 engine/flex_list_reader.sv
 engine/flex_sequencer.sv
 engine/flex_vsa.sv
+engine/flex_requantize_lane.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
 engine/flex_store.sv

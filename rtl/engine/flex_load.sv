@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fills the halves of the activation buffer with the input windows of tiles, padding included.
+//
+// Two processes share each record. The requester asks for a tile's rows as soon as the tiles that
+// it depends on are stored, at most one tile ahead; flex_load_walker goes over the tile in a free
+// half and hands beat after beat to flex_load_scatter, which writes. See docs/rtl/load.md.
+//
+// Throughput: one beat per cycle while its pixels fall into different banks, without bubbles
+// between rows, planes and tiles; one request per cycle. Latency: 2 cycles from a memory beat to
+// its first write, 13 from a record's header to its first request.
+// Limits: beats of one request below 2^24; see also flex_load_walker.
+
+`include "flex_assert.svh"
+
+module flex_load
+  import flex_pkg::*;
+  import flex_program_pkg::*;
+#(
+  // Banks of the buffer, 1..16.
+  parameter  int unsigned P         = 8,
+  // Bytes of a pixel; a power of two.
+  parameter  int unsigned N         = 8,
+  // Bytes of a beat; a power of two, 1..32 pixels.
+  parameter  int unsigned DataBytes = 64,
+  // Words per bank and half; a power of two, at most 65536.
+  parameter  int unsigned ActWords  = 1024,
+  localparam int unsigned AddrWidth = $clog2(2 * ActWords)
+) (
+  input  logic                                  clk_i,
+  input  logic                                  rst_ni,
+  // Records
+  input  logic [   WordBits-1:0]                cmd_data_i,
+  input  logic                                  cmd_valid_i,
+  output logic                                  cmd_ready_o,
+  // Stored tiles, modulo 2^32
+  input  logic [           31:0]                tiles_done_i,
+  // Memory
+  output logic [OffsetWidth-1:0]                req_addr_o,
+  output logic [ BeatsWidth-1:0]                req_beats_o,
+  output logic                                  req_valid_o,
+  input  logic                                  req_ready_i,
+  input  logic [DataBytes*8-1:0]                data_data_i,
+  input  logic                                  data_valid_i,
+  output logic                                  data_ready_o,
+  // Activation buffer
+  output logic [          P-1:0]                wr_en_o,
+  output logic [          P-1:0][AddrWidth-1:0] wr_addr_o,
+  output logic [          P-1:0][      N*8-1:0] wr_data_o,
+  // Pulses: a half is completely written; the array has freed the older half
+  output logic                                  full_o,
+  input  logic                                  freed_i,
+  // Performance counters
+  output logic                                  busy_o,
+  output logic                                  starved_o,
+  output logic                                  blocked_o
+);
+
+  localparam int unsigned B = DataBytes / N;
+
+  ////////////////////////////////////////////////////////////////
+  // Records
+  ////////////////////////////////////////////////////////////////
+
+  typedef enum logic [1:0] {
+    RecordHeader,
+    RecordBody,
+    RecordDecode,
+    RecordPlanes
+  } record_e;
+
+  record_e record_d, record_q;
+  logic [2:0] index_d, index_q;  // word of the body
+  logic [LoadTileWords-1:0][WordBits-1:0] body_q;
+  load_tile_t tile;
+  logic tile_valid_d, tile_valid_q, tile_ready;  // the walker has yet to take the tile
+  logic memory_q;  // the tile has rows to read
+  logic [15:0] planes_left_d, planes_left_q;  // plane words to come
+  logic plane_ready, plane_take;
+
+  assign tile       = load_tile_t'(body_q);
+  assign plane_take = record_q == RecordPlanes && cmd_valid_i && plane_ready;
+
+  always_comb begin
+    record_d      = record_q;
+    index_d       = index_q;
+    planes_left_d = planes_left_q;
+    tile_valid_d  = tile_valid_q && !tile_ready;
+    cmd_ready_o   = 1'b0;
+    unique case (record_q)
+      RecordHeader: begin
+        // The body is kept until the walker has taken it.
+        cmd_ready_o = !tile_valid_q;
+        index_d     = '0;
+        if (cmd_valid_i && !tile_valid_q) record_d = RecordBody;
+      end
+      RecordBody: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_valid_i) begin
+          index_d = index_q + 3'd1;
+          if (32'(index_q) == LoadTileWords - 1) record_d = RecordDecode;
+        end
+      end
+      RecordDecode: begin
+        tile_valid_d  = 1'b1;
+        planes_left_d = tile.planes;
+        record_d      = tile.planes == '0 ? RecordHeader : RecordPlanes;
+      end
+      RecordPlanes: begin
+        cmd_ready_o = plane_ready;
+        if (plane_take) begin
+          planes_left_d = planes_left_q - 16'd1;
+          if (planes_left_q == 16'd1) record_d = RecordHeader;
+        end
+      end
+      default: record_d = RecordHeader;
+    endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      record_q     <= RecordHeader;
+      tile_valid_q <= 1'b0;
+    end else begin
+      record_q     <= record_d;
+      tile_valid_q <= tile_valid_d;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    index_q       <= index_d;
+    planes_left_q <= planes_left_d;
+    if (record_q == RecordBody && cmd_valid_i) body_q[index_q] <= cmd_data_i;
+    if (record_q == RecordDecode) begin
+      memory_q <= tile.mem_rows != '0 && tile.mem_cols != '0 && tile.row_beats != '0;
+    end
+  end
+
+  ////////////////////////////////////////////////////////////////
+  // Requester: one request per row, or per plane when its rows are contiguous
+  ////////////////////////////////////////////////////////////////
+
+  plane_t plane;
+  logic unused_plane;
+  logic [31:0] ahead;
+  logic stored_q;  // the tiles that the record waits for are stored
+  logic [BeatsWidth-1:0] addend_q, product_q;  // beats of a contiguous plane, bit by bit
+  logic [15:0] rows_to_add_q;
+  logic req_valid_d, req_valid_q;
+  logic [OffsetWidth-1:0] req_addr_d, req_addr_q;
+  logic [BeatsWidth-1:0] req_beats_d, req_beats_q;
+  logic [31:0] pitch_d, pitch_q;
+  logic [15:0] rows_left_d, rows_left_q;  // requests of the plane after this one
+
+  assign plane        = plane_t'(cmd_data_i);
+  assign unused_plane = ^plane.unused_0;
+  assign ahead        = tiles_done_i - tile.wait_tiles;  // as a signed difference
+
+  // The product is started by word 1, which brings mem_rows; word 0 has brought row_beats.
+  always_ff @(posedge clk_i) begin
+    stored_q <= ahead < 32'h8000_0000;
+    if (record_q == RecordBody && index_q == 3'd1) begin
+      addend_q      <= BeatsWidth'(tile.row_beats);
+      rows_to_add_q <= cmd_data_i[47:32];
+      product_q     <= '0;
+    end else begin
+      addend_q      <= addend_q << 1;
+      rows_to_add_q <= rows_to_add_q >> 1;
+      if (rows_to_add_q[0]) product_q <= product_q + addend_q;
+    end
+  end
+
+  assign plane_ready = !memory_q || (stored_q && (!tile.contiguous || rows_to_add_q == '0) &&
+      (!req_valid_q || (req_ready_i && rows_left_q == '0)));
+
+  always_comb begin
+    req_valid_d = req_valid_q;
+    req_addr_d  = req_addr_q;
+    req_beats_d = req_beats_q;
+    pitch_d     = pitch_q;
+    rows_left_d = rows_left_q;
+    if (req_valid_q && req_ready_i) begin
+      req_valid_d = rows_left_q != '0;
+      req_addr_d  = req_addr_q + OffsetWidth'(pitch_q);
+      rows_left_d = rows_left_q - 16'd1;
+    end
+    if (plane_take && memory_q) begin
+      req_valid_d = 1'b1;
+      req_addr_d  = plane.address;
+      req_beats_d = tile.contiguous ? product_q : BeatsWidth'(tile.row_beats);
+      pitch_d     = tile.row_pitch;
+      rows_left_d = tile.contiguous ? 16'd0 : tile.mem_rows - 16'd1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      req_valid_q <= 1'b0;
+    end else begin
+      req_valid_q <= req_valid_d;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    req_addr_q  <= req_addr_d;
+    req_beats_q <= req_beats_d;
+    pitch_q     <= pitch_d;
+    rows_left_q <= rows_left_d;
+  end
+
+  assign req_valid_o = req_valid_q;
+  assign req_addr_o  = req_addr_q;
+  assign req_beats_o = req_beats_q;
+
+  ////////////////////////////////////////////////////////////////
+  // Writer
+  ////////////////////////////////////////////////////////////////
+
+  logic [1:0] beat_stride, beat_phase;
+  logic [3:0] beat_bank;
+  logic [15:0] beat_word;
+  logic [3:0][3:0] beat_rot;
+  logic [3:0][15:0] beat_base;
+  logic [B-1:0] beat_mask, beat_mem_mask;
+  logic [7:0] beat_pad;
+  logic beat_mem, beat_half, beat_last, beat_valid, beat_ready;
+  logic walker_busy, scatter_busy;
+
+  flex_load_walker #(
+    .P        (P),
+    .N        (N),
+    .DataBytes(DataBytes)
+  ) u_walker (
+    .clk_i,
+    .rst_ni,
+    .tile_data_i    (tile),
+    .tile_valid_i   (tile_valid_q),
+    .tile_ready_o   (tile_ready),
+    .freed_i,
+    .beat_stride_o  (beat_stride),
+    .beat_phase_o   (beat_phase),
+    .beat_bank_o    (beat_bank),
+    .beat_word_o    (beat_word),
+    .beat_rot_o     (beat_rot),
+    .beat_base_o    (beat_base),
+    .beat_mask_o    (beat_mask),
+    .beat_mem_mask_o(beat_mem_mask),
+    .beat_mem_o     (beat_mem),
+    .beat_pad_o     (beat_pad),
+    .beat_half_o    (beat_half),
+    .beat_last_o    (beat_last),
+    .beat_valid_o   (beat_valid),
+    .beat_ready_i   (beat_ready),
+    .busy_o         (walker_busy),
+    .blocked_o
+  );
+
+  flex_load_scatter #(
+    .P        (P),
+    .N        (N),
+    .DataBytes(DataBytes),
+    .ActWords (ActWords)
+  ) u_scatter (
+    .clk_i,
+    .rst_ni,
+    .beat_stride_i  (beat_stride),
+    .beat_phase_i   (beat_phase),
+    .beat_bank_i    (beat_bank),
+    .beat_word_i    (beat_word),
+    .beat_rot_i     (beat_rot),
+    .beat_base_i    (beat_base),
+    .beat_mask_i    (beat_mask),
+    .beat_mem_mask_i(beat_mem_mask),
+    .beat_mem_i     (beat_mem),
+    .beat_pad_i     (beat_pad),
+    .beat_half_i    (beat_half),
+    .beat_last_i    (beat_last),
+    .beat_valid_i   (beat_valid),
+    .beat_ready_o   (beat_ready),
+    .data_data_i,
+    .data_valid_i,
+    .data_ready_o,
+    .wr_en_o,
+    .wr_addr_o,
+    .wr_data_o,
+    .full_o,
+    .busy_o         (scatter_busy),
+    .starved_o
+  );
+
+  assign busy_o = record_q != RecordHeader || tile_valid_q || req_valid_q || walker_busy ||
+      scatter_busy;
+
+  // A record and a beat offered stay put until they are taken.
+  `FLEX_ASSERT(CommandStable, cmd_valid_i && !cmd_ready_o |=> cmd_valid_i && $stable(cmd_data_i))
+  `FLEX_ASSERT(DataStable, data_valid_i && !data_ready_o |=> data_valid_i && $stable(data_data_i))
+  // A request offered stays put until it is taken, and asks for something.
+  `FLEX_ASSERT(RequestStable, req_valid_o && !req_ready_i |=> req_valid_o && $stable
+                              ({req_addr_o, req_beats_o}))
+  `FLEX_ASSERT(RequestNotEmpty, req_valid_o |-> req_beats_o != '0)
+  // Rows start at beats.
+  `FLEX_ASSERT(RequestAligned, req_valid_o |-> 32'(req_addr_o) % DataBytes == 0)
+  // Only records of this engine come here.
+  `FLEX_ASSERT(
+      RecordKnown,
+      record_q == RecordHeader && cmd_valid_i |-> cmd_data_i[31:16] == {EngineLoad, LoadTileKind})
+  // The beats of a contiguous plane can be counted, and its rows are as long as their pitch.
+  logic check_plane;
+  logic [31:0] plane_beats, row_bytes;
+  assign check_plane = record_q == RecordDecode && tile.contiguous;
+  assign plane_beats = 32'(tile.mem_rows) * 32'(tile.row_beats);
+  assign row_bytes   = 32'(tile.row_beats) * DataBytes;
+  `FLEX_ASSERT(PlaneCountable, check_plane |-> plane_beats < 32'd1 << BeatsWidth)
+  `FLEX_ASSERT(PlaneGapless, check_plane && tile.mem_rows > 16'd1 |-> tile.row_pitch == row_bytes)
+
+endmodule
