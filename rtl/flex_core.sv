@@ -175,12 +175,18 @@ module flex_core
   logic act_error, write_error;
   logic [1:0] wgt_error;
 
+  // The run is over: nothing more is issued, and it is done when nothing is under way.
+  logic ending;
+  logic [3:0] idle;
+
   flex_axi_read #(
     .DataBytes(DataBytes)
   ) u_act_read (
     .clk_i,
     .rst_ni       (core_rst_n),
     .base_i,
+    .halt_i       (ending),
+    .idle_o       (idle[0]),
     .req_addr_i   (load_req_addr),
     .req_beats_i  (load_req_beats),
     .req_valid_i  (load_req_valid),
@@ -214,6 +220,8 @@ module flex_core
     .clk_i,
     .rst_ni       (core_rst_n),
     .base_i,
+    .halt_i       (ending),
+    .idle_o       (idle[1]),
     .req_addr_i   (fetch_req_addr),
     .req_beats_i  (fetch_req_beats),
     .req_valid_i  (fetch_req_valid),
@@ -239,6 +247,8 @@ module flex_core
     .clk_i,
     .rst_ni       (core_rst_n),
     .base_i,
+    .halt_i       (ending),
+    .idle_o       (idle[2]),
     .req_addr_i   (weights_req_addr),
     .req_beats_i  (weights_req_beats),
     .req_valid_i  (weights_req_valid),
@@ -292,6 +302,8 @@ module flex_core
     .clk_i,
     .rst_ni       (core_rst_n),
     .base_i,
+    .halt_i       (ending),
+    .idle_o       (idle[3]),
     .req_addr_i   (store_req_addr),
     .req_beats_i  (store_req_beats),
     .req_valid_i  (store_req_valid),
@@ -549,9 +561,11 @@ module flex_core
   assign program_error = fetch_error || array_error;
   assign error_o       = {program_error, write_error, |wgt_error, act_error};
 
+  assign ending        = program_error || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+
   always_ff @(posedge clk_i) begin
     if (!core_rst_n) done_o <= 1'b0;
-    else done_o <= program_error || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+    else done_o <= ending && idle == '1;
   end
 
 endmodule
