@@ -16,14 +16,25 @@ MAY_IMPORT = {
     "resources": set[str](),
     "ir": set[str](),
     "program": set[str](),
+    "accelerator": set[str](),
     "taps": {"ir"},
+    "tiles": {"ir", "taps", "accelerator"},
     # The golden model knows no taps: it must not share their bugs.
     "reference": {"ir"},
     "frontend": {"ir"},
     "passes": {"ir"},
     "targets": {"ir", "resources"},
-    "dse": {"ir", "targets", "taps"},
-    "backend": {"ir", "targets", "dse.mapping", "taps", "program", "resources"},
+    "dse": {"ir", "targets", "taps", "tiles", "accelerator", "program.formats"},
+    "backend": {
+        "ir",
+        "targets",
+        "dse.mapping",
+        "taps",
+        "tiles",
+        "accelerator",
+        "program",
+        "resources",
+    },
 }
 
 # Third-party library: the files (relative to the package) that may import it.

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accelerator: the parameters of one core, as the RTL names and limits them."""
+
+from dataclasses import dataclass
+
+__all__ = ["Accelerator"]
+
+
+def _power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """Array shape and buffer depths; `docs/rtl/microarchitecture.md` explains each.
+
+    `m` rows, `p` columns, `n` lanes, `q` drain chains per column; `packed` when two columns share a
+    multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
+    words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
+
+    Raises:
+        ValueError: a combination that the RTL cannot be built with.
+    """
+
+    m: int
+    p: int
+    n: int
+    q: int
+    packed: bool
+    beat_bytes: int
+    act_words: int
+    weight_words: int
+    param_passes: int
+    out_words: int
+    list_entries: int
+
+    def __post_init__(self) -> None:
+        rules = (
+            (_power_of_two(self.m) and self.m <= 256, "m is a power of two up to 256"),
+            (1 <= self.p <= 16, "p lies in 1..16"),
+            (_power_of_two(self.n) and 4 <= self.n <= 32, "n is a power of two, 4..32"),
+            (_power_of_two(self.q) and self.q <= min(self.m, self.n), "q divides m and n"),
+            (not self.packed or self.n >= 8, "packed needs n >= 8"),
+            (
+                _power_of_two(self.beat_bytes) and max(8, self.n) <= self.beat_bytes <= 128,
+                "beat_bytes is a power of two, 8..128 and at least n",
+            ),
+            (_power_of_two(self.act_words) and self.act_words <= 65536, "act_words: 1..65536"),
+            (_power_of_two(self.out_words) and self.out_words <= 65536, "out_words: 1..65536"),
+            (
+                _power_of_two(self.weight_words) and self.weight_words <= 16384,
+                "weight_words is a power of two, 1..16384",
+            ),
+            (
+                _power_of_two(self.param_passes) and self.param_passes <= 16384,
+                "param_passes is a power of two, 1..16384",
+            ),
+            (
+                _power_of_two(self.list_entries) and self.list_entries <= 4096,
+                "list_entries is a power of two, 1..4096",
+            ),
+        )
+        broken = [rule for holds, rule in rules if not holds]
+        if broken:
+            raise ValueError(f"{self}: {'; '.join(broken)}")
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Products per cycle."""
+        return self.m * self.p * self.n
+
+    @property
+    def drain_cycles(self) -> int:
+        """L: length of a drain chain, the least distance of two blocks in cycles."""
+        return self.m // self.q
+
+    @property
+    def beat_pixels(self) -> int:
+        """B: pixels of one channel group in a memory beat."""
+        return self.beat_bytes // self.n
+
+    @property
+    def planes_per_half(self) -> int:
+        """Output planes (of N channels) that one half of the output buffer holds."""
+        return max(1, self.m // self.n)
+
+    @property
+    def passes_per_plane(self) -> int:
+        """Passes that gather one output plane when M < N, else 1."""
+        return max(1, self.n // self.m)
