@@ -43,9 +43,9 @@ class Graph:
         """Whether `tensor` leaves the graph."""
         return any(port.tensor == tensor for port in self.outputs)
 
-    def digraph(self) -> nx.DiGraph:
+    def digraph(self) -> "nx.DiGraph[str]":
         """Layers as nodes (by name), an edge from each producer to each of its users."""
-        result = nx.DiGraph()
+        result: nx.DiGraph[str] = nx.DiGraph()
         result.add_nodes_from(layer.name for layer in self.layers)
         for layer in self.layers:
             for user in self.users(layer.output):

@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One frozen dataclass per layer kind: what is computed, never how."""
+"""One frozen dataclass per layer kind: what is computed, never how.
+
+Layers derived from `SourceLayer` are what a model file may hold besides; they exist between import
+and lowering only, and passes fold every one of them into its neighbours.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Clamp", "Conv2d", "Layer", "MaxPool2d", "Pads"]
+__all__ = [
+    "ChannelAffine",
+    "Clamp",
+    "Clip",
+    "Conv2d",
+    "Layer",
+    "MaxPool2d",
+    "Pads",
+    "Reshape",
+    "SourceLayer",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +52,19 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conv2d(Layer):
-    """Convolution with fused bias and clamp; a fully connected layer is one whose kernel is its input.
+    """Convolution with fused bias and clamp.
+
+    A fully connected layer is a convolution whose kernel is as large as its input.
 
     `weight` is [Co, Ci/groups, kh, kw], float32 before and int8 (symmetric) after quantisation.
     `weight_scale` is float32 [Co] after quantisation, else None.
-    `bias` is [Co]: float32 before, int32 at scale input_scale * weight_scale after quantisation.
+    `bias` is [Co]: float32 before, int32 at scale input_scale * weight_scale after quantisation;
+    float64 at that scale where an imported model's bias is no whole number of steps.
     """
 
     weight: NDArray[np.float32] | NDArray[np.int8]
     weight_scale: NDArray[np.float32] | None = None
-    bias: NDArray[np.float32] | NDArray[np.int32]
+    bias: NDArray[np.float32] | NDArray[np.int32] | NDArray[np.float64]
     strides: tuple[int, int] = (1, 1)
     pads: Pads = Pads()
     dilations: tuple[int, int] = (1, 1)
@@ -63,3 +80,28 @@ class MaxPool2d(Layer):
     strides: tuple[int, int]
     pads: Pads = Pads()
     dilations: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceLayer(Layer):
+    """A layer that passes must fold away before the graph is quantised or mapped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip(SourceLayer):
+    """Relu, Relu6 or Clip standing alone; the shape stays."""
+
+    clamp: Clamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChannelAffine(SourceLayer):
+    """Batch normalisation or arithmetic with constants: scale * x + offset, each float64 [C]."""
+
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reshape(SourceLayer):
+    """The same values in channel-row-column order under the shape of the output tensor."""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seeded random networks for tests."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.shapes import extent, output_shape, window_misses_input
+from flexcc.ir.types import Quantization, TensorType
+
+__all__ = ["chain", "random_conv", "random_float_graph", "random_pool", "tensor"]
+
+
+def tensor(
+    channels: int, height: int, width: int, scale: float | None = None, zero_point: int = 0
+) -> TensorType:
+    """A tensor type; quantised when a scale is given."""
+    quantization = None
+    if scale is not None:
+        quantization = Quantization(scale=float(np.float32(scale)), zero_point=zero_point)
+    return TensorType(channels=channels, height=height, width=width, quantization=quantization)
+
+
+def random_conv(
+    rng: np.random.Generator,
+    name: str,
+    source: tuple[str, TensorType],
+    *,
+    channels: int,
+    kernel: tuple[int, int],
+    **fields: object,
+) -> Conv2d:
+    """A float convolution with normal weights; `fields` are those of Conv2d."""
+    groups = fields.get("groups", 1)
+    assert isinstance(groups, int)
+    shape = (channels, source[1].channels // groups, *kernel)
+    gain = 1.0 / np.sqrt(np.prod(shape[1:]))
+    conv = Conv2d(
+        name=name,
+        inputs=(source[0],),
+        output=f"{name}_out",
+        weight=rng.normal(scale=gain, size=shape).astype(np.float32),
+        bias=rng.normal(scale=0.3, size=channels).astype(np.float32),
+    )
+    return replace(conv, **fields)  # type: ignore[arg-type]
+
+
+def random_pool(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> MaxPool2d:
+    """A max pooling whose every window sees a pixel."""
+    sizes = (source[1].height, source[1].width)
+    while True:
+        kernel, strides, dilations = (_pair(rng, 1, high) for high in (4, 4, 3))
+        pads = Pads(**dict(zip(("top", "left", "bottom", "right"), _quad(rng, 2), strict=True)))
+        sides = ((pads.top, pads.bottom), (pads.left, pads.right))
+        axes = list(zip(sizes, kernel, strides, dilations, sides, strict=True))
+        if all(extent(*axis) > 0 and not window_misses_input(*axis) for axis in axes):
+            return MaxPool2d(
+                name=name,
+                inputs=(source[0],),
+                output=f"{name}_out",
+                kernel=kernel,
+                strides=strides,
+                pads=pads,
+                dilations=dilations,
+            )
+
+
+def chain(source: TensorType, layers: Sequence[Layer], name: str = "net") -> Graph:
+    """A float graph of `layers` in order, `x` in and the last output out; types follow."""
+    types = {"x": source}
+    for layer in layers:
+        types[layer.output] = tensor(*output_shape(layer, types[layer.inputs[0]], source))
+    last = layers[-1].output
+    return Graph(
+        name=name,
+        inputs=(_port("x", source),),
+        outputs=(_port(last, types[last]),),
+        tensors=types,
+        layers=tuple(layers),
+    )
+
+
+def random_float_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
+    """Convolutions of all kinds with all kinds of clamps, and poolings, in a chain."""
+    channels, height, width = (int(value) for value in rng.integers((1, 9, 9), (9, 20, 20)))
+    source = ("x", tensor(channels, height, width))
+    first, layers = source[1], list[Layer]()
+    for index in range(depth):
+        layer: Layer
+        if index % 3 == 2 and min(source[1].height, source[1].width) > 1:
+            layer = random_pool(rng, f"pool{index}", source)
+        else:
+            layer = _any_conv(rng, f"conv{index}", source)
+        layers.append(layer)
+        source = (layer.output, tensor(*output_shape(layer, source[1], source[1])))
+    return chain(first, layers)
+
+
+def _any_conv(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> Conv2d:
+    clamps = [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0), Clamp(low=0.1, high=0.6)]
+    divisors = [n for n in range(1, source[1].channels + 1) if source[1].channels % n == 0]
+    groups = int(rng.choice(divisors))
+    while True:
+        kernel, strides, dilations = (_pair(rng, 1, high) for high in (5, 3, 3))
+        conv = random_conv(
+            rng,
+            name,
+            source,
+            channels=groups * int(rng.integers(1, 5)),
+            kernel=kernel,
+            groups=groups,
+            strides=strides,
+            dilations=dilations,
+            pads=Pads(**dict(zip(("top", "left", "bottom", "right"), _quad(rng, 3), strict=True))),
+            clamp=clamps[int(rng.integers(len(clamps)))],
+        )
+        try:
+            output_shape(conv, source[1], source[1])
+        except ValueError:
+            continue
+        return conv
+
+
+def _port(name: str, shape: TensorType) -> Port:
+    return Port(
+        tensor=name, onnx_name=name, onnx_shape=(1, shape.channels, shape.height, shape.width)
+    )
+
+
+def _pair(rng: np.random.Generator, low: int, high: int) -> tuple[int, int]:
+    return int(rng.integers(low, high)), int(rng.integers(low, high))
+
+
+def _quad(rng: np.random.Generator, high: int) -> list[int]:
+    return [int(value) for value in rng.integers(0, high, size=4)]
