@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The canonical text of a graph: one line per layer, in order."""
+
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, Pads, Reshape
+from flexcc.ir.types import TensorType
+
+__all__ = ["print_graph", "print_layer", "print_type"]
+
+
+def print_graph(graph: Graph) -> str:
+    """The text of `graph`; weights are told by their shape only."""
+    inputs = ", ".join(f"%{port.tensor} : {_type(graph, port.tensor)}" for port in graph.inputs)
+    outputs = ", ".join(f"%{port.tensor}" for port in graph.outputs)
+    lines = [f"  {print_layer(layer)} : {_type(graph, layer.output)}" for layer in graph.layers]
+    return "\n".join([f"graph({inputs}) {{", *lines, f"  return {outputs}", "}"])
+
+
+def print_layer(layer: Layer) -> str:
+    """The text of a layer without the type of its output."""
+    inputs = ", ".join(f"%{name}" for name in layer.inputs)
+    head = f"%{layer.output} = {_kind(layer)}({inputs}) name={layer.name}"
+    return " ".join([head, *_attributes(layer)])
+
+
+def print_type(tensor: TensorType) -> str:
+    """Element type, shape and quantisation: `i8[1x8x4x4] scale=0.5 zero_point=-3`."""
+    shape = f"1x{tensor.channels}x{tensor.height}x{tensor.width}"
+    if tensor.quantization is None:
+        return f"f32[{shape}]"
+    quantization = tensor.quantization
+    return f"i8[{shape}] scale={quantization.scale:.9g} zero_point={quantization.zero_point}"
+
+
+def _type(graph: Graph, tensor: str) -> str:
+    return print_type(graph.tensors[tensor])
+
+
+def _kind(layer: Layer) -> str:
+    match layer:
+        case Conv2d():
+            return "conv2d"
+        case MaxPool2d():
+            return "max_pool2d"
+        case Clip():
+            return "clip"
+        case ChannelAffine():
+            return "channel_affine"
+        case Reshape():
+            return "reshape"
+    raise TypeError(f"no text for {type(layer).__name__}")
+
+
+def _attributes(layer: Layer) -> list[str]:
+    match layer:
+        case Conv2d(weight=weight):
+            window = _window((weight.shape[2], weight.shape[3]), layer)
+            groups = [f"groups={layer.groups}"] if layer.groups != 1 else []
+            return [*window, *groups, *_clamp(layer.clamp)]
+        case MaxPool2d(kernel=kernel):
+            return _window(kernel, layer)
+        case Clip(clamp=clamp):
+            return _clamp(clamp)
+    return []
+
+
+def _window(kernel: tuple[int, int], layer: Conv2d | MaxPool2d) -> list[str]:
+    dilation = [f"dilation={_pair(layer.dilations)}"] if layer.dilations != (1, 1) else []
+    return [
+        f"kernel={_pair(kernel)}",
+        f"stride={_pair(layer.strides)}",
+        f"pad={_pads(layer.pads)}",
+        *dilation,
+    ]
+
+
+def _pair(values: tuple[int, int]) -> str:
+    return f"{values[0]}" if values[0] == values[1] else f"{values[0]}x{values[1]}"
+
+
+def _pads(pads: Pads) -> str:
+    sides = (pads.top, pads.left, pads.bottom, pads.right)
+    return f"{pads.top}" if len(set(sides)) == 1 else ",".join(map(str, sides))
+
+
+def _clamp(clamp: Clamp) -> list[str]:
+    if clamp == Clamp():
+        return []
+    low = "-inf" if clamp.low is None else f"{clamp.low:.9g}"
+    high = "inf" if clamp.high is None else f"{clamp.high:.9g}"
+    return [f"clamp={low}..{high}"]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The canonical text of a graph."""
+
+from dataclasses import replace
+from textwrap import dedent
+
+import numpy as np
+
+from flexcc.ir.layers import ChannelAffine, Clamp, Clip, MaxPool2d, Pads, Reshape
+from flexcc.ir.printer import print_graph, print_layer
+from tests.models import chain, random_conv, tensor
+
+
+def test_graph() -> None:
+    rng = np.random.default_rng(0)
+    source = tensor(8, 4, 4)
+    pads = Pads(top=1, left=1, bottom=1, right=1)
+    conv = random_conv(
+        rng, "conv1", ("x", source), channels=8, kernel=(3, 3), pads=pads, clamp=Clamp(low=0.0)
+    )
+    pool = MaxPool2d(name="pool1", inputs=("conv1_out",), output="y", kernel=(2, 1), strides=(2, 2))
+    graph = chain(source, [conv, pool])
+    assert print_graph(graph) == dedent("""\
+        graph(%x : f32[1x8x4x4]) {
+          %conv1_out = conv2d(%x) name=conv1 kernel=3 stride=1 pad=1 clamp=0..inf : f32[1x8x4x4]
+          %y = max_pool2d(%conv1_out) name=pool1 kernel=2x1 stride=2 pad=0 : f32[1x8x2x2]
+          return %y
+        }""")
+    quantized = replace(graph, tensors={**graph.tensors, "y": tensor(8, 2, 2, 0.1, -3)})
+    assert " : i8[1x8x2x2] scale=0.100000001 zero_point=-3\n" in print_graph(quantized)
+
+
+def test_attributes_that_differ_from_the_usual_are_shown() -> None:
+    rng = np.random.default_rng(0)
+    conv = random_conv(
+        rng,
+        "c",
+        ("x", tensor(4, 9, 9)),
+        channels=4,
+        kernel=(1, 3),
+        groups=2,
+        pads=Pads(left=1),
+        dilations=(1, 2),
+        strides=(1, 2),
+        clamp=Clamp(high=6.0),
+    )
+    assert print_layer(conv) == (
+        "%c_out = conv2d(%x) name=c kernel=1x3 stride=1x2 pad=0,1,0,0 dilation=1x2 groups=2 "
+        "clamp=-inf..6"
+    )
+
+
+def test_source_layers() -> None:
+    clip = Clip(name="r", inputs=("x",), output="y", clamp=Clamp(low=-1.5, high=1.5))
+    assert print_layer(clip) == "%y = clip(%x) name=r clamp=-1.5..1.5"
+    affine = ChannelAffine(name="a", inputs=("x",), output="y", scale=np.ones(4), offset=np.ones(4))
+    assert print_layer(affine) == "%y = channel_affine(%x) name=a"
+    assert print_layer(Reshape(name="f", inputs=("x",), output="y")) == "%y = reshape(%x) name=f"

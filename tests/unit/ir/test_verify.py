@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each way to break a graph is found, and all of them are told at once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.types import Quantization
+from flexcc.ir.verify import VerifyError, verify
+from tests.models import chain, random_conv, tensor
+
+
+def _float_graph() -> Graph:
+    rng = np.random.default_rng(0)
+    conv = random_conv(rng, "conv1", ("x", tensor(3, 8, 8)), channels=4, kernel=(3, 3))
+    pool = MaxPool2d(name="pool1", inputs=("conv1_out",), output="y", kernel=(2, 2), strides=(2, 2))
+    return chain(tensor(3, 8, 8), [conv, pool])
+
+
+def _integer_graph() -> Graph:
+    graph = _float_graph()
+    conv, pool = graph.layers
+    assert isinstance(conv, Conv2d)
+    return replace(
+        graph,
+        tensors={
+            "x": tensor(3, 8, 8, 0.5, -1),
+            "conv1_out": tensor(4, 6, 6, 0.25),
+            "y": tensor(4, 3, 3, 0.25),
+        },
+        layers=(
+            replace(
+                conv,
+                weight=np.ones((4, 3, 3, 3), np.int8),
+                weight_scale=np.ones(4, np.float32),
+                bias=np.zeros(4, np.int32),
+            ),
+            pool,
+        ),
+    )
+
+
+def _with_layer(graph: Graph, index: int, **fields: object) -> Graph:
+    layers: list[Layer] = list(graph.layers)
+    layers[index] = replace(layers[index], **fields)  # type: ignore[arg-type]
+    return replace(graph, layers=tuple(layers))
+
+
+def _with_tensor(graph: Graph, name: str, **fields: object) -> Graph:
+    changed = replace(graph.tensors[name], **fields)  # type: ignore[arg-type]
+    return replace(graph, tensors={**graph.tensors, name: changed})
+
+
+def _with_output(graph: Graph, **fields: object) -> Graph:
+    changed = replace(graph.outputs[0], **fields)  # type: ignore[arg-type]
+    return replace(graph, outputs=(changed,))
+
+
+def test_valid_graphs_pass() -> None:
+    verify(_float_graph())
+    verify(_integer_graph())
+    exact_bias = _with_layer(_integer_graph(), 0, bias=np.full(4, 0.5))
+    verify(exact_bias)
+
+
+Breaker = Callable[[Graph], Graph]
+NAN = np.full((4, 3, 3, 3), np.nan, np.float32)
+
+STRUCTURE: list[tuple[Breaker, str]] = [
+    (lambda g: _with_layer(g, 1, name="conv1"), "conv1: 2 layers have this name"),
+    (lambda g: _with_layer(g, 1, name=""), "a layer has no name"),
+    (lambda g: replace(g, inputs=()), "there is no input"),
+    (lambda g: replace(g, outputs=()), "there is no output"),
+    (lambda g: replace(g, outputs=g.outputs * 2), "y: two outputs have this name"),
+    (lambda g: replace(g, inputs=g.inputs * 2), "%x: it is the tensor of two inputs"),
+    (lambda g: replace(g, layers=g.layers[::-1]), "pool1: it reads %conv1_out before anything"),
+    (lambda g: _with_layer(g, 1, output="x"), "pool1: it writes %x, which is written already"),
+    (lambda g: _with_layer(g, 1, inputs=("x", "x")), "pool1: it has 2 inputs"),
+    (lambda g: _with_output(g, tensor="z"), "y: nothing writes its tensor %z"),
+    (lambda g: _with_layer(g, 1, output="z"), "%z: it has no type"),
+    (lambda g: _with_layer(g, 1, output="z"), "%y: nothing writes it"),
+    (lambda g: _with_output(g, onnx_shape=(1, 4, 3, 4)), "y: its shape (1, 4, 3, 4) does not hold"),
+    (lambda g: _with_tensor(g, "x", height=0), "%x: a dimension is not positive"),
+    (lambda g: _with_tensor(g, "conv1_out", height=5), "conv1: it computes the shape (4, 6, 6)"),
+    (lambda g: _with_tensor(g, "x", channels=2, height=12), "conv1: its weights expect 3 channels"),
+    (lambda g: _with_layer(g, 0, strides=(0, 1)), "conv1: strides (0, 1) and dilations"),
+    (lambda g: _with_layer(g, 1, dilations=(1, 0)), "pool1: strides (2, 2) and dilations (1, 0)"),
+    (lambda g: _with_layer(g, 0, pads=Pads(left=-1)), "conv1: Pads(top=0, left=-1"),
+    (lambda g: _with_layer(g, 1, kernel=(0, 2)), "pool1: its kernel (0, 2) is not positive"),
+    (lambda g: _with_layer(g, 0, groups=3), "conv1: 4 output channels do not divide into 3"),
+    (lambda g: _with_layer(g, 0, weight=NAN[0]), "conv1: its weights have shape (3, 3, 3)"),
+    (lambda g: _with_layer(g, 0, clamp=Clamp(low=1.0, high=0.0)), "is no interval"),
+    (lambda g: _with_layer(g, 0, clamp=Clamp(low=float("nan"))), "is no interval"),
+]
+
+FLOAT: list[tuple[Breaker, str]] = [
+    (lambda g: _with_layer(g, 0, weight=NAN), "conv1: a weight is not finite"),
+    (lambda g: _with_layer(g, 0, weight=NAN.astype(np.float64)), "its weights are float64, not f"),
+    (lambda g: _with_layer(g, 0, bias=NAN[:, 0, 0, 0]), "conv1: its bias is not finite"),
+    (lambda g: _with_layer(g, 0, bias=np.zeros(3, np.float32)), "conv1: its bias has shape (3,)"),
+    (lambda g: _with_layer(g, 0, bias=np.zeros(4, np.int32)), "conv1: its bias is int32, not f"),
+]
+
+INTEGER: list[tuple[Breaker, str]] = [
+    (lambda g: _with_tensor(g, "y", quantization=None), "%y: it is not quantised, but other"),
+    (lambda g: _with_tensor(g, "x", quantization=None), "conv1: its input and its weights are not"),
+    (
+        lambda g: _with_tensor(g, "y", quantization=Quantization(scale=0.5, zero_point=0)),
+        "pool1: its input and output do not share one quantisation",
+    ),
+    (
+        lambda g: _with_tensor(g, "x", quantization=Quantization(scale=0.5, zero_point=128)),
+        "%x: its zero point 128 is no int8",
+    ),
+    (
+        lambda g: _with_tensor(g, "x", quantization=Quantization(scale=0.1, zero_point=0)),
+        "%x: its scale 0.1 is no positive float32",
+    ),
+    (
+        lambda g: _with_tensor(g, "x", quantization=Quantization(scale=-0.5, zero_point=0)),
+        "%x: its scale -0.5 is no positive float32",
+    ),
+    (lambda g: _with_layer(g, 0, weight=NAN), "conv1: its weights are float32, not int8"),
+    (
+        lambda g: _with_layer(g, 0, bias=np.zeros(4, np.int64)),
+        "conv1: its bias is int64, not int32",
+    ),
+    (
+        lambda g: _with_layer(g, 0, weight_scale=np.zeros(4, np.float32)),
+        "conv1: a weight scale is not positive",
+    ),
+    (
+        lambda g: _with_layer(g, 0, weight_scale=np.ones(1, np.float32)),
+        "conv1: its weight scale has shape (1,)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("breaker", "message"), STRUCTURE)
+@pytest.mark.parametrize("make", [_float_graph, _integer_graph])
+def test_broken_structure(make: Callable[[], Graph], breaker: Breaker, message: str) -> None:
+    with pytest.raises(VerifyError) as raised:
+        verify(breaker(make()))
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "breaker", "message"),
+    [(_float_graph, *case) for case in FLOAT] + [(_integer_graph, *case) for case in INTEGER],
+)
+def test_broken_numbers(make: Callable[[], Graph], breaker: Breaker, message: str) -> None:
+    with pytest.raises(VerifyError) as raised:
+        verify(breaker(make()))
+    assert message in str(raised.value)
+
+
+def test_window_over_padding_only() -> None:
+    # Height 3 of 7 padded rows: the taps of dilation 4 both miss the only row.
+    pool = MaxPool2d(
+        name="p",
+        inputs=("x",),
+        output="y",
+        kernel=(2, 1),
+        strides=(1, 1),
+        pads=Pads(top=1, bottom=1),
+        dilations=(2, 1),
+    )
+    with pytest.raises(VerifyError, match="p: one of its windows covers nothing but padding"):
+        verify(chain(tensor(1, 1, 1), [pool]))
+
+
+def test_all_problems_are_told_at_once() -> None:
+    graph = _with_layer(_float_graph(), 0, weight=NAN, clamp=Clamp(low=2.0, high=1.0))
+    with pytest.raises(VerifyError) as raised:
+        verify(_with_layer(graph, 1, kernel=(0, 1)))
+    assert str(raised.value).splitlines()[0] == "graph net is not valid:"
+    assert len(str(raised.value).splitlines()) == 4
+
+
+def test_float_tensor_may_stand_before_a_source_layer() -> None:
+    graph = _integer_graph()
+    conv = graph.layers[0]
+    clip = Clip(name="relu", inputs=("conv1_out",), output="r", clamp=Clamp(low=0.0))
+    mixed = replace(
+        graph,
+        tensors={**graph.tensors, "conv1_out": tensor(4, 6, 6), "r": tensor(4, 6, 6, 0.25)},
+        layers=(conv, clip, replace(graph.layers[1], inputs=("r",))),
+    )
+    verify(mixed)
+    also_read = MaxPool2d(
+        name="pool2", inputs=("conv1_out",), output="z", kernel=(1, 1), strides=(1, 1)
+    )
+    with pytest.raises(VerifyError, match="%conv1_out: it is not quantised"):
+        verify(
+            replace(
+                mixed,
+                tensors={**mixed.tensors, "z": tensor(4, 6, 6)},
+                layers=(*mixed.layers, also_read),
+            )
+        )
+
+
+def test_channel_affine() -> None:
+    affine = ChannelAffine(
+        name="bn", inputs=("x",), output="y", scale=np.ones(3), offset=np.zeros(3)
+    )
+    graph = chain(tensor(3, 2, 2), [affine])
+    verify(graph)
+    with pytest.raises(VerifyError, match="bn: its offset has shape"):
+        verify(_with_layer(graph, 0, offset=np.zeros(2)))
+    with pytest.raises(VerifyError, match="bn: its scale is not finite"):
+        verify(_with_layer(graph, 0, scale=np.array([1, np.inf, 1.0])))
+    with pytest.raises(VerifyError, match="bn: its scale is float32, not float64"):
+        verify(_with_layer(graph, 0, scale=np.ones(3, np.float32)))
+
+
+def test_digraph_and_users_follow_the_tensors() -> None:
+    graph = _float_graph()
+    conv = graph.layers[0]
+    assert isinstance(conv, Conv2d)
+    assert graph.producer("x") is None
+    assert graph.producer("conv1_out") is conv
+    assert [layer.name for layer in graph.users("conv1_out")] == ["pool1"]
+    assert list(graph.digraph().edges) == [("conv1", "pool1")]
