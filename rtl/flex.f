@@ -23,6 +23,7 @@ engine/flex_fetch.sv
 engine/flex_load_scatter.sv
 engine/flex_load_walker.sv
 engine/flex_load.sv
+engine/flex_ring_slicer.sv
 engine/flex_weight_load.sv
 engine/flex_list_reader.sv
 engine/flex_sequencer.sv
