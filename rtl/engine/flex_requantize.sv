@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Requantiser: accumulators of the array to bytes in the output buffer.
+//
+// Holds the parameter ring. P*Q lanes; a block of M channels and P pixels comes in L = M/Q cycles,
+// channel i*Q + q in cycle i, and leaves 14 cycles later as one write to all banks per cycle.
+// Free running: nothing stalls, blocks may follow each other without a gap. A block's data sheet
+// (block_t) must come 5 cycles or more before its first accumulators.
+// Limits: an output word is N bytes, Q divides M and N; out_byte is a multiple of Q below N.
+
+`include "flex_assert.svh"
+
+module flex_requantize
+  import flex_pkg::*;
+  import flex_program_pkg::*;
+#(
+  // Output channels of a block; a power of two.
+  parameter  int unsigned M              = 8,
+  // Pixels of a block.
+  parameter  int unsigned P              = 4,
+  // Bytes of an output word; a power of two.
+  parameter  int unsigned N              = 8,
+  // Channels per cycle; a power of two that divides M and N.
+  parameter  int unsigned Q              = 2,
+  // Accumulator bits, 27 or more.
+  parameter  int unsigned AccWidth       = 32,
+  // Passes of the parameter ring; a power of two.
+  parameter  int unsigned ParamPasses    = 8,
+  // Address bits of the output buffer; the highest one is the half.
+  parameter  int unsigned OutAddrWidth   = 10,
+  // Derived
+  localparam int unsigned L              = M / Q,
+  localparam int unsigned ParamDepth     = ParamPasses * L,
+  localparam int unsigned ParamAddrWidth = (ParamDepth > 1) ? $clog2(ParamDepth) : 1,
+  localparam int unsigned Lanes          = N / Q
+) (
+  input  logic                                               clk_i,
+  input  logic                                               rst_ni,
+  // Accumulators, signed
+  input  logic                                               acc_valid_i,
+  input  logic   [             P-1:0][  Q-1:0][AccWidth-1:0] acc_i,
+  // What the next blocks are; never refused
+  input  block_t                                             block_data_i,
+  input  logic                                               block_valid_i,
+  // Parameter ring: Q records per word, word i of a pass at pass * L + i
+  input  logic                                               param_wr_en_i,
+  input  logic   [ParamAddrWidth-1:0]                        param_wr_addr_i,
+  input  logic   [             Q-1:0][  127:0]               param_wr_data_i,
+  output logic   [    CountWidth-1:0]                        params_released_o,
+  // Output buffer, all banks alike
+  output logic   [         Lanes-1:0]                        wr_en_o,
+  output logic   [  OutAddrWidth-1:0]                        wr_addr_o,
+  output logic   [             P-1:0][Q*8-1:0]               wr_data_o,
+  // The last write of a half is in the buffer
+  output logic                                               group_full_o
+);
+
+  `FLEX_ASSERT_INIT(PowersOfTwo, (M & (M - 1)) == 0 && (N & (N - 1)) == 0 && (Q & (Q - 1)) == 0)
+  `FLEX_ASSERT_INIT(ChainsDivide, Q >= 1 && M % Q == 0 && N % Q == 0)
+  `FLEX_ASSERT_INIT(PassesPowerOfTwo, (ParamPasses & (ParamPasses - 1)) == 0 && ParamPasses > 0)
+  `FLEX_ASSERT_INIT(AccHoldsClamp, AccWidth >= 27)
+  `FLEX_ASSERT_INIT(AddressWidth, OutAddrWidth >= 2 && OutAddrWidth <= 17)
+
+  // Bits of an accumulator that count; larger ones are clamped.
+  localparam int unsigned ClampWidth = 27;
+  localparam int unsigned RamLatency = 2;
+  localparam int unsigned LaneLatency = 10;
+
+  // Blocks whose accumulators may be on their way when a data sheet comes: they are L cycles or
+  // more apart, and from the last step to its first accumulator an array takes fewer cycles than:
+  localparam int unsigned ArrayLatency = ColumnReadLatency + 2 * M + P + 2 * N + 16;
+  localparam int unsigned FifoDepth = ArrayLatency / L + 2;
+
+  localparam int unsigned IndexWidth = (L > 1) ? $clog2(L) : 1;
+  localparam int unsigned LaneWidth = (Lanes > 1) ? $clog2(Lanes) : 1;
+
+  //////////////////////////////
+  // Stage 0: block and clamp //
+  //////////////////////////////
+
+  block_t block_next, block0_q;
+  logic block_ready, block_next_valid;
+  logic [$clog2(FifoDepth+1)-1:0] unused_level;
+  logic [IndexWidth-1:0] index_q, index0_q;
+  logic first, last;
+  logic valid0_q;
+  logic [P-1:0][Q-1:0][ClampWidth-1:0] acc0_q;
+
+  assign first = acc_valid_i && index_q == '0;
+  assign last  = index_q == IndexWidth'(L - 1);
+
+  flex_stream_fifo #(
+    .Width($bits(block_t)),
+    .Depth(FifoDepth)
+  ) u_blocks (
+    .clk_i,
+    .rst_ni,
+    .in_data_i  (block_data_i),
+    .in_valid_i (block_valid_i),
+    .in_ready_o (block_ready),
+    .out_data_o (block_next),
+    .out_valid_o(block_next_valid),
+    .out_ready_i(first),
+    .level_o    (unused_level)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      index_q  <= '0;
+      valid0_q <= 1'b0;
+    end else begin
+      if (acc_valid_i) index_q <= last ? '0 : index_q + 1'b1;
+      valid0_q <= acc_valid_i;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (acc_valid_i) index0_q <= index_q;
+    if (first) block0_q <= block_next;
+  end
+
+  for (genvar p = 0; p < P; p++) begin : gen_clamp_pixel
+    for (genvar q = 0; q < Q; q++) begin : gen_clamp
+      logic [AccWidth-1:0] acc;
+      logic over;
+      assign acc  = acc_i[p][q];
+      assign over = |acc[AccWidth-1:ClampWidth-1] && !(&acc[AccWidth-1:ClampWidth-1]);
+      always_ff @(posedge clk_i) begin
+        if (acc_valid_i) begin
+          if (over) acc0_q[p][q] <= {acc[AccWidth-1], {(ClampWidth - 1) {!acc[AccWidth-1]}}};
+          else acc0_q[p][q] <= acc[ClampWidth-1:0];
+        end
+      end
+    end
+  end
+
+  ////////////////////
+  // Parameter ring //
+  ////////////////////
+
+  // The bits of a record that have a meaning.
+  localparam int unsigned RecordWidth = 24 + 6 + 48;
+
+  logic [Q-1:0][RecordWidth-1:0] param_wr_data, param_rd_data;
+  logic [ParamAddrWidth-1:0] param_rd_addr;
+  logic valid2;
+  logic [P-1:0][Q-1:0][ClampWidth-1:0] acc2;
+  logic signed [7:0] zero_point2, low2, high2;
+
+  if (L > 1) begin : gen_param_addr
+    assign param_rd_addr = ParamAddrWidth'({block0_q.param_pass, index0_q});
+  end else begin : gen_param_addr_pass
+    assign param_rd_addr = (ParamPasses > 1) ? ParamAddrWidth'(block0_q.param_pass) : '0;
+    logic unused_index;
+    assign unused_index = index0_q;
+  end
+
+  flex_ram_sdp #(
+    .Width(Q * RecordWidth),
+    .Depth(ParamDepth)
+  ) u_parameters (
+    .clk_i,
+    .wr_en_i  (param_wr_en_i),
+    .wr_addr_i(param_wr_addr_i),
+    .wr_data_i(param_wr_data),
+    .rd_en_i  (valid0_q),
+    .rd_addr_i(param_rd_addr),
+    .rd_data_o(param_rd_data)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) params_released_o <= '0;
+    else if (valid0_q && index0_q == IndexWidth'(L - 1) && block0_q.release_params)
+      params_released_o <= params_released_o + 1'b1;
+  end
+
+  flex_delay #(
+    .Width (1),
+    .Cycles(RamLatency),
+    .Reset (1'b1)
+  ) u_valid2 (
+    .clk_i,
+    .rst_ni,
+    .data_i(valid0_q),
+    .data_o(valid2)
+  );
+
+  flex_delay #(
+    .Width (P * Q * ClampWidth + 24),
+    .Cycles(RamLatency)
+  ) u_acc2 (
+    .clk_i,
+    .rst_ni,
+    .data_i({acc0_q, block0_q.zero_point, block0_q.low, block0_q.high}),
+    .data_o({acc2, zero_point2, low2, high2})
+  );
+
+  ///////////
+  // Lanes //
+  ///////////
+
+  logic [Q-1:0] lane_valid;
+
+  for (genvar q = 0; q < Q; q++) begin : gen_lane
+
+    parameter_t record;
+    logic [23:0] mult;
+    logic [5:0] shift;
+    logic signed [47:0] bias;
+    logic [P-1:0][ClampWidth-1:0] acc;
+    logic [P-1:0][7:0] data;
+
+    assign record              = param_wr_data_i[q];
+    assign param_wr_data[q]    = {record.mult, record.shift, record.bias};
+    assign {mult, shift, bias} = param_rd_data[q];
+
+    logic unused_record;
+    assign unused_record = ^{record.unused_0, record.unused_1};
+
+    for (genvar p = 0; p < P; p++) begin : gen_pixel
+      assign acc[p]               = acc2[p][q];
+      assign wr_data_o[p][q*8+:8] = data[p];
+    end
+
+    flex_requantize_lane #(
+      .Pixels(P)
+    ) u_lane (
+      .clk_i,
+      .rst_ni,
+      .valid_i     (valid2),
+      .acc_i       (acc),
+      .mult_i      (mult),
+      .shift_i     (shift),
+      .bias_i      (bias),
+      .zero_point_i(zero_point2),
+      .low_i       (low2),
+      .high_i      (high2),
+      .valid_o     (lane_valid[q]),
+      .data_o      (data)
+    );
+
+  end
+
+  ///////////////////
+  // Write address //
+  ///////////////////
+
+  // Known one cycle after stage 0, needed in the cycle before the lanes put out their bytes.
+  localparam int unsigned AddrDelay = RamLatency + LaneLatency - 2;
+
+  logic [OutAddrWidth-1:0] addr1_q, addr_last, addr_out_q;
+  logic [LaneWidth-1:0] lane1_q, lane_last;
+  logic valid1_q, full1_q, valid_last, full_last;
+  logic [Lanes-1:0] wr_en_q;
+  logic full_q, group_full_q;
+
+  assign wr_en_o      = wr_en_q;
+  assign wr_addr_o    = addr_out_q;
+  assign group_full_o = group_full_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid1_q <= 1'b0;
+      full1_q  <= 1'b0;
+    end else begin
+      valid1_q <= valid0_q;
+      full1_q  <= valid0_q && index0_q == IndexWidth'(L - 1) && block0_q.hand_over;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (valid0_q) begin
+      if (index0_q == '0) begin
+        addr1_q <= {block0_q.out_half, block0_q.out_addr[OutAddrWidth-2:0]};
+        lane1_q <= (Lanes > 1) ? LaneWidth'(block0_q.out_byte / 8'(Q)) : '0;
+      end else if (lane1_q == LaneWidth'(Lanes - 1)) begin
+        addr1_q <= addr1_q + OutAddrWidth'(block0_q.out_plane_words);
+        lane1_q <= '0;
+      end else begin
+        lane1_q <= lane1_q + 1'b1;
+      end
+    end
+  end
+
+  flex_delay #(
+    .Width (2),
+    .Cycles(AddrDelay),
+    .Reset (1'b1)
+  ) u_valid_last (
+    .clk_i,
+    .rst_ni,
+    .data_i({valid1_q, full1_q}),
+    .data_o({valid_last, full_last})
+  );
+
+  flex_delay #(
+    .Width (OutAddrWidth + LaneWidth),
+    .Cycles(AddrDelay)
+  ) u_addr_last (
+    .clk_i,
+    .rst_ni,
+    .data_i({addr1_q, lane1_q}),
+    .data_o({addr_last, lane_last})
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      wr_en_q      <= '0;
+      full_q       <= 1'b0;
+      group_full_q <= 1'b0;
+    end else begin
+      wr_en_q      <= valid_last ? Lanes'(1) << lane_last : '0;
+      full_q       <= full_last;
+      group_full_q <= full_q;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    addr_out_q <= addr_last;
+  end
+
+  // A data sheet finds a place, and is there when its accumulators come.
+  `FLEX_ASSERT(BlockAccepted, block_valid_i |-> block_ready)
+  `FLEX_ASSERT(BlockKnown, first |-> block_next_valid)
+  // Bytes and addresses meet.
+  `FLEX_ASSERT(LanesInStep, lane_valid == {Q{|wr_en_q}})
+  // The block starts on a lane within the word.
+  `FLEX_ASSERT(LaneInWord,
+               first |-> 32'(block_next.out_byte) < N && 32'(block_next.out_byte) % Q == 0)
+  // The block lies within its half.
+  `FLEX_ASSERT(AddressInHalf, first |-> 32'(block_next.out_addr) < 2 ** (OutAddrWidth - 1))
+
+endmodule

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of flex_requantize: every byte and its place against plain loops, the parameter ring."""
+
+import os
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from flexcc.program.encode import encode
+from flexcc.program.formats import PARAMETER
+from sim.benches.flex_requantize_lane import Channel, joined, random_channel, signed, split
+from sim.bus.clock import reset, start_clock
+from sim.bus.stream import Pauses, bursty, never
+
+M, P, N, Q = (int(os.environ[name]) for name in ("M", "P", "N", "Q"))
+ACC_WIDTH = int(os.environ["ACC_WIDTH"])
+PARAM_PASSES = int(os.environ["PARAM_PASSES"])
+OUT_ADDR_WIDTH = int(os.environ["OUT_ADDR_WIDTH"])
+L = M // Q
+COUNT_MASK = 0xFFFF
+LATENCY = 14  # cycles from accumulators to their write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One output block: its data sheet and its accumulators by channel, then pixel."""
+
+    pass_number: int
+    channels: list[Channel]
+    half: int
+    addr: int
+    plane_words: int
+    byte: int
+    release: bool
+    hand_over: bool
+    acc: list[list[int]]
+
+    def sheet(self) -> int:
+        """The packed block_t."""
+        fields = (  # from bit 0 upwards
+            (self.hand_over, 1),
+            (self.release, 1),
+            (self.channels[0].high, 8),
+            (self.channels[0].low, 8),
+            (self.channels[0].zero_point, 8),
+            (self.byte, 8),
+            (self.plane_words, 16),
+            (self.addr, 16),
+            (self.half, 1),
+            (self.pass_number & COUNT_MASK, 16),
+        )
+        sheet, low = 0, 0
+        for value, width in fields:
+            sheet |= (int(value) & ((1 << width) - 1)) << low
+            low += width
+        return sheet
+
+    def bytes_out(self) -> dict[tuple[int, int, int], int]:
+        """What the block leaves in the output buffer, by bank, word and byte."""
+        result = {}
+        for c, channel in enumerate(self.channels):
+            word = self.addr + (c + self.byte) // N * self.plane_words
+            for p in range(P):
+                place = (p, (self.half << (OUT_ADDR_WIDTH - 1)) + word, (c + self.byte) % N)
+                result[place] = channel(self.acc[c][p])
+        return result
+
+
+def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
+    """Blocks of consecutive passes, anywhere in the output buffer."""
+    blocks: list[Block] = []
+    half_words = 1 << (OUT_ADDR_WIDTH - 1)
+    planes = max(1, M // N) + 1
+    half = 0
+    for number in range(passes):
+        sample = [signed(ACC_WIDTH) for _ in range(M)]
+        shared = random_channel(sample[0])
+        channels = [
+            Channel(
+                mult=own.mult,
+                shift=own.shift,
+                bias=own.bias,
+                zero_point=shared.zero_point,
+                low=shared.low,
+                high=shared.high,
+            )
+            for own in map(random_channel, sample)
+        ]
+        plane_words = random.randint(1, half_words // planes)
+        byte = random.randrange(0, N, min(M, N) if M < N else Q)
+        count = random.randint(1, blocks_per_pass)
+        for index in range(count):
+            acc = [
+                [value if random.random() < 0.5 else signed(ACC_WIDTH) for _ in range(P)]
+                for value in sample
+            ]
+            hand_over = random.random() < 0.3
+            blocks.append(
+                Block(
+                    pass_number=number,
+                    channels=channels,
+                    half=half,
+                    addr=random.randint(0, half_words - 1 - (planes - 1) * plane_words),
+                    plane_words=plane_words,
+                    byte=byte,
+                    release=index == count - 1,
+                    hand_over=hand_over,
+                    acc=acc,
+                )
+            )
+            half ^= hand_over
+    return blocks
+
+
+class Surroundings:
+    """Plays the array and the weight load engine; collects what is written."""
+
+    def __init__(self, dut: Any, blocks: list[Block], pauses: Pauses) -> None:
+        self._dut = dut
+        self._blocks = blocks
+        self._pauses = pauses
+        self._latency = random.randint(8, 2 * M + P + 2 * N + 16)
+        self._params = [
+            [
+                joined([self._parameter(block.channels[i * Q + q]) for q in range(Q)], 128)
+                for i in range(L)
+            ]
+            for block in blocks
+            if block.release
+        ]
+        self._params_sent = 0  # words
+        self._pushed = 0
+        self._next_push = 0
+        self._coming: deque[tuple[int, int]] = deque()  # cycle, accumulators
+        self.acc_cycles: list[int] = []
+
+    async def run(self) -> None:
+        """Drives the module, one decision a cycle, until all accumulators are in."""
+        dut, cycle = self._dut, 0
+        while self._pushed < len(self._blocks) or self._coming:
+            await FallingEdge(dut.clk_i)
+            active = not next(self._pauses)
+            self._drive_blocks(active, cycle)
+            self._drive_params(active)
+            self._drive_acc(cycle)
+            cycle += 1
+        await FallingEdge(dut.clk_i)
+        dut.acc_valid_i.value = 0
+
+    @staticmethod
+    def _parameter(channel: Channel) -> int:
+        words = encode(PARAMETER, mult=channel.mult, shift=channel.shift, bias=channel.bias)
+        return joined(words, 64)
+
+    def _drive_params(self, active: bool) -> None:
+        dut = self._dut
+        number, i = divmod(self._params_sent, L)
+        released = int(dut.params_released_o.value)
+        room = (number - released) & COUNT_MASK < PARAM_PASSES
+        write = active and number < len(self._params) and room
+        dut.param_wr_en_i.value = int(write)
+        if write:
+            dut.param_wr_addr_i.value = number % PARAM_PASSES * L + i
+            dut.param_wr_data_i.value = self._params[number][i]
+            self._params_sent += 1
+
+    def _drive_blocks(self, active: bool, cycle: int) -> None:
+        dut = self._dut
+        push = active and self._pushed < len(self._blocks) and cycle >= self._next_push
+        if push:
+            block = self._blocks[self._pushed]
+            # Its parameters were written in earlier cycles.
+            push = (block.pass_number + 1) * L <= self._params_sent
+        dut.block_valid_i.value = int(push)
+        if push:
+            dut.block_data_i.value = block.sheet()
+            for i in range(L):
+                values = [block.acc[i * Q + q][p] for p in range(P) for q in range(Q)]
+                self._coming.append((cycle + self._latency + i, joined(values, ACC_WIDTH)))
+            self._pushed += 1
+            self._next_push = cycle + L
+
+    def _drive_acc(self, cycle: int) -> None:
+        due = bool(self._coming) and self._coming[0][0] == cycle
+        self._dut.acc_valid_i.value = int(due)
+        if due:
+            self._dut.acc_i.value = self._coming.popleft()[1]
+            self.acc_cycles.append(cycle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One cycle's write, by bank, word and byte."""
+
+    cycle: int
+    data: dict[tuple[int, int, int], int]
+
+
+async def collect(dut: Any, count: int) -> tuple[list[Write], list[int]]:
+    """The first `count` writes, and the cycles of full halves until the cycle after the last."""
+    writes: list[Write] = []
+    full_cycles: list[int] = []
+    cycle = 0
+    while len(writes) < count or cycle <= writes[-1].cycle + 1:
+        await RisingEdge(dut.clk_i)
+        enables = int(dut.wr_en_o.value)
+        if enables:
+            assert enables & (enables - 1) == 0
+            lane = enables.bit_length() - 1
+            values = split(int(dut.wr_data_o.value.to_unsigned()), 8, P * Q)
+            addr = int(dut.wr_addr_o.value)
+            data = {(p, addr, lane * Q + q): values[p * Q + q] for p in range(P) for q in range(Q)}
+            writes.append(Write(cycle=cycle, data=data))
+        if dut.group_full_o.value == 1:
+            full_cycles.append(cycle)
+        cycle += 1
+    return writes, full_cycles
+
+
+async def requantise(dut: Any, blocks: list[Block], pauses: Pauses) -> list[Write]:
+    """Runs `blocks` through the module and checks all that it does."""
+    start_clock(dut)
+    for port in ("acc_valid", "block_valid", "param_wr_en"):
+        getattr(dut, f"{port}_i").value = 0
+    await reset(dut)
+    surroundings = Surroundings(dut, blocks, pauses)
+    running = cocotb.start_soon(surroundings.run())
+    writes, full_cycles = await collect(dut, len(blocks) * L)
+    await running
+    expected_full = []
+    for number, block in enumerate(blocks):
+        own = writes[number * L : (number + 1) * L]
+        got = {place: value for write in own for place, value in write.data.items()}
+        wanted = block.bytes_out()
+        for place, value in wanted.items():
+            assert got.get(place) == value, f"block {number}: {place} {got.get(place)} not {value}"
+        assert got.keys() == wanted.keys()
+        if block.hand_over:
+            expected_full.append(own[-1].cycle + 1)
+    assert full_cycles == expected_full
+    assert int(dut.params_released_o.value) == sum(block.release for block in blocks) & COUNT_MASK
+    # The bench drives between the edges: an accumulator of cycle c is taken at the edge of cycle c.
+    latencies = {
+        write.cycle - cycle for write, cycle in zip(writes, surroundings.acc_cycles, strict=True)
+    }
+    assert latencies == {LATENCY}
+    return writes
+
+
+@cocotb.test(timeout_time=400, timeout_unit="us")
+@cocotb.parametrize(pauses=[never, bursty])
+async def bytes_reach_their_places(dut: Any, pauses: Callable[[], Pauses]) -> None:
+    await requantise(dut, random_blocks(60), pauses())
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def writes_every_cycle(dut: Any) -> None:
+    """Blocks back to back are written without a gap."""
+    writes = await requantise(dut, random_blocks(PARAM_PASSES, 20), never())
+    assert writes[-1].cycle - writes[0].cycle + 1 == len(writes)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of flex_requantize_lane: every byte against unbounded integers and the compiler's rule."""
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from flexcc.ir.requantize import Requantization, requantize
+from sim.bus.clock import reset, start_clock
+from sim.bus.stream import Pauses, bursty, never
+
+LATENCY = 10
+ACC_BITS, MULT_BITS, BIAS_BITS, SHIFT_MAX = 27, 24, 48, 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """What requantises an output channel."""
+
+    mult: int
+    shift: int
+    bias: int
+    zero_point: int
+    low: int
+    high: int
+
+    def __call__(self, acc: int) -> int:
+        """The output of an accumulator of any size, which is first clamped to 27 bits."""
+        limit = 1 << (ACC_BITS - 1)
+        acc = min(max(acc, -limit), limit - 1)
+        unit = 1 << self.shift
+        quotient, remainder = divmod(acc * self.mult + self.bias, unit)
+        if 2 * remainder > unit or (2 * remainder == unit and quotient % 2 == 1):
+            quotient += 1
+        return min(max(quotient + self.zero_point, self.low), self.high)
+
+    def compiled(self, accs: list[int]) -> list[int]:
+        """The outputs according to the compiler, of accumulators of 27 bits."""
+        rule = Requantization(
+            multiplier=np.array([self.mult], dtype=np.int64),
+            shift=np.array([self.shift], dtype=np.int64),
+            bias=np.array([self.bias], dtype=np.int64),
+            zero_point=self.zero_point,
+            low=self.low,
+            high=self.high,
+        )
+        return [int(value) for value in requantize(np.array([accs], dtype=np.int64), rule)[0]]
+
+
+def signed(bits: int) -> int:
+    """A random number of `bits` bits, two's complement; extremes and small ones are frequent."""
+    limit = 1 << (bits - 1)
+    kind = random.randrange(4)
+    if kind == 0:
+        return random.choice((-limit, -limit + 1, -1, 0, 1, limit - 1))
+    magnitude = random.randrange(bits) if kind == 1 else bits - 1
+    return random.randint(-(1 << magnitude), (1 << magnitude) - 1)
+
+
+def random_channel(acc: int) -> Channel:
+    """A channel whose output for `acc` often lies near or on a rounding tie, within the limits."""
+    mult = random.getrandbits(random.choice((1, 8, 17, MULT_BITS, MULT_BITS, MULT_BITS)))
+    if random.random() < 0.1:
+        mult = (1 << MULT_BITS) - 1
+    shift = random.randint(0, SHIFT_MAX)
+    bias = signed(BIAS_BITS)
+    if random.random() < 0.8:
+        # Choose the bias so that the exact value is an integer or half of one, off by one bit.
+        unit, limit = 1 << shift, 1 << (BIAS_BITS - 1)
+        steps = min(140, limit // unit)
+        for quotient in (random.randint(-140, 140), acc * mult // unit + random.randint(0, steps)):
+            offset = random.choice((-1, 0, 1)) << random.randint(0, max(0, shift - 1))
+            wanted = quotient * unit + random.choice((0, unit // 2)) + offset
+            if -limit <= wanted - acc * mult < limit:
+                bias = wanted - acc * mult
+                break
+    low, high = sorted((random.randint(-128, 127), random.randint(-128, 127)))
+    if random.random() < 0.6:
+        low, high = -128, 127
+    return Channel(mult=mult, shift=shift, bias=bias, zero_point=signed(8), low=low, high=high)
+
+
+def joined(values: list[int], width: int) -> int:
+    """Elements of `width` bits in one number, the first lowest."""
+    mask = (1 << width) - 1
+    return sum((value & mask) << (index * width) for index, value in enumerate(values))
+
+
+def split(number: int, width: int, count: int) -> list[int]:
+    """The signed elements of `width` bits in a number."""
+    values = [number >> (index * width) & ((1 << width) - 1) for index in range(count)]
+    return [value - (1 << width) if value >> (width - 1) else value for value in values]
+
+
+async def drive(
+    dut: Any, work: list[tuple[Channel, list[int]]], pauses: Pauses, sent: list[int]
+) -> None:
+    """Puts in `work`, a channel and its accumulators per cycle; notes the cycles in `sent`."""
+    cycle = 0
+    for channel, accs in work:
+        while True:
+            await FallingEdge(dut.clk_i)
+            cycle += 1
+            pause = next(pauses)
+            dut.valid_i.value = int(not pause)
+            dut.acc_i.value = joined(accs, ACC_BITS)
+            dut.mult_i.value = channel.mult
+            dut.shift_i.value = channel.shift
+            dut.bias_i.value = channel.bias
+            dut.zero_point_i.value = channel.zero_point
+            dut.low_i.value = channel.low
+            dut.high_i.value = channel.high
+            if not pause:
+                break
+        sent.append(cycle)
+    await FallingEdge(dut.clk_i)
+    dut.valid_i.value = 0
+
+
+def near_tie(shift: int, bit: int) -> tuple[Channel, int] | None:
+    """A channel and an accumulator whose exact value is half above an even integer, and one bit.
+
+    None where 27 and 24 bits do not reach that far.
+    """
+    total = (random.choice((-2, 0)) << shift) + (1 << (shift - 1)) + (1 << bit)
+    mult = random.randint((1 << MULT_BITS) - 9, (1 << MULT_BITS) - 1)
+    limit = 1 << (ACC_BITS - 1)
+    acc = min(max(total // mult, -limit), limit - 1)
+    bias = total - acc * mult
+    if not -(1 << (BIAS_BITS - 1)) <= bias < 1 << (BIAS_BITS - 1):
+        return None
+    return Channel(mult=mult, shift=shift, bias=bias, zero_point=0, low=-128, high=127), acc
+
+
+async def check(
+    dut: Any, work: list[tuple[Channel, list[int]]], pauses: Callable[[], Pauses] = never
+) -> None:
+    """Every output is exact and comes LATENCY cycles after its input."""
+    start_clock(dut)
+    dut.valid_i.value = 0
+    await reset(dut)
+    sent: list[int] = []
+    cocotb.start_soon(drive(dut, work, pauses(), sent))
+    cycle, seen = 0, 0
+    while seen < len(work):
+        await RisingEdge(dut.clk_i)
+        if dut.valid_o.value == 1:
+            channel, accs = work[seen]
+            wanted = [channel(acc) for acc in accs]
+            assert wanted == channel.compiled(accs), f"the compiler differs: {channel} of {accs}"
+            got = split(int(dut.data_o.value.to_unsigned()), 8, len(accs))
+            assert got == wanted, f"word {seen}: {got}, not {wanted}: {channel} of {accs}"
+            assert cycle == sent[seen] + LATENCY
+            seen += 1
+        cycle += 1
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+@cocotb.parametrize(pauses=[never, bursty])
+async def rounds_exactly(dut: Any, pauses: Callable[[], Pauses]) -> None:
+    """Random parameters and accumulators, many at or near a tie."""
+    pixels = int(os.environ["PIXELS"])
+    work = []
+    for _ in range(3000):
+        accs = [signed(ACC_BITS) for _ in range(pixels)]
+        work.append((random_channel(random.choice(accs)), accs))
+    await check(dut, work, pauses)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def every_bit_breaks_a_tie(dut: Any) -> None:
+    """At every shift, every single bit beyond a half decides which way to round."""
+    pixels = int(os.environ["PIXELS"])
+    work = []
+    for shift in range(2, 52):
+        for bit in range(shift - 1):
+            if (found := near_tie(shift, bit)) is not None:
+                channel, acc = found
+                accs = [signed(ACC_BITS) for _ in range(pixels)]
+                accs[random.randrange(pixels)] = acc
+                work.append((channel, accs))
+    assert {channel.shift for channel, _ in work} >= set(range(2, 50))
+    assert len(work) > 1000
+    await check(dut, work)

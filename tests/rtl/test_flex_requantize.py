@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flex_requantize with blocks as wide as an output word, wider and narrower."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.runner import simulate
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.mark.parametrize(
+    ("m", "p", "n", "q", "param_passes"),
+    [(8, 4, 8, 2, 4), (16, 3, 4, 4, 2), (4, 2, 16, 1, 8), (8, 1, 8, 8, 1)],
+)
+def test_flex_requantize(tmp_path: Path, m: int, p: int, n: int, q: int, param_passes: int) -> None:
+    parameters = {
+        "M": m,
+        "P": p,
+        "N": n,
+        "Q": q,
+        "AccWidth": 32,
+        "ParamPasses": param_passes,
+        "OutAddrWidth": 8,
+    }
+    env = {
+        "M": str(m),
+        "P": str(p),
+        "N": str(n),
+        "Q": str(q),
+        "ACC_WIDTH": "32",
+        "PARAM_PASSES": str(param_passes),
+        "OUT_ADDR_WIDTH": "8",
+    }
+    assert simulate("flex_requantize", tmp_path, parameters, env=env) == 3
