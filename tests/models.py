@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -11,7 +12,14 @@ from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
 from flexcc.ir.shapes import extent, output_shape, window_misses_input
 from flexcc.ir.types import Quantization, TensorType
 
-__all__ = ["chain", "random_conv", "random_float_graph", "random_pool", "tensor"]
+__all__ = [
+    "chain",
+    "random_conv",
+    "random_float_graph",
+    "random_integer_graph",
+    "random_pool",
+    "tensor",
+]
 
 
 def tensor(
@@ -97,6 +105,34 @@ def random_float_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
         layers.append(layer)
         source = (layer.output, tensor(*output_shape(layer, source[1], source[1])))
     return chain(first, layers)
+
+
+def random_integer_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
+    """The same with integers of int8's full range and scales that fill the outputs."""
+    graph = random_float_graph(rng, depth)
+    tensors = {"x": replace(graph.tensors["x"], quantization=_quantization(rng, 0.02))}
+    layers = list[Layer]()
+    for layer in graph.layers:
+        quantization = tensors[layer.inputs[0]].quantization
+        if isinstance(layer, Conv2d):
+            shape = layer.weight.shape
+            quantization = _quantization(rng, 0.02 * 0.0015 * 94 * float(np.sqrt(prod(shape[1:]))))
+            layers.append(
+                replace(
+                    layer,
+                    weight=rng.integers(-128, 128, shape).astype(np.int8),
+                    weight_scale=rng.uniform(0.001, 0.002, shape[:1]).astype(np.float32),
+                    bias=rng.integers(-20000, 20000, shape[:1]).astype(np.int32),
+                )
+            )
+        else:
+            layers.append(layer)
+        tensors[layer.output] = replace(graph.tensors[layer.output], quantization=quantization)
+    return replace(graph, tensors=tensors, layers=tuple(layers))
+
+
+def _quantization(rng: np.random.Generator, scale: float) -> Quantization:
+    return Quantization(scale=float(np.float32(scale)), zero_point=int(rng.integers(-128, 128)))
 
 
 def _any_conv(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> Conv2d:
