@@ -30,6 +30,8 @@ Parameters: TypeAlias = Mapping[str, int | str]
 _PREFIX = "Vtop"
 _EXECUTABLE = "simulator"
 _TIMESCALE = "1ns/1ps"
+# Benches call the C++ half of a module, linked into the simulator, from Python.
+_LINK = "-rdynamic"
 # The switches that change the runtime's objects, as Verilator writes them into its make file.
 _RUNTIME_SWITCH = re.compile(r"^VM_\w+ = .*$", re.MULTILINE)
 _RUNTIME_FILES = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+= \\\n((?:  \S+ \\\n)*)", re.MULTILINE)
@@ -142,7 +144,7 @@ def _verilate_command(design: Design, sources: Sequence[Path], folder: Path) -> 
     command += ["-Mdir", str(folder), "-o", _EXECUTABLE]
     command += ["--trace-fst", "--trace-structs"] if design.trace else []
     command += [f"-G{name}={_literal(value)}" for name, value in design.parameters.items()]
-    command += ["-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
+    command += ["-LDFLAGS", f"{_LINK} -Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
     command += [str(_cocotb_main()), *map(str, dpi_sources(sources))]
     return [*command, str(LINT_WAIVERS), *map(str, sources)]
 

@@ -4,6 +4,7 @@
 A stream `name` with payload fields `a` and `b` entering a module has the ports `name_a_i`,
 `name_b_i`, `name_valid_i`, `name_ready_o`; leaving it, `name_a_o`, `name_b_o`, `name_valid_o`,
 `name_ready_i`. A word is an int when the stream has one field, else a dict of ints by field name.
+For channels of AXI, whose names have no underscore there, give `separator=""`.
 """
 
 import random
@@ -60,12 +61,19 @@ class StreamSource:
     """
 
     def __init__(
-        self, dut: Any, name: str, pauses: Pauses | None = None, *, fields: Sequence[str] = DATA
+        self,
+        dut: Any,
+        name: str,
+        pauses: Pauses | None = None,
+        *,
+        fields: Sequence[str] = DATA,
+        separator: str = "_",
     ) -> None:
+        name += separator
         self._clock = dut.clk_i
-        self._ports = {field: getattr(dut, f"{name}_{field}_i") for field in fields}
-        self._valid = getattr(dut, f"{name}_valid_i")
-        self._ready = getattr(dut, f"{name}_ready_o")
+        self._ports = {field: getattr(dut, f"{name}{field}_i") for field in fields}
+        self._valid = getattr(dut, f"{name}valid_i")
+        self._ready = getattr(dut, f"{name}ready_o")
         self._pauses = never() if pauses is None else pauses
         self._idle()
 
@@ -102,12 +110,19 @@ class StreamSink:
     """Takes words from a stream that leaves the module; not ready unless words are asked for."""
 
     def __init__(
-        self, dut: Any, name: str, pauses: Pauses | None = None, *, fields: Sequence[str] = DATA
+        self,
+        dut: Any,
+        name: str,
+        pauses: Pauses | None = None,
+        *,
+        fields: Sequence[str] = DATA,
+        separator: str = "_",
     ) -> None:
+        name += separator
         self._clock = dut.clk_i
-        self._ports = {field: getattr(dut, f"{name}_{field}_o") for field in fields}
-        self._valid = getattr(dut, f"{name}_valid_o")
-        self._ready = getattr(dut, f"{name}_ready_i")
+        self._ports = {field: getattr(dut, f"{name}{field}_o") for field in fields}
+        self._valid = getattr(dut, f"{name}valid_o")
+        self._ready = getattr(dut, f"{name}ready_i")
         self._pauses = never() if pauses is None else pauses
         self._ready.value = 0
 
@@ -129,17 +144,21 @@ class StreamMonitor:
 
     A word offered must stay, unchanged, until it is taken: anything else fails the test at once.
     `words` holds what has passed so far; `cycles` the clock cycle of each, counted from the start.
+    A word that passes at this very edge may not be there yet: `wait_for` is sure to see it.
     """
 
-    def __init__(self, dut: Any, name: str, *, fields: Sequence[str] = DATA) -> None:
-        enters = hasattr(dut, f"{name}_valid_i")
+    def __init__(
+        self, dut: Any, name: str, *, fields: Sequence[str] = DATA, separator: str = "_"
+    ) -> None:
+        name += separator
+        enters = hasattr(dut, f"{name}valid_i")
         forward, backward = ("i", "o") if enters else ("o", "i")
-        self._name = name
+        self._name = name.rstrip("_")
         self._clock = dut.clk_i
         self._reset = dut.rst_ni
-        self._ports = {field: getattr(dut, f"{name}_{field}_{forward}") for field in fields}
-        self._valid = getattr(dut, f"{name}_valid_{forward}")
-        self._ready = getattr(dut, f"{name}_ready_{backward}")
+        self._ports = {field: getattr(dut, f"{name}{field}_{forward}") for field in fields}
+        self._valid = getattr(dut, f"{name}valid_{forward}")
+        self._ready = getattr(dut, f"{name}ready_{backward}")
         self._passed = Event()
         self.words: list[Any] = []
         self.cycles: list[int] = []
