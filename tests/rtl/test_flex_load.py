@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flex_load with more and fewer banks than pixels of a beat, powers of two and others."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.runner import simulate
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.mark.parametrize(
+    ("banks", "pixel_bytes", "beat_bytes", "act_words"),
+    [
+        (4, 8, 64, 256),
+        (3, 16, 64, 256),
+        (7, 4, 32, 128),
+        (1, 4, 16, 512),
+        (16, 8, 64, 128),
+        (5, 32, 32, 128),
+    ],
+)
+def test_flex_load(
+    tmp_path: Path, banks: int, pixel_bytes: int, beat_bytes: int, act_words: int
+) -> None:
+    parameters = {"P": banks, "N": pixel_bytes, "DataBytes": beat_bytes, "ActWords": act_words}
+    env = {
+        "P": str(banks),
+        "N": str(pixel_bytes),
+        "DATA_BYTES": str(beat_bytes),
+        "ACT_WORDS": str(act_words),
+    }
+    assert simulate("flex_load", tmp_path, parameters, env=env) == 19
