@@ -16,6 +16,8 @@ memory/flex_csr_regs.sv
 memory/flex_csr.sv
 array/flex_column_buffer.sv
 array/flex_weight_buffer.sv
+array/flex_skew.sv
+array/flex_delay_line.sv
 array/flex_mac_cell.sv
 array/flex_pe.sv
 array/flex_systolic_array.sv
@@ -31,6 +33,8 @@ engine/flex_vsa.sv
 engine/flex_requantize_lane.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
+engine/flex_store_requests.sv
+engine/flex_store_walk.sv
 engine/flex_store.sv
 flex_core.sv
 flex_top.sv
