@@ -49,7 +49,7 @@ module flex_pe #(
   // Lanes of a multiplier chain; chains.
   localparam int unsigned Lanes = (N < 8) ? N : 8;
   localparam int unsigned Chains = N / Lanes;
-  // A chain's total, and the total of all.
+  // A chain's sum, and the sum of all.
   localparam int unsigned ChainWidth = Packed ? 18 : 16 + $clog2(Lanes);
   localparam int unsigned SumWidth = ChainWidth + $clog2(Chains);
 

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Weight ring: M RAMs of N bytes, written a word (all rows) at a time, read row by row as a systolic wave.
+// Weight memory of the array: words of M rows of N bytes, one RAM per row. The read address travels
+// down the rows, one per cycle, as the array works.
 //
-// A read at cycle t gives row m's bytes at t + flex_pkg::WeightReadLatency + m: the address travels from row to row,
-// which costs address bits instead of data bits. Throughput: one write and one read per cycle.
+// A read at cycle t gives row m of its word at t + flex_pkg::WeightReadLatency + m. One read and one
+// write per cycle; a write at one edge is seen by reads from the next cycle on. A word must stay for
+// M cycles from its read on: the last row is read that late.
 
 `include "flex_assert.svh"
 
-module flex_weight_buffer #(
+module flex_weight_buffer
+  import flex_pkg::*;
+#(
   // Rows.
   parameter  int unsigned M         = 8,
-  // Bytes of a row's word.
+  // Bytes of a row.
   parameter  int unsigned N         = 8,
-  // Words; a power of two.
+  // Words.
   parameter  int unsigned Depth     = 512,
   // Derived
   localparam int unsigned AddrWidth = (Depth > 1) ? $clog2(Depth) : 1
@@ -22,31 +26,37 @@ module flex_weight_buffer #(
   // Write: row m at byte m*N
   input  logic                          wr_en_i,
   input  logic [AddrWidth-1:0]          wr_addr_i,
-  input  logic [    M*N*8-1:0]          wr_data_i,
+  input  logic [        M-1:0][N*8-1:0] wr_data_i,
   // Read
   input  logic                          rd_en_i,
   input  logic [AddrWidth-1:0]          rd_addr_i,
   output logic [        M-1:0][N*8-1:0] w_o
 );
 
-  `FLEX_ASSERT_INIT(HasRows, M >= 1)
-  `FLEX_ASSERT_INIT(DepthPowerOfTwo, Depth > 1 && (Depth & (Depth - 1)) == 0)
-  `FLEX_ASSERT_INIT(LatencyIsTwo, flex_pkg::WeightReadLatency == 2)
-
-  // Element m is the read as row m sees it.
-  logic [M-1:0] en;
-  logic [M-1:0][AddrWidth-1:0] addr;
-
-  assign en[0]   = rd_en_i;
-  assign addr[0] = rd_addr_i;
+  `FLEX_ASSERT_INIT(RowsNonZero, M > 0)
+  // The RAM's own latency is all there is.
+  `FLEX_ASSERT_INIT(LatencyAsPublished, WeightReadLatency == 2)
 
   for (genvar m = 0; m < M; m++) begin : gen_row
-    if (m > 0) begin : gen_hop
+    logic rd_en;
+    logic [AddrWidth-1:0] rd_addr;
+
+    if (m == 0) begin : gen_first
+      assign rd_en   = rd_en_i;
+      assign rd_addr = rd_addr_i;
+    end else begin : gen_next
+      logic rd_en_q;
+      logic [AddrWidth-1:0] rd_addr_q;
+
       always_ff @(posedge clk_i) begin
-        if (!rst_ni) en[m] <= 1'b0;
-        else en[m] <= en[m-1];
+        if (!rst_ni) rd_en_q <= 1'b0;
+        else rd_en_q <= gen_row[m-1].rd_en;
       end
-      always_ff @(posedge clk_i) addr[m] <= addr[m-1];
+
+      always_ff @(posedge clk_i) rd_addr_q <= gen_row[m-1].rd_addr;
+
+      assign rd_en   = rd_en_q;
+      assign rd_addr = rd_addr_q;
     end
 
     flex_ram_sdp #(
@@ -56,9 +66,9 @@ module flex_weight_buffer #(
       .clk_i,
       .wr_en_i  (wr_en_i),
       .wr_addr_i(wr_addr_i),
-      .wr_data_i(wr_data_i[m*N*8+:N*8]),
-      .rd_en_i  (en[m]),
-      .rd_addr_i(addr[m]),
+      .wr_data_i(wr_data_i[m]),
+      .rd_en_i  (rd_en),
+      .rd_addr_i(rd_addr),
       .rd_data_o(w_o[m])
     );
   end
