@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an ONNX value turns out to be while the importer walks the nodes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.ir.types import Quantization
+
+__all__ = ["Activation", "Constant", "Integers", "QuantizedConstant", "Unusable", "Value"]
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Constant:
+    """A value known at compile time."""
+
+    name: str
+    array: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QuantizedConstant:
+    """DequantizeLinear of constant integers: scale * (integers - zero_point) along `axis`.
+
+    `scale` and `zero_point` are 1-D; of length 1 when they hold for the whole tensor.
+    """
+
+    name: str
+    integers: NDArray[np.int8] | NDArray[np.int32]
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    axis: int
+
+    def real(self) -> NDArray[np.float32]:
+        """The real numbers, float32."""
+        view = [1] * self.integers.ndim
+        if self.scale.size > 1:
+            view[self.axis] = -1
+        centred = self.integers.astype(np.int64) - self.zero_point.reshape(view)
+        result: NDArray[np.float32] = centred.astype(np.float32) * self.scale.reshape(view)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """Real numbers in a graph tensor, under an ONNX shape with batch 1.
+
+    `quantization` is that of this view: None in front of a QuantizeLinear, even though the tensor
+    itself becomes integer by it.
+    """
+
+    tensor: str
+    shape: Shape
+    quantization: Quantization | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integers:
+    """The integers of a graph tensor, between QuantizeLinear and DequantizeLinear."""
+
+    tensor: str
+    shape: Shape
+    quantization: Quantization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """A value that cannot be read: the output of a refused node, or an input without a shape.
+
+    `reason` is None when the cause has been told already.
+    """
+
+    name: str
+    reason: str | None
+
+
+Value = Constant | QuantizedConstant | Activation | Integers | Unusable
