@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings an integer graph into the form that stages cover: convolution, then max-pooling or not.
+
+Every rewrite is exact in integers. What the hardware cannot do is refused by name, all at once.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from flexcc.errors import InputError
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.types import TensorType
+from flexcc.program.formats import MAX_PHASES
+
+__all__ = ["fusion_groups", "lower"]
+
+_WINDOW_MAX = 255
+
+
+class _Rewriter:
+    """The layers and tensors of the graph being written."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers: list[Layer] = []
+        self.tensors: dict[str, TensorType] = dict(graph.tensors)
+        self._names = {layer.name for layer in graph.layers}
+
+    def new_name(self, wanted: str) -> str:
+        """`wanted`, with a number when it is taken."""
+        name, number = wanted, 1
+        while name in self._names or name in self.tensors:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._names.add(name)
+        return name
+
+
+def lower(graph: Graph) -> Graph:
+    """An equal graph in which every max-pooling follows a convolution that only it reads.
+
+    - A max-pooling that cannot be fused gets an identity 1x1 convolution in front.
+    - A column stride that the loader cannot split becomes a smaller one and a subsampling.
+
+    Raises:
+        InputError: names every layer that the accelerator cannot run, and why.
+    """
+    problems = [problem for layer in graph.layers if (problem := _problem(layer))]
+    if not graph.layers:
+        problems.append(f"{graph.name}: there is no layer to run; the outputs are the inputs")
+    if problems:
+        raise InputError("\n".join(problems))
+    rewriter = _Rewriter(graph)
+    for layer in graph.layers:
+        match layer:
+            case Conv2d():
+                rewriter.layers += _lower_conv(layer, rewriter)
+            case MaxPool2d():
+                rewriter.layers += _lower_pool(layer, rewriter)
+            case _:
+                raise TypeError(f"{layer.name}: {type(layer).__name__} has no lowering")
+    return replace(graph, layers=tuple(rewriter.layers), tensors=rewriter.tensors)
+
+
+def _problem(layer: Layer) -> str | None:
+    if not isinstance(layer, MaxPool2d):
+        return None
+    if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
+        return (
+            f"{layer.name}: max-pooling with dilations {layer.dilations} is not supported; "
+            "use dilations of 1"
+        )
+    if max(*layer.kernel, *layer.strides) > _WINDOW_MAX:
+        return (
+            f"{layer.name}: max-pooling with kernel {layer.kernel} and strides {layer.strides} is "
+            f"not supported; both may be {_WINDOW_MAX} at most"
+        )
+    return None
+
+
+def _lower_conv(conv: Conv2d, rewriter: _Rewriter) -> list[Layer]:
+    output = rewriter.tensors[conv.output]
+    stride = conv.strides[1]
+    if stride <= MAX_PHASES or output.width == 1:
+        return [conv]
+    column = max(s for s in range(1, MAX_PHASES + 1) if stride % s == 0)
+    source = rewriter.tensors[conv.inputs[0]]
+    kernel = (conv.weight.shape[3] - 1) * conv.dilations[1] + 1
+    width = (source.width + conv.pads.left + conv.pads.right - kernel) // column + 1
+    raw = rewriter.new_name(f"{conv.output}_raw")
+    rewriter.tensors[raw] = replace(output, width=width)
+    subsample = MaxPool2d(
+        name=rewriter.new_name(f"{conv.name}_subsample"),
+        inputs=(raw,),
+        output=conv.output,
+        kernel=(1, 1),
+        strides=(1, stride // column),
+    )
+    return [replace(conv, strides=(conv.strides[0], column), output=raw), subsample]
+
+
+def _fuses(graph: Graph, pool: MaxPool2d) -> bool:
+    source = pool.inputs[0]
+    producer = graph.producer(source)
+    only_user = len(graph.users(source)) == 1 and not graph.is_output(source)
+    return isinstance(producer, Conv2d) and only_user
+
+
+def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
+    # A convolution that has been split ends in a max-pooling itself.
+    source = pool.inputs[0]
+    split = any(isinstance(x, MaxPool2d) and x.output == source for x in rewriter.layers)
+    if _fuses(rewriter.graph, pool) and not split:
+        return [pool]
+    identity = _identity(rewriter.new_name(f"{pool.name}_identity"), source, rewriter)
+    return [identity, replace(pool, inputs=(identity.output,))]
+
+
+def _identity(name: str, source: str, rewriter: _Rewriter) -> Conv2d:
+    """A depthwise 1x1 convolution of weight 1 and scale 1: multiplier 2^23, shift 23, exact."""
+    output = rewriter.new_name(f"{name}_out")
+    tensor = rewriter.tensors[source]
+    rewriter.tensors[output] = tensor
+    return Conv2d(
+        name=name,
+        inputs=(source,),
+        output=output,
+        weight=np.ones((tensor.channels, 1, 1, 1), np.int8),
+        weight_scale=np.ones(tensor.channels, np.float32),
+        bias=np.zeros(tensor.channels, np.int32),
+        pads=Pads(),
+        groups=tensor.channels,
+    )
+
+
+def fusion_groups(graph: Graph) -> tuple[tuple[Conv2d, MaxPool2d | None], ...]:
+    """The stages of a lowered graph in execution order: each convolution with its max-pooling."""
+    groups: list[tuple[Conv2d, MaxPool2d | None]] = []
+    for layer in graph.layers:
+        if isinstance(layer, Conv2d):
+            users = graph.users(layer.output)
+            match users:
+                case (MaxPool2d() as pool,) if _fuses(graph, pool):
+                    groups.append((layer, pool))
+                case _:
+                    groups.append((layer, None))
+        elif not isinstance(layer, MaxPool2d) or not _fuses(graph, layer):
+            raise ValueError(f"{layer.name}: the graph has not been lowered")
+    return tuple(groups)

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random small integer networks with mappings that just fit, and their direct evaluation.
+
+The evaluation here shares no code with the compiler's tap lists, tiles or layouts.
+"""
+
+import random
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.accelerator import Accelerator
+from flexcc.dse.lower import fusion_groups, lower
+from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.requantize import requantization, requantize
+from flexcc.ir.types import Quantization, TensorType
+from flexcc.tiles import tiling
+
+__all__ = ["ACCELERATORS", "Case", "evaluate", "random_case", "random_conv", "random_network"]
+
+_LARGE = {
+    "act_words": 65536,
+    "weight_words": 16384,
+    "param_passes": 16384,
+    "out_words": 65536,
+    "list_entries": 4096,
+}
+
+
+def _shape(m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int) -> Accelerator:
+    return Accelerator(m=m, p=p, n=n, q=q, packed=packed, beat_bytes=beat_bytes, **_LARGE)
+
+
+ACCELERATORS = (
+    _shape(8, 4, 8, 2, True, 64),  # M = N
+    _shape(4, 3, 16, 4, True, 64),  # M < N, P odd
+    _shape(16, 1, 4, 1, False, 16),  # M > N, a single column
+    _shape(8, 5, 4, 4, False, 32),  # P odd, unpacked
+    _shape(4, 2, 32, 1, True, 32),  # eight passes a plane, one pixel a beat
+    _shape(16, 7, 8, 8, True, 128),  # sixteen pixels a beat
+    _shape(32, 16, 8, 4, True, 64),  # widest array, four planes a pass
+    _shape(8, 8, 8, 8, False, 8),  # a beat is a pixel
+)
+"""Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """A lowered network, its mapping and its inputs [C, H, W] by tensor name."""
+
+    graph: Graph
+    mapping: Mapping
+    inputs: MappingType[str, NDArray[np.int8]]
+
+
+def _quantization(rng: random.Random) -> Quantization:
+    scale = float(np.float32(rng.uniform(0.01, 0.2)))
+    return Quantization(scale=scale, zero_point=rng.choice([-128, 127, 0, rng.randint(-128, 127)]))
+
+
+def _pads(rng: random.Random, most: int) -> Pads:
+    return Pads(**{side: rng.randint(0, most) for side in ("top", "left", "bottom", "right")})
+
+
+def random_conv(
+    rng: random.Random, name: str, source: str, inputs: int, *, most_kernel: int = 7
+) -> Conv2d:
+    """A convolution with everything random; its weight scale is per unit of output spread."""
+    values = np.random.default_rng(rng.getrandbits(32))
+    divisors = [g for g in range(1, inputs + 1) if inputs % g == 0]
+    groups = rng.choice([1, 1, 1, rng.choice(divisors)])
+    outputs = groups * rng.randint(1, max(1, 70 // groups))
+    kernel = rng.randint(1, most_kernel), rng.randint(1, most_kernel)
+    shape = (outputs, inputs // groups, *kernel)
+    weight = values.integers(-128, 128, shape).astype(np.int8)
+    weight[values.random(outputs) < 0.05] = 0
+    spread = 74 * 74 * np.sqrt(np.prod(shape[1:]))
+    return Conv2d(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        weight=weight,
+        weight_scale=(values.uniform(0.5, 2, outputs) * 60 / spread).astype(np.float32),
+        bias=values.integers(-3000, 3000, outputs).astype(np.int32),
+        strides=(rng.choice([1, 1, 1, 2, 3, 5]), rng.choice([1, 1, 1, 2, 2, 3, 4, 6])),
+        pads=_pads(rng, rng.choice([0, 2, 4])),
+        dilations=(rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2, 3])),
+        groups=groups,
+        clamp=rng.choice([Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=6.0)]),
+    )
+
+
+def _sizes(layer: Conv2d | MaxPool2d, source: TensorType) -> tuple[int, int]:
+    kernel = layer.weight.shape[2:] if isinstance(layer, Conv2d) else layer.kernel
+    pads = layer.pads
+    padded = (source.height + pads.top + pads.bottom, source.width + pads.left + pads.right)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, layer.dilations, strict=True)]
+    height, width = (
+        (size - window) // stride + 1
+        for size, window, stride in zip(padded, reach, layer.strides, strict=True)
+    )
+    return height, width
+
+
+def _fit_source(rng: random.Random, conv: Conv2d, source: TensorType) -> Conv2d:
+    """The convolution with pads large enough to have an output, at most 20 columns wider."""
+    height, width = _sizes(conv, source)
+    pads = conv.pads
+    if height < 1:
+        more = (1 - height) * conv.strides[0] + rng.randint(0, 3)
+        pads = replace(pads, top=pads.top + more // 2, bottom=pads.bottom + more - more // 2)
+    if width < 1:
+        more = (1 - width) * conv.strides[1] + rng.randint(0, 3)
+        pads = replace(pads, left=pads.left + more // 2, right=pads.right + more - more // 2)
+    return replace(conv, pads=pads)
+
+
+def _scaled(conv: Conv2d, source: TensorType, target: Quantization) -> Conv2d:
+    """The convolution with weight scales that use the range of its output."""
+    assert source.quantization is not None
+    assert conv.weight_scale is not None
+    factor = target.scale / source.quantization.scale
+    return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
+
+
+def random_network(rng: random.Random, layers: int) -> Graph:
+    """A chain of `layers` convolutions and max-poolings, some with further users."""
+    ports: list[str] = []
+    source = "x"
+    tensors = {
+        "x": TensorType(
+            channels=rng.randint(1, 70),
+            height=rng.choice([1, rng.randint(2, 10), rng.randint(10, 24)]),
+            width=rng.choice([1, rng.randint(2, 20), rng.randint(20, 50)]),
+            quantization=_quantization(rng),
+        )
+    }
+    nodes: list[Layer] = []
+    for number in range(layers):
+        shape = tensors[source]
+        if rng.random() < 0.35:
+            kernel = rng.randint(1, min(4, shape.height)), rng.randint(1, min(5, shape.width))
+            pool = MaxPool2d(
+                name=f"pool{number}",
+                inputs=(source,),
+                output=f"pool{number}_out",
+                kernel=kernel,
+                strides=(rng.randint(1, 3), rng.randint(1, 4)),
+                pads=_pads(rng, min(kernel) - 1),
+            )
+            height, width = _sizes(pool, shape)
+            tensors[pool.output] = replace(shape, height=height, width=width)
+            nodes.append(pool)
+        else:
+            most = 7 if layers == 1 else 3
+            conv = random_conv(rng, f"conv{number}", source, shape.channels, most_kernel=most)
+            quantization = _quantization(rng)
+            conv = _scaled(_fit_source(rng, conv, shape), shape, quantization)
+            height, width = _sizes(conv, shape)
+            tensors[conv.output] = TensorType(
+                channels=conv.weight.shape[0],
+                height=height,
+                width=width,
+                quantization=quantization,
+            )
+            nodes.append(conv)
+        if rng.random() < 0.2:
+            ports.append(nodes[-1].output)
+        if rng.random() < 0.8 or len(nodes) == 1:
+            source = nodes[-1].output
+    ends = [n.output for n in nodes if not any(n.output in user.inputs for user in nodes)]
+    return Graph(
+        name="random",
+        inputs=(_port("x", tensors["x"]),),
+        outputs=tuple(_port(t, tensors[t]) for t in dict.fromkeys([*ports, *ends])),
+        tensors=tensors,
+        layers=tuple(nodes),
+    )
+
+
+def _port(tensor: str, type_: TensorType) -> Port:
+    shape = (1, type_.channels, type_.height, type_.width)
+    return Port(tensor=tensor, onnx_name=tensor, onnx_shape=shape)
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(0, least - 1).bit_length()
+
+
+def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
+    """A random network and a random mapping whose buffers are as small as they may be."""
+    graph = lower(random_network(rng, layers))
+    groups: list[Group] = []
+    act = out = lists = resident = passes = longest = 1
+    for conv, pool in fusion_groups(graph):
+        stage = stage_of(graph, conv.name, None if pool is None else pool.name)
+        height, width, beat = stage.output.height, stage.output.width, accelerator.beat_pixels
+        cols = rng.choice([width, beat * rng.randint(1, -(-width // beat))])
+        rows = rng.choice([height, rng.randint(1, -(-height // 2)), rng.randint(1, height)])
+        tiles = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols)
+        mode = rng.choice(list(WeightMode))
+        if mode is WeightMode.KEEP:
+            resident = max(resident, sum(tiles.pass_steps))
+            passes = max(passes, len(tiles.pass_steps))
+        elif mode is WeightMode.RELOAD:
+            resident = max(resident, *tiles.pass_steps)
+        longest = max(longest, *tiles.pass_steps)
+        act, out = max(act, tiles.act_words), max(out, tiles.out_words)
+        lists = max(lists, tiles.list_entries)
+        groups.append(
+            Group(
+                conv=conv.name,
+                pool=None if pool is None else pool.name,
+                tile_rows=rows,
+                tile_cols=cols,
+                weights=mode,
+                rotation=tuple(rng.randrange(accelerator.p) for _ in range(tiles.columns.stride))
+                if rng.random() < 0.3
+                else tiles.columns.rotation,
+            )
+        )
+        used = tiling(
+            stage, accelerator, tile_rows=rows, tile_cols=cols, rotation=groups[-1].rotation
+        )
+        act = max(act, used.act_words)
+    fitted = replace(
+        accelerator,
+        act_words=_power_of_two(act),
+        out_words=_power_of_two(out),
+        weight_words=_power_of_two(resident),
+        param_passes=_power_of_two(passes),
+        list_entries=_power_of_two(lists),
+    )
+    values = np.random.default_rng(rng.getrandbits(32))
+    inputs = {
+        port.tensor: values.integers(
+            -128,
+            128,
+            (
+                graph.tensors[port.tensor].channels,
+                graph.tensors[port.tensor].height,
+                graph.tensors[port.tensor].width,
+            ),
+        ).astype(np.int8)
+        for port in graph.inputs
+    }
+    return Case(
+        graph=graph, mapping=Mapping(accelerator=fitted, groups=tuple(groups)), inputs=inputs
+    )
+
+
+def _convolve(conv: Conv2d, x: NDArray[np.int8], source: TensorType) -> NDArray[np.int64]:
+    assert source.quantization is not None
+    pads, (sy, sx), (ey, ex) = conv.pads, conv.strides, conv.dilations
+    padded = np.pad(
+        x.astype(np.int64),
+        ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right)),
+        constant_values=source.quantization.zero_point,
+    )
+    outputs, inputs, kernel_h, kernel_w = conv.weight.shape
+    height, width = _sizes(conv, source)
+    per_group = outputs // conv.groups
+    acc = np.zeros((outputs, height, width), np.int64)
+    weight = conv.weight.astype(np.int64)
+    for ky in range(kernel_h):
+        for kx in range(kernel_w):
+            taps = padded[
+                :,
+                ky * ey : ky * ey + (height - 1) * sy + 1 : sy,
+                kx * ex : kx * ex + (width - 1) * sx + 1 : sx,
+            ]
+            for group in range(conv.groups):
+                own = slice(group * per_group, (group + 1) * per_group)
+                part = taps[group * inputs : (group + 1) * inputs]
+                acc[own] += np.einsum("oi,ihw->ohw", weight[own, :, ky, kx], part)
+    return acc
+
+
+def _pool(pool: MaxPool2d, x: NDArray[np.int8], source: TensorType) -> NDArray[np.int8]:
+    pads, (sy, sx) = pool.pads, pool.strides
+    sides = ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right))
+    padded = np.pad(x, sides, constant_values=-128)
+    height, width = _sizes(pool, source)
+    result: NDArray[np.int8] = np.stack(
+        [
+            padded[:, ky : ky + (height - 1) * sy + 1 : sy, kx : kx + (width - 1) * sx + 1 : sx]
+            for ky in range(pool.kernel[0])
+            for kx in range(pool.kernel[1])
+        ]
+    ).max(axis=0)
+    return result
+
+
+def evaluate(
+    graph: Graph, inputs: MappingType[str, NDArray[np.int8]]
+) -> dict[str, NDArray[np.int8]]:
+    """All tensors of an integer graph, straight from the definitions."""
+    values = dict(inputs)
+    for layer in graph.layers:
+        (name,) = layer.inputs
+        source, target = graph.tensors[name], graph.tensors[layer.output]
+        if isinstance(layer, Conv2d):
+            acc = _convolve(layer, values[name], source)
+            rq = requantization(layer, source, target)
+            values[layer.output] = requantize(acc, rq)
+        else:
+            assert isinstance(layer, MaxPool2d)
+            values[layer.output] = _pool(layer, values[name], source)
+        assert values[layer.output].shape == (target.channels, target.height, target.width)
+    return values

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowering keeps every number and ends in stages; what cannot run is refused by name."""
+
+import random
+
+import numpy as np
+import pytest
+
+from flexcc.dse.lower import fusion_groups, lower
+from flexcc.errors import InputError
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.requantize import requantization
+from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.verify import verify
+from tests.networks import evaluate, random_network
+
+QUANTIZATION = Quantization(scale=0.125, zero_point=-7)
+
+
+def _conv(name: str, source: str, output: str, stride: int = 1, kernel: int = 1) -> Conv2d:
+    weight = np.random.default_rng(1).integers(-128, 128, (4, 4, kernel, kernel)).astype(np.int8)
+    return Conv2d(
+        name=name,
+        inputs=(source,),
+        output=output,
+        weight=weight,
+        weight_scale=np.full(4, 0.002, np.float32),
+        bias=np.arange(4, dtype=np.int32),
+        strides=(stride, stride),
+    )
+
+
+def _pool(
+    name: str,
+    source: str,
+    output: str,
+    kernel: tuple[int, int] = (1, 1),
+    strides: tuple[int, int] = (1, 1),
+) -> MaxPool2d:
+    return MaxPool2d(name=name, inputs=(source,), output=output, kernel=kernel, strides=strides)
+
+
+def _graph(layers: list[Layer], outputs: str, sizes: dict[str, tuple[int, int]]) -> Graph:
+    tensors = {
+        name: TensorType(channels=4, height=h, width=w, quantization=QUANTIZATION)
+        for name, (h, w) in sizes.items()
+    }
+    ports = {n: Port(tensor=n, onnx_name=n, onnx_shape=(1, 4, *hw)) for n, hw in sizes.items()}
+    return Graph(
+        name="g",
+        inputs=(ports["x"],),
+        outputs=tuple(ports[name] for name in outputs),
+        tensors=tensors,
+        layers=tuple(layers),
+    )
+
+
+def _names(graph: Graph) -> list[tuple[str, str | None]]:
+    return [(c.name, None if p is None else p.name) for c, p in fusion_groups(graph)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lowering_is_exact(seed: int) -> None:
+    graph = random_network(random.Random(seed), 4)
+    lowered = lower(graph)
+    verify(lowered)
+    fusion_groups(lowered)
+    x = graph.tensors["x"]
+    values = np.random.default_rng(seed).integers(-128, 128, (x.channels, x.height, x.width))
+    inputs = {"x": values.astype(np.int8)}
+    expected, actual = evaluate(graph, inputs), evaluate(lowered, inputs)
+    for name, tensor in expected.items():
+        assert np.array_equal(actual[name], tensor), name
+
+
+def test_a_pool_fuses_with_the_convolution_that_only_it_reads() -> None:
+    sizes = dict.fromkeys("xyz", (6, 6))
+    graph = _graph([_conv("c", "x", "y"), _pool("p", "y", "z")], "z", sizes)
+    lowered = lower(graph)
+    assert lowered.layers == graph.layers
+    assert _names(lowered) == [("c", "p")]
+
+
+@pytest.mark.parametrize(
+    ("layers", "outputs", "expected"),
+    [
+        ([_pool("p", "x", "y")], "y", [("p_identity", "p")]),
+        (
+            [_conv("c", "x", "y"), _pool("p", "y", "z")],
+            "yz",
+            [("c", None), ("p_identity", "p")],
+        ),
+        (
+            [_conv("c", "x", "y"), _pool("p", "y", "z"), _conv("d", "y", "w")],
+            "zw",
+            [("c", None), ("p_identity", "p"), ("d", None)],
+        ),
+        (
+            [_conv("c", "x", "y"), _pool("p", "y", "z"), _pool("q", "z", "w")],
+            "w",
+            [("c", "p"), ("q_identity", "q")],
+        ),
+    ],
+)
+def test_other_pools_get_an_identity(
+    layers: list[Layer], outputs: str, expected: list[tuple[str, str | None]]
+) -> None:
+    graph = lower(_graph(layers, outputs, dict.fromkeys("xyzw", (6, 6))))
+    verify(graph)
+    assert _names(graph) == expected
+
+
+def test_the_identity_multiplies_by_one_exactly() -> None:
+    graph = lower(_graph([_pool("p", "x", "y")], "y", dict.fromkeys("xy", (6, 6))))
+    identity = graph.layers[0]
+    assert isinstance(identity, Conv2d)
+    tensor = graph.tensors["x"]
+    rq = requantization(identity, tensor, graph.tensors[identity.output])
+    assert set(rq.multiplier) == {1 << 23}
+    assert set(rq.shift) == {23}
+    assert set(rq.bias) == {7 << 23}
+
+
+def test_long_column_strides_are_split() -> None:
+    sizes = {"x": (20, 20), "y": (4, 4)}
+    graph = lower(_graph([_conv("c", "x", "y", stride=6, kernel=2)], "y", sizes))
+    verify(graph)
+    conv, pool = graph.layers
+    assert isinstance(conv, Conv2d)
+    assert isinstance(pool, MaxPool2d)
+    assert (conv.strides, pool.kernel, pool.strides) == ((6, 3), (1, 1), (1, 2))
+    assert _names(graph) == [("c", "c_subsample")]
+
+
+def test_a_stride_that_is_never_taken_stays() -> None:
+    sizes = {"x": (20, 5), "y": (4, 1)}
+    graph = _graph([_conv("c", "x", "y", stride=6, kernel=2)], "y", sizes)
+    assert lower(graph).layers == graph.layers
+
+
+def test_all_problems_are_named() -> None:
+    layers: list[Layer] = [
+        _pool("wide", "x", "y", kernel=(1, 256)),
+        _pool("far", "x", "z", strides=(300, 1)),
+        MaxPool2d(
+            name="dilated",
+            inputs=("x",),
+            output="w",
+            kernel=(2, 2),
+            strides=(1, 1),
+            pads=Pads(),
+            dilations=(2, 1),
+        ),
+    ]
+    with pytest.raises(InputError) as caught:
+        lower(_graph(layers, "yzw", dict.fromkeys("xyzw", (300, 300))))
+    wide, far, dilated = str(caught.value).splitlines()
+    assert wide.startswith("wide: max-pooling with kernel (1, 256)")
+    assert far.startswith("far: max-pooling with kernel (1, 1) and strides (300, 1)")
+    assert dilated == (
+        "dilated: max-pooling with dilations (2, 1) is not supported; use dilations of 1"
+    )
+
+
+def test_nothing_to_run_is_refused() -> None:
+    with pytest.raises(InputError, match="g: there is no layer to run"):
+        lower(_graph([], "x", {"x": (1, 1)}))
