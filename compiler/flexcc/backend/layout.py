@@ -99,6 +99,11 @@ class TensorLayout:
         lanes = split.reshape(self.planes * self.lanes, self.height, self.width)
         return np.ascontiguousarray(lanes[: self.channels])
 
+    def offset(self, channel: int, row: int, column: int) -> int:
+        """The byte of an element, or of a dead lane."""
+        plane, lane = divmod(channel, self.lanes)
+        return plane * self.plane_pitch + row * self.row_pitch + column * self.lanes + lane
+
     def locate(self, offset: int) -> Pixel | None:
         """What the byte at `offset` is; None for padding."""
         if not 0 <= offset < self.size:

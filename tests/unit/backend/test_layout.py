@@ -37,6 +37,7 @@ def test_every_byte_is_where_locate_says(seed: int) -> None:
                 assert byte == 0
             case Pixel(channel=c, row=r, column=x) if c < layout.channels:
                 assert byte == values[c, r, x]
+                assert offset == layout.offset(c, r, x)
                 seen.add((c, r, x))
             case _:
                 assert byte == -7

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory images of a plan: what a run starts from, what it must end with, where two differ.
+
+The host packs inputs and unpacks outputs here. Comparison covers every byte: weights and program,
+which a run may not touch, dead lanes, whose value the requantiser defines, and padding, which
+stays what it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.backend.plan import Plan, StagePlan, TensorPlan
+from flexcc.backend.program import program_words
+from flexcc.program.encode import to_bytes
+
+__all__ = [
+    "Difference",
+    "Region",
+    "expected_image",
+    "first_difference",
+    "initial_image",
+    "memory_map",
+    "read_tensor",
+]
+
+Bytes = NDArray[np.uint8]
+_POOL_PADDING = -128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A part of memory; `kind` is weights, program, input or tensor."""
+
+    name: str
+    kind: str
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first differing byte; `kind` is element, dead lane, padding, weights, program or gap.
+
+    `name` is the tensor's, else that of the region. The place is None outside pixels.
+    """
+
+    name: str
+    kind: str
+    address: int
+    channel: int | None
+    row: int | None
+    column: int | None
+    expected: int
+    actual: int
+
+    def __str__(self) -> str:
+        place = f"{self.name}, {self.kind}"
+        if self.channel is not None:
+            place += f" at channel {self.channel}, row {self.row}, column {self.column}"
+        return f"{place} (byte {self.address}): expected {self.expected}, found {self.actual}"
+
+
+def memory_map(plan: Plan, program_bytes: int) -> tuple[Region, ...]:
+    """All regions in the order of their addresses; nothing else is memory of the plan."""
+    weights = Region(name="weights", kind="weights", address=0, size=plan.weights_bytes)
+    tensors = (
+        Region(
+            name=tensor.name,
+            kind="input" if tensor.name in plan.inputs else "tensor",
+            address=tensor.address,
+            size=tensor.layout.size,
+        )
+        for tensor in plan.tensors.values()
+    )
+    program = Region(
+        name="program", kind="program", address=plan.program_address, size=program_bytes
+    )
+    return (weights, *tensors, program)
+
+
+def _put(image: Bytes, address: int, data: bytes | Bytes) -> None:
+    values = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+    image[address : address + len(values)] = values
+
+
+def initial_image(plan: Plan, inputs: Mapping[str, NDArray[np.int8]]) -> Bytes:
+    """Memory before a run: weights, program, packed `inputs` [C, H, W] by tensor name, else 0.
+
+    Raises:
+        ValueError: an input is missing, unknown, or of the wrong shape.
+    """
+    if inputs.keys() != set(plan.inputs):
+        raise ValueError(f"inputs {sorted(inputs)} given, {sorted(plan.inputs)} expected")
+    program = to_bytes(program_words(plan))
+    image = np.zeros(plan.program_address + len(program), np.uint8)
+    for stage in plan.stages:
+        address = stage.weights_address
+        for part in stage.images:
+            _put(image, address, part.parameters + part.weights)
+            address += part.size
+    for name, values in inputs.items():
+        tensor = plan.tensors[name]
+        _put(image, tensor.address, tensor.layout.pack(values, tensor.dead))
+    _put(image, plan.program_address, program)
+    return image
+
+
+def _covered(stage: StagePlan, tensor: TensorPlan) -> NDArray[np.bool_]:
+    """The pixels [H, W] whose pooling window holds at least one pixel; all without pooling."""
+    covered = np.empty((tensor.type.height, tensor.type.width), np.bool_)
+    for tile in stage.tiles:
+        store, layout = tile.store, tensor.layout
+        row, rest = divmod(store.address - tensor.address, layout.row_pitch)
+        column = rest // layout.lanes
+        y = store.origin_y + np.arange(store.rows) * store.stride_h
+        x = store.origin_x + np.arange(store.cols) * store.stride_w
+        rows = (y < store.valid_rows) & (y + store.kernel_h > 0)
+        cols = (x < store.valid_cols) & (x + store.kernel_w > 0)
+        target = covered[row : row + store.rows, column : column + store.cols]
+        target[...] = rows[:, None] & cols
+    return covered
+
+
+def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.int8]]) -> Bytes:
+    """Memory after a run that began with `initial`, given every stored tensor [C, H, W].
+
+    `tensors` may hold more than the plan stores; a missing one is a KeyError.
+    """
+    image = initial.copy()
+    for stage in plan.stages:
+        tensor = plan.tensors[stage.output]
+        dead = np.where(_covered(stage, tensor), tensor.dead, _POOL_PADDING).astype(np.int8)
+        packed = tensor.layout.pack(tensors[tensor.name], dead)
+        written = tensor.layout.pack(
+            np.full((tensor.type.channels, *dead.shape), -1, np.int8), -1
+        ).astype(np.bool_)
+        region = image[tensor.address : tensor.address + tensor.layout.size]
+        region[written] = packed[written]
+    return image
+
+
+def read_tensor(plan: Plan, image: Bytes, name: str) -> NDArray[np.int8]:
+    """The values [C, H, W] of a tensor in memory."""
+    tensor = plan.tensors[name]
+    return tensor.layout.unpack(image[tensor.address : tensor.address + tensor.layout.size])
+
+
+def _signed(value: np.uint8) -> int:
+    return int(value.astype(np.int8))
+
+
+def first_difference(plan: Plan, expected: Bytes, actual: Bytes) -> Difference | None:
+    """The first difference of two images after a run, None when they are equal.
+
+    First is in the order of execution: tensors as the program stores them, the earliest first,
+    elements before dead lanes and padding; then whatever else memory holds, by address.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
+    if expected.shape != actual.shape:
+        raise ValueError(f"images of {expected.shape} and {actual.shape} bytes")
+    different = expected != actual
+    if not different.any():
+        return None
+    for tensor in plan.tensors.values():
+        region = slice(tensor.address, tensor.address + tensor.layout.size)
+        offsets = np.flatnonzero(different[region])
+        if len(offsets):
+            return _in_tensor(tensor, offsets, expected[region], actual[region])
+    address = int(np.flatnonzero(different)[0])
+    regions = memory_map(plan, len(expected) - plan.program_address)
+    kind = next((r.kind for r in regions if r.address <= address < r.address + r.size), "gap")
+    return Difference(
+        name=kind,
+        kind=kind,
+        address=address,
+        channel=None,
+        row=None,
+        column=None,
+        expected=int(expected[address]),
+        actual=int(actual[address]),
+    )
+
+
+def _in_tensor(
+    tensor: TensorPlan, offsets: NDArray[np.intp], expected: Bytes, actual: Bytes
+) -> Difference:
+    values = tensor.layout.unpack(expected) != tensor.layout.unpack(actual)
+    elements = np.argwhere(values)
+    if len(elements):
+        channel, row, column = (int(index) for index in elements[0])
+        offset = tensor.layout.offset(channel, row, column)
+    else:
+        offset = int(offsets[0])
+    pixel = tensor.layout.locate(offset)
+    if pixel is None:
+        kind = "padding"
+    else:
+        kind = "element" if pixel.channel < tensor.type.channels else "dead lane"
+    return Difference(
+        name=tensor.name,
+        kind=kind,
+        address=tensor.address + offset,
+        channel=None if pixel is None else pixel.channel,
+        row=None if pixel is None else pixel.row,
+        column=None if pixel is None else pixel.column,
+        expected=_signed(expected[offset]),
+        actual=_signed(actual[offset]),
+    )

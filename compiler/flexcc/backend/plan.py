@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan: graph and mapping fully resolved. Every address, count and field is a number here.
+
+Tensors never share memory, so a store can only meet a load of the same tensor, and that load waits
+for the stored tiles it needs. (Sharing would be safe where the old tensor's last load belongs to a
+tile no later than the new tensor's first store: a store needs its tile's load, and loads come in
+order.)
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, fields
+from typing import Any
+
+from flexcc.accelerator import Accelerator
+from flexcc.backend.layout import TensorLayout, align
+from flexcc.backend.lists import Entry, ListRange, reduction_lists
+from flexcc.backend.weights import PassImage, pass_images, stage_requantization
+from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.ir.graph import Graph
+from flexcc.ir.requantize import Requantization
+from flexcc.ir.types import TensorType
+from flexcc.program.formats import MAX_PHASES
+from flexcc.tiles import Tile, Tiling, tiling
+
+__all__ = [
+    "REGION_ALIGNMENT",
+    "ArrayTile",
+    "Load",
+    "Pass",
+    "Plan",
+    "StagePlan",
+    "Store",
+    "TensorPlan",
+    "TilePlan",
+    "WeightsFetch",
+    "build_plan",
+]
+
+REGION_ALIGNMENT = 4096
+"""Regions of memory start at multiples of this; AXI bursts never cross one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorPlan:
+    """A tensor in memory; `dead` is the value of lanes without a channel."""
+
+    name: str
+    type: TensorType
+    layout: TensorLayout
+    address: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The fields of a `load_tile` record; `addresses` are its plane words."""
+
+    wait_tiles: int
+    row_beats: int
+    row_pitch: int
+    mem_rows: int
+    pad_top: int
+    pad_bottom: int
+    pad_left: int
+    mem_cols: int
+    pad_right: int
+    row_words: int
+    plane_words: int
+    pad_value: int
+    first_pixel: int
+    phases: int
+    contiguous: int
+    phase_base: tuple[int, ...]
+    phase_rot: tuple[int, ...]
+    addresses: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFetch:
+    """The fields of a `weights_fetch` record."""
+
+    address: int
+    beats: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The fields of a `pass` word; it is the same for every tile of its stage but for the last."""
+
+    list_start: int
+    list_entries: int
+    out_base: int
+    out_byte: int
+    take: int
+    hand_over: int
+    tile_last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The fields of a `store_tile` record."""
+
+    address: int
+    planes: int
+    pool: int
+    plane_pitch: int
+    row_pitch: int
+    rows: int
+    cols: int
+    row_words: int
+    plane_words: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    origin_y: int
+    origin_x: int
+    valid_rows: int
+    valid_cols: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayTile:
+    """The fields of an `array_tile` record."""
+
+    rows: int
+    groups: int
+    row_step: int
+    plane_words: int
+    out_plane_words: int
+    zero_point: int
+    low: int
+    high: int
+    keep: int
+    stream: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilePlan:
+    """One tile. `fetches[i]` precede pass i; all others precede the first pass of the tile."""
+
+    load: Load
+    store: Store
+    array: ArrayTile
+    fetches: tuple[tuple[WeightsFetch, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StagePlan:
+    """One fusion group: its lists, passes, weights and tiles; `first_tile` counts from 0."""
+
+    group: Group
+    input: str
+    output: str
+    entries: tuple[Entry, ...]
+    passes: tuple[Pass, ...]
+    weights_address: int
+    images: tuple[PassImage, ...]
+    first_tile: int
+    tiles: tuple[TilePlan, ...]
+
+    @property
+    def name(self) -> str:
+        """The convolution's name."""
+        return self.group.conv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """A network ready to run: stages in order and where everything lies in memory.
+
+    Memory is weights, then tensors (graph inputs first), then the program, from
+    `program_address` to `memory_bytes` at the most; all offsets from the base register.
+    """
+
+    name: str
+    mapping: Mapping
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: MappingType[str, TensorPlan]
+    stages: tuple[StagePlan, ...]
+    weights_bytes: int
+    program_address: int
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """The hardware that the plan is for."""
+        return self.mapping.accelerator
+
+    @property
+    def tiles(self) -> int:
+        """Stored tiles of a run."""
+        return sum(len(stage.tiles) for stage in self.stages)
+
+    def __str__(self) -> str:
+        return "\n".join(_describe(self)) + "\n"
+
+
+def _line(title: str, value: Any) -> str:
+    texts = (f"{f.name}={getattr(value, f.name)}" for f in fields(value))
+    return f"{title} {' '.join(texts)}"
+
+
+def _describe(plan: Plan) -> Iterator[str]:
+    """The plan as text, one line per thing."""
+    yield f"plan {plan.name}: {len(plan.stages)} stages, {plan.tiles} tiles"
+    yield f"weights at 0, {plan.weights_bytes} bytes; program at {plan.program_address}"
+    for tensor in plan.tensors.values():
+        layout, kind = tensor.layout, "input" if tensor.name in plan.inputs else "tensor"
+        yield (
+            f"{kind} {tensor.name} at {tensor.address}, {layout.size} bytes: "
+            f"{layout.channels}x{layout.height}x{layout.width}, row pitch {layout.row_pitch}, "
+            f"plane pitch {layout.plane_pitch}, dead lanes {tensor.dead}"
+        )
+    for stage in plan.stages:
+        name = (
+            stage.group.conv if stage.group.pool is None else f"{stage.name} + {stage.group.pool}"
+        )
+        yield f"stage {name}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
+        yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
+        yield from (_line(f"  pass {i}:", item) for i, item in enumerate(stage.passes))
+        for number, tile in enumerate(stage.tiles):
+            yield f"  tile {stage.first_tile + number}:"
+            yield _line("    load", tile.load)
+            yield _line("    array", tile.array)
+            yield _line("    store", tile.store)
+            for index, fetches in enumerate(tile.fetches):
+                yield from (_line(f"    before pass {index} fetch", fetch) for fetch in fetches)
+
+
+def _tensor_plan(
+    name: str, type_: TensorType, accelerator: Accelerator, address: int, dead: int
+) -> TensorPlan:
+    layout = TensorLayout(
+        channels=type_.channels,
+        height=type_.height,
+        width=type_.width,
+        lanes=accelerator.n,
+        beat_bytes=accelerator.beat_bytes,
+    )
+    return TensorPlan(name=name, type=type_, layout=layout, address=address, dead=dead)
+
+
+def _load(tiling_: Tiling, tile: Tile, source: TensorPlan, wait_tiles: int) -> Load:
+    """The input window of a tile; a window without a single pixel is padding rows only."""
+    rows, cols, layout = tile.rows, tile.cols, source.layout
+    within = rows.count > 0 and cols.count > 0
+    first_beat = cols.start // layout.beat_pixels if within else 0
+    last_beat = (cols.start + cols.count - 1) // layout.beat_pixels if within else -1
+    row_beats = last_beat - first_beat + 1
+    row_pitch = rows.step * layout.row_pitch
+    beat_bytes = layout.beat_bytes
+    begin = source.address + first_beat * beat_bytes
+    begin += rows.start * layout.row_pitch if within else 0
+    columns = tiling_.columns
+    unused = (0,) * (MAX_PHASES - columns.stride)
+    quantization = source.type.quantization
+    assert quantization is not None
+    return Load(
+        wait_tiles=wait_tiles,
+        row_beats=row_beats,
+        row_pitch=row_pitch,
+        mem_rows=rows.count if within else 0,
+        pad_top=rows.pad_before if within else rows.window,
+        pad_bottom=rows.pad_after if within else 0,
+        pad_left=cols.pad_before if within else cols.window,
+        mem_cols=cols.count if within else 0,
+        pad_right=cols.pad_after if within else 0,
+        row_words=columns.row_words,
+        plane_words=tiling_.plane_words,
+        pad_value=quantization.zero_point,
+        first_pixel=cols.start % layout.beat_pixels if within else 0,
+        phases=columns.stride,
+        contiguous=int(row_pitch == row_beats * beat_bytes),
+        phase_base=(*columns.base, *unused),
+        phase_rot=(*columns.rotation, *unused),
+        addresses=tuple(begin + plane * layout.plane_pitch for plane in range(layout.planes)),
+    )
+
+
+def _array_tile(
+    tiling_: Tiling, tile: Tile, rq: Requantization, *, mode: WeightMode, last: bool
+) -> ArrayTile:
+    groups = tile.groups(tiling_.accelerator.p)
+    return ArrayTile(
+        rows=len(tile.rows.raw),
+        groups=groups,
+        row_step=tiling_.row_step,
+        plane_words=tiling_.plane_words,
+        out_plane_words=len(tile.rows.raw) * groups,
+        zero_point=rq.zero_point,
+        low=rq.low,
+        high=rq.high,
+        keep=int(mode is WeightMode.KEEP and not last),
+        stream=int(mode is WeightMode.STREAM),
+    )
+
+
+def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
+    """The stored pixels of a tile; without pooling every window is the pixel itself."""
+    layout, pool = target.layout, tiling_.stage.pool
+    groups = tile.groups(tiling_.accelerator.p)
+    kernel, strides = ((1, 1), (1, 1)) if pool is None else (pool.kernel, pool.strides)
+    begin = tile.rows.stored.start * layout.row_pitch + tile.cols.stored.start * layout.lanes
+    return Store(
+        address=target.address + begin,
+        planes=layout.planes,
+        pool=int(pool is not None),
+        plane_pitch=layout.plane_pitch,
+        row_pitch=layout.row_pitch,
+        rows=len(tile.rows.stored),
+        cols=len(tile.cols.stored),
+        row_words=groups,
+        plane_words=len(tile.rows.raw) * groups,
+        kernel_h=kernel[0],
+        kernel_w=kernel[1],
+        stride_h=strides[0],
+        stride_w=strides[1],
+        origin_y=tile.rows.origin,
+        origin_x=tile.cols.origin,
+        valid_rows=len(tile.rows.raw),
+        valid_cols=len(tile.cols.raw),
+    )
+
+
+def _passes(tiling_: Tiling, ranges: tuple[ListRange, ...]) -> tuple[Pass, ...]:
+    """M >= N: each pass fills a half. M < N: N/M passes share the words of one plane's half."""
+    accelerator = tiling_.accelerator
+    per_plane = accelerator.passes_per_plane
+    last = len(tiling_.pass_lists) - 1
+    return tuple(
+        Pass(
+            list_start=ranges[index].start,
+            list_entries=ranges[index].entries,
+            out_base=0,
+            out_byte=number % per_plane * accelerator.m,
+            take=int(number % per_plane == 0),
+            hand_over=int(number % per_plane == per_plane - 1 or number == last),
+            tile_last=int(number == last),
+        )
+        for number, index in enumerate(tiling_.pass_lists)
+    )
+
+
+def _fetch(address: int, size: int, repeats: int, beat_bytes: int) -> WeightsFetch:
+    return WeightsFetch(address=address, beats=size // beat_bytes, repeats=repeats)
+
+
+def _fetches(
+    images: tuple[PassImage, ...],
+    address: int,
+    beat_bytes: int,
+    *,
+    mode: WeightMode,
+    first: bool,
+    pixel_groups: int,
+) -> tuple[tuple[WeightsFetch, ...], ...]:
+    """What the weight load engine reads for a tile, by the pass before which it is told so."""
+    if mode is not WeightMode.STREAM:
+        size = sum(image.size for image in images)
+        whole = (_fetch(address, size, 1, beat_bytes),)
+        needed = first or mode is WeightMode.RELOAD
+        return (whole if needed else (), *(() for _ in images[1:]))
+    result = []
+    for image in images:
+        weights = address + len(image.parameters)
+        result.append(
+            (
+                _fetch(address, len(image.parameters), 1, beat_bytes),
+                _fetch(weights, len(image.weights), pixel_groups, beat_bytes),
+            )
+        )
+        address += image.size
+    return tuple(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Resolved:
+    """A stage whose place in memory is not known yet."""
+
+    group: Group
+    tiling: Tiling
+    requantization: Requantization
+    images: tuple[PassImage, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(image.size for image in self.images)
+
+
+def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
+    tiling_ = tiling(
+        stage_of(graph, group.conv, group.pool),
+        accelerator,
+        tile_rows=group.tile_rows,
+        tile_cols=group.tile_cols,
+        rotation=group.rotation,
+    )
+    rq = stage_requantization(tiling_)
+    split = group.weights is WeightMode.STREAM
+    images = pass_images(tiling_, rq, split=split)
+    return _Resolved(group=group, tiling=tiling_, requantization=rq, images=images)
+
+
+def _wait_tiles(tile: Tile, producer: tuple[int, Tiling] | None) -> int:
+    """Stored tiles, in program order, until those whose pixels the tile's window reads are done."""
+    if producer is None:
+        return 0
+    first, tiling_ = producer
+    rows, cols = tile.rows, tile.cols
+    if not rows.count or not cols.count:
+        return 0
+    last_row = rows.start + (rows.count - 1) * rows.step
+    last_col = cols.start + cols.count - 1
+    needed = 0
+    for number, stored in enumerate(tiling_.tiles()):
+        below = stored.rows.stored.start <= last_row and stored.rows.stored.stop > rows.start
+        beside = stored.cols.stored.start <= last_col and stored.cols.stored.stop > cols.start
+        if below and beside:
+            needed = first + number + 1
+    return needed
+
+
+def _stage_plan(
+    resolved: _Resolved,
+    *,
+    weights_address: int,
+    first_tile: int,
+    tensors: MappingType[str, TensorPlan],
+    producer: tuple[int, Tiling] | None,
+) -> StagePlan:
+    tiling_, group = resolved.tiling, resolved.group
+    stage = tiling_.stage
+    entries, ranges = reduction_lists(tiling_)
+    tiles = tuple(tiling_.tiles())
+    plans = []
+    for number, tile in enumerate(tiles):
+        load = _load(tiling_, tile, tensors[stage.input_tensor], _wait_tiles(tile, producer))
+        array = _array_tile(
+            tiling_,
+            tile,
+            resolved.requantization,
+            mode=group.weights,
+            last=number == len(tiles) - 1,
+        )
+        fetches = _fetches(
+            resolved.images,
+            weights_address,
+            tiling_.accelerator.beat_bytes,
+            mode=group.weights,
+            first=number == 0,
+            pixel_groups=array.rows * array.groups,
+        )
+        store = _store(tiling_, tile, tensors[stage.output_tensor])
+        plans.append(TilePlan(load=load, store=store, array=array, fetches=fetches))
+    return StagePlan(
+        group=group,
+        input=stage.input_tensor,
+        output=stage.output_tensor,
+        entries=entries,
+        passes=_passes(tiling_, ranges),
+        weights_address=weights_address,
+        images=resolved.images,
+        first_tile=first_tile,
+        tiles=tuple(plans),
+    )
+
+
+def build_plan(graph: Graph, mapping: Mapping) -> Plan:
+    """Resolves a lowered graph and its mapping, which must be legal.
+
+    Raises:
+        InputError: names a layer whose numbers the hardware cannot represent.
+    """
+    accelerator = mapping.accelerator
+    resolved = [_resolve(graph, group, accelerator) for group in mapping.groups]
+    weights_bytes = sum(stage.size for stage in resolved)
+
+    tensors: dict[str, TensorPlan] = {}
+    address = align(weights_bytes, REGION_ALIGNMENT)
+
+    def place(name: str, dead: int) -> None:
+        nonlocal address
+        tensors[name] = _tensor_plan(name, graph.tensors[name], accelerator, address, dead)
+        address = align(address + tensors[name].layout.size, REGION_ALIGNMENT)
+
+    for port in graph.inputs:
+        place(port.tensor, 0)
+    for stage in resolved:
+        rq = stage.requantization
+        place(stage.tiling.stage.output_tensor, min(max(rq.zero_point, rq.low), rq.high))
+
+    stages: list[StagePlan] = []
+    producers: dict[str, tuple[int, Tiling]] = {}
+    weights_address = first_tile = 0
+    for stage in resolved:
+        plan = _stage_plan(
+            stage,
+            weights_address=weights_address,
+            first_tile=first_tile,
+            tensors=tensors,
+            producer=producers.get(stage.tiling.stage.input_tensor),
+        )
+        stages.append(plan)
+        producers[plan.output] = (first_tile, stage.tiling)
+        weights_address += stage.size
+        first_tile += len(plan.tiles)
+    return Plan(
+        name=graph.name,
+        mapping=mapping,
+        inputs=tuple(port.tensor for port in graph.inputs),
+        outputs=tuple(port.tensor for port in graph.outputs),
+        tensors=tensors,
+        stages=tuple(stages),
+        weights_bytes=weights_bytes,
+        program_address=address,
+    )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan to program: the records of each tile, in the order that keeps the engines free of deadlock.
+
+LISTS (when lists change), LOAD, STORE, ARRAY_TILE, WEIGHTS, PASSES. An engine's record of a tile
+never precedes what it waits for; PASSES, which alone can wait for the store engine, comes last.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from flexcc.backend.lists import Entry
+from flexcc.backend.plan import Plan, TilePlan
+from flexcc.program.encode import encode, record
+from flexcc.program.formats import (
+    ARRAY_LISTS,
+    ARRAY_PASSES,
+    ARRAY_TILE,
+    CONTROL_END,
+    LIST_ENTRY,
+    LOAD_TILE,
+    PASS,
+    PLANE,
+    STORE_TILE,
+    WEIGHTS_FETCH,
+    Format,
+)
+
+__all__ = ["program_words"]
+
+
+def _fields(value: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in without}
+
+
+def _encode(format_: Format, value: Any) -> list[int]:
+    return encode(format_, **_fields(value))
+
+
+def _tile_words(tile: TilePlan, passes: list[list[int]]) -> list[int]:
+    load = tile.load
+    planes = [word for address in load.addresses for word in encode(PLANE, address=address)]
+    words = record(LOAD_TILE, planes, planes=len(planes), **_fields(load, without=("addresses",)))
+    words += record(STORE_TILE, **_fields(tile.store))
+    words += record(ARRAY_TILE, **_fields(tile.array))
+    ready: list[int] = []
+    for pass_words, fetches in zip(passes, tile.fetches, strict=True):
+        if fetches and ready:
+            words += record(ARRAY_PASSES, ready)
+            ready = []
+        for fetch in fetches:
+            words += record(WEIGHTS_FETCH, **_fields(fetch))
+        ready += pass_words
+    return words + record(ARRAY_PASSES, ready)
+
+
+def program_words(plan: Plan) -> list[int]:
+    """The 64-bit words of the whole program, up to CONTROL_END, filled up to a whole beat."""
+    words: list[int] = []
+    lists: tuple[Entry, ...] = ()
+    for stage in plan.stages:
+        if stage.entries != lists:
+            lists = stage.entries
+            entries = [word for entry in lists for word in _encode(LIST_ENTRY, entry)]
+            words += record(ARRAY_LISTS, entries)
+        passes = [_encode(PASS, item) for item in stage.passes]
+        for tile in stage.tiles:
+            words += _tile_words(tile, passes)
+    words += record(CONTROL_END, tiles=plan.tiles)
+    beat_words = plan.accelerator.beat_bytes // 8
+    return words + [0] * (-len(words) % beat_words)
