@@ -1,0 +1,513 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slow, exact model of the accelerator: runs an encoded program on a memory image.
+
+It knows the record formats and the accelerator's parameters, not the plan, so that compiler and
+program format are proven against `docs/rtl/microarchitecture.md` without any RTL. Four engines run
+as coroutines that share rings, buffer halves and the progress counter. Which of those that can go
+on does go on is the `Schedule`'s choice: every schedule must give the same memory, or a record
+waits for too little. Buffers start with random bytes, so that reading what was never written shows.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.accelerator import Accelerator
+from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
+from flexcc.program.formats import (
+    ARRAY_LISTS,
+    ARRAY_TILE,
+    CONTROL_END,
+    PARAMETER,
+    WEIGHT_IMAGE,
+    Engine,
+)
+
+__all__ = ["Counts", "HazardError", "Schedule", "interpret"]
+
+_ACC_CLAMP = 1 << 26
+_PACKING_OFFSET = -1024
+_PACKED_LANES = 8
+
+IntArray = NDArray[np.int64]
+
+
+class HazardError(Exception):
+    """The program breaks a rule of the hardware: a buffer overrun, a deadlock, a lost half."""
+
+
+class Schedule(Enum):
+    """Which engine goes first when several can: the left one."""
+
+    EAGER_LOADS = (Engine.LOAD, Engine.WEIGHTS, Engine.ARRAY, Engine.STORE)
+    EAGER_STORES = (Engine.STORE, Engine.ARRAY, Engine.WEIGHTS, Engine.LOAD)
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What a run did: array steps, memory beats by reader, tiles stored, pixels stored."""
+
+    steps: int = 0
+    load_beats: int = 0
+    weight_beats: int = 0
+    tiles: int = 0
+    stored_pixels: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """Everything the engines share. Rings are numbered without end; halves are counted."""
+
+    accelerator: Accelerator
+    memory: NDArray[np.uint8]
+    act: NDArray[np.int8]
+    out: NDArray[np.int8]
+    weights: NDArray[np.int8]
+    params: list[Sequence[Fields]]
+    counts: Counts = field(default_factory=Counts)
+    weights_written: int = 0
+    weights_released: int = 0
+    params_written: int = 0
+    params_released: int = 0
+    act_full: int = 0
+    act_free: int = 2
+    out_full: int = 0
+    out_free: int = 2
+
+
+_Process = Iterator[bool]
+"""An engine: yields True after some work, False while it waits; ends with its records."""
+
+
+def _require(holds: bool, record: Decoded, what: str) -> None:
+    if not holds:
+        raise HazardError(f"word {record.at}, {record.format.name}: {what}")
+
+
+def _ints(fields: Fields, name: str) -> tuple[int, ...]:
+    value = fields[name]
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _int(fields: Fields, name: str) -> int:
+    (value,) = _ints(fields, name)
+    return value
+
+
+def _read(state: _State, address: int, size: int) -> NDArray[np.uint8]:
+    if address % state.accelerator.beat_bytes or not 0 <= address <= len(state.memory) - size:
+        raise HazardError(f"read of {size} bytes at {address}: misaligned or outside memory")
+    return state.memory[address : address + size]
+
+
+def _plane(state: _State, record: Decoded, address: int) -> NDArray[np.int8]:
+    """The window of one plane, [rows, columns, N], padding included."""
+    n, beat_bytes = state.accelerator.n, state.accelerator.beat_bytes
+    rows, cols = record["mem_rows"], record["mem_cols"]
+    height = record["pad_top"] + rows + record["pad_bottom"]
+    width = record["pad_left"] + cols + record["pad_right"]
+    window = np.full((height, width, n), record["pad_value"], np.int8)
+    for row in range(rows):
+        size = record["row_beats"] * beat_bytes
+        data = _read(state, address + row * record["row_pitch"], size).view(np.int8)
+        state.counts.load_beats += record["row_beats"]
+        first = record["first_pixel"]
+        pixels = data.reshape(-1, n)[first : first + cols]
+        _require(len(pixels) == cols, record, "row_beats do not hold mem_cols pixels")
+        left = record["pad_left"]
+        window[record["pad_top"] + row, left : left + cols] = pixels
+    return window
+
+
+def _load(state: _State, records: Sequence[Decoded]) -> _Process:
+    p, words = state.accelerator.p, state.accelerator.act_words
+    half = 0
+    for record in records:
+        _require(len(record.tail) == record["planes"], record, "planes and plane words differ")
+        pitch = record["row_beats"] * state.accelerator.beat_bytes
+        contiguous = record["contiguous"] == (record["row_pitch"] == pitch)
+        _require(contiguous, record, "contiguous does not say what the pitch says")
+        while not state.act_free or state.counts.tiles < record["wait_tiles"]:
+            yield False
+        state.act_free -= 1
+        stride = record["phases"]
+        _require(1 <= stride <= len(_ints(record.fields, "phase_base")), record, "phases")
+        base = np.array(_ints(record.fields, "phase_base"))
+        rotation = np.array(_ints(record.fields, "phase_rot"))
+        _require(bool((rotation < p).all()), record, "a rotation is not below P")
+        for number, tail in enumerate(record.tail):
+            window = _plane(state, record, _int(tail, "address"))
+            column = np.arange(window.shape[1])
+            place = column // stride + rotation[column % stride]
+            word = base[column % stride] + place // p
+            row = np.arange(window.shape[0])[:, None] * record["row_words"]
+            word = number * record["plane_words"] + row + word
+            _require(int(word.max(initial=0)) < words, record, "the window overruns the buffer")
+            state.act[half * words + word, place % p] = window
+        state.act_full += 1
+        half = 1 - half
+        yield True
+
+
+def _image(
+    state: _State, record: Decoded, address: int
+) -> tuple[int, Sequence[Fields], NDArray[np.int8]]:
+    """Beats, parameters and weight words of the pass image at `address`."""
+    a = state.accelerator
+    header = decode_format(WEIGHT_IMAGE, from_bytes(_read(state, address, 8).tobytes()))
+    count = _int(header, "weight_words")
+    beats, params = 1, []
+    if header["has_params"]:
+        words = from_bytes(_read(state, address + a.beat_bytes, 16 * a.m).tobytes())
+        params = [decode_format(PARAMETER, words[2 * i : 2 * i + 2]) for i in range(a.m)]
+        beats += -(-16 * a.m // a.beat_bytes)
+    size = count * a.m * a.n
+    data = _read(state, address + beats * a.beat_bytes, size).view(np.int8)
+    beats += -(-size // a.beat_bytes)
+    _require(beats <= record["beats"], record, "an image is longer than the fetch")
+    return beats, params, data.reshape(count, a.m, a.n)
+
+
+def _weights(state: _State, records: Sequence[Decoded]) -> _Process:
+    a = state.accelerator
+    for record in records:
+        _require(record["repeats"] > 0, record, "no repeats")
+        for _ in range(record["repeats"]):
+            beat = 0
+            while beat < record["beats"]:
+                beats, params, words = _image(
+                    state, record, record["address"] + beat * a.beat_bytes
+                )
+                beat += beats
+                state.counts.weight_beats += beats
+                _require(beat <= record["beats"], record, "an image is longer than the fetch")
+                if params:
+                    while state.params_written - state.params_released == a.param_passes:
+                        yield False
+                    state.params[state.params_written % a.param_passes] = params
+                    state.params_written += 1
+                for word in words:
+                    while state.weights_written - state.weights_released == a.weight_words:
+                        yield False
+                    state.weights[state.weights_written % a.weight_words] = word
+                    state.weights_written += 1
+                yield True
+
+
+def _rounded(total: IntArray, shift: int) -> IntArray:
+    """The quotient of `total` and 2^shift, ties to even."""
+    quotient = total >> shift
+    if not shift:
+        return quotient
+    rest, half = total - (quotient << shift), 1 << (shift - 1)
+    up: NDArray[np.bool_] = (rest > half) | ((rest == half) & (quotient & 1 == 1))
+    result: IntArray = quotient + up
+    return result
+
+
+def _outputs(acc: IntArray, params: Sequence[Fields], tile: Decoded, a: Accelerator) -> IntArray:
+    """Accumulators [pixels, P, rows] to outputs [pixels, P, channels]."""
+    if not -(1 << 31) <= acc.min(initial=0) <= acc.max(initial=0) < 1 << 31:
+        raise HazardError(f"word {tile.at}: an accumulator leaves 32 bits")
+    result = np.empty_like(acc)
+    for row in range(a.m):
+        chain, position = divmod(row, a.drain_cycles)
+        channel = (a.drain_cycles - 1 - position) * a.q + chain
+        record = params[channel]
+        clamped = np.clip(acc[:, :, row], -_ACC_CLAMP, _ACC_CLAMP - 1)
+        total = clamped * _int(record, "mult") + _int(record, "bias")
+        value = _rounded(total, _int(record, "shift")) + tile["zero_point"]
+        result[:, :, channel] = np.clip(value, tile["low"], tile["high"])
+    return result
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cursors:
+    """The array's place in the rings and the buffers."""
+
+    weight: int = 0
+    param: int = 0
+    act_half: int = 0
+    out_half: int = 0
+    tile_open: bool = False
+    group_open: bool = False
+
+
+def _steps(
+    state: _State, tile: Decoded, entries: Sequence[Fields], half: int
+) -> Iterator[NDArray[np.int8]]:
+    """What the array's columns see in each step, [pixel groups, P, N]."""
+    a = state.accelerator
+    row, group = np.divmod(np.arange(tile["rows"] * tile["groups"]), tile["groups"])
+    offset = row * tile["row_step"] + group
+    for entry in entries:
+        bank = np.arange(a.p) + _int(entry, "rotation")
+        _require(_int(entry, "rotation") < a.p, tile, "a rotation is not below P")
+        for block in range(_int(entry, "run")):
+            word = _int(entry, "base") + offset + block * tile["plane_words"]
+            _require(int(word.max()) < a.act_words, tile, "a step reads beyond the buffer")
+            address = (half * a.act_words + word[:, None] + bank // a.p) % (2 * a.act_words)
+            yield state.act[address, bank % a.p]
+
+
+def _product(x: NDArray[np.int8], w: NDArray[np.int8], a: Accelerator) -> IntArray:
+    """One step: [groups, P, N] by [M, N]; float64 holds these sums exactly."""
+    result: IntArray = (x.astype(np.float64) @ w.astype(np.float64).T).astype(np.int64)
+    if a.packed:
+        result += _PACKING_OFFSET * (a.n // _PACKED_LANES)
+    return result
+
+
+def _accumulate_resident(
+    state: _State, tile: Decoded, entries: Sequence[Fields], at: _Cursors
+) -> Iterator[IntArray | None]:
+    """Yields None while weights are missing, then the accumulators of all pixel groups."""
+    a = state.accelerator
+    groups = tile["rows"] * tile["groups"]
+    acc = np.zeros((groups, a.p, a.m), np.int64)
+    for number, x in enumerate(_steps(state, tile, entries, at.act_half)):
+        word = at.weight + number
+        held = word - state.weights_released
+        _require(held < a.weight_words, tile, "the pass's weights do not fit the ring")
+        while state.weights_written <= word:
+            yield None
+        acc += _product(x, state.weights[word % a.weight_words], a)
+        state.counts.steps += groups
+    yield acc
+
+
+def _accumulate_streamed(
+    state: _State, tile: Decoded, entries: Sequence[Fields], at: _Cursors
+) -> Iterator[IntArray | None]:
+    """As above, but each pixel group uses up weight words of its own."""
+    a = state.accelerator
+    steps = list(_steps(state, tile, entries, at.act_half))
+    acc = np.zeros((tile["rows"] * tile["groups"], a.p, a.m), np.int64)
+    for group in range(len(acc)):
+        for x in steps:
+            while state.weights_written <= at.weight:
+                yield None
+            word = state.weights[at.weight % a.weight_words]
+            acc[group] += _product(x[group : group + 1], word, a)[0]
+            at.weight += 1
+            state.weights_released = at.weight
+            state.counts.steps += 1
+    yield acc
+
+
+def _write_outputs(
+    state: _State, tile: Decoded, item: Fields, values: IntArray, out_half: int
+) -> None:
+    a = state.accelerator
+    plane, lane = np.divmod(np.arange(a.m) + _int(item, "out_byte"), a.n)
+    pixel = _int(item, "out_base") + np.arange(len(values))
+    word = pixel[:, None] + plane * tile["out_plane_words"]
+    _require(int(word.max()) < a.out_words, tile, "a pass overruns the output buffer")
+    address = out_half * a.out_words + word[:, None, :]
+    state.out[address, np.arange(a.p)[None, :, None], lane[None, None, :]] = values
+
+
+def _pass(
+    state: _State, tile: Decoded, item: Fields, lists: Sequence[Fields], at: _Cursors
+) -> _Process:
+    start, count = _int(item, "list_start"), _int(item, "list_entries")
+    entries = lists[start : start + count]
+    _require(count > 0 and len(entries) == count, tile, "a pass's list is not there")
+    steps = sum(_int(entry, "run") for entry in entries)
+    while not at.tile_open and not state.act_full:
+        yield False
+    if not at.tile_open:
+        at.tile_open = True
+        state.act_full -= 1
+    if item["take"]:
+        _require(not at.group_open, tile, "a half is taken twice")
+        while not state.out_free:
+            yield False
+        state.out_free -= 1
+        at.group_open = True
+    _require(at.group_open, tile, "a pass has no half of the output buffer")
+    while state.params_written <= at.param:
+        held = at.param - state.params_released
+        _require(held < state.accelerator.param_passes, tile, "parameters do not fit the ring")
+        yield False
+    streamed = bool(tile["stream"])
+    accumulate = _accumulate_streamed if streamed else _accumulate_resident
+    acc: IntArray | None = None
+    for acc in accumulate(state, tile, entries, at):
+        if acc is None:
+            yield False
+    assert acc is not None
+    params = state.params[at.param % state.accelerator.param_passes]
+    values = _outputs(acc, params, tile, state.accelerator)
+    _write_outputs(state, tile, item, values, at.out_half)
+    at.param += 1
+    if not streamed:
+        at.weight += steps
+    if not tile["keep"]:
+        state.weights_released = at.weight
+        state.params_released = at.param
+    if item["hand_over"]:
+        at.out_half = 1 - at.out_half
+        at.group_open = False
+        state.out_full += 1
+    if item["tile_last"]:
+        if tile["keep"]:
+            at.weight, at.param = state.weights_released, state.params_released
+        at.tile_open = False
+        at.act_half = 1 - at.act_half
+        state.act_free += 1
+    yield True
+
+
+def _array(state: _State, records: Sequence[Decoded]) -> _Process:
+    at = _Cursors()
+    lists: Sequence[Fields] = ()
+    tile: Decoded | None = None
+    for record in records:
+        if record.format is ARRAY_LISTS:
+            fits = len(record.tail) <= state.accelerator.list_entries
+            _require(fits, record, "the lists do not fit the list memory")
+            lists = record.tail
+        elif record.format is ARRAY_TILE:
+            _require(not at.tile_open, record, "the tile before has no last pass")
+            tile = record
+        else:
+            for item in record.tail:
+                _require(tile is not None, record, "a pass without a tile")
+                assert tile is not None
+                yield from _pass(state, tile, item, lists, at)
+                if item["tile_last"]:
+                    tile = None
+
+
+def _buffer_plane(state: _State, record: Decoded, half: int, plane: int) -> NDArray[np.int8]:
+    """The valid pixels of an output plane, [valid_rows, valid_cols, N]."""
+    a = state.accelerator
+    row, column = np.ogrid[: record["valid_rows"], : record["valid_cols"]]
+    word = plane * record["plane_words"] + row * record["row_words"] + column // a.p
+    _require(int(word.max(initial=0)) < a.out_words, record, "a plane overruns the buffer")
+    pixels: NDArray[np.int8] = state.out[half * a.out_words + word, column % a.p]
+    return pixels
+
+
+def _pooled(record: Decoded, pixels: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The windows' maxima; taps outside do not count, -128 where none counts."""
+    rows, cols = record["rows"], record["cols"]
+    result = np.full((rows, cols, pixels.shape[2]), -128, np.int8)
+    for ky in range(record["kernel_h"]):
+        for kx in range(record["kernel_w"]):
+            y = record["origin_y"] + np.arange(rows) * record["stride_h"] + ky
+            x = record["origin_x"] + np.arange(cols) * record["stride_w"] + kx
+            inside_y = np.flatnonzero((y >= 0) & (y < pixels.shape[0]))
+            inside_x = np.flatnonzero((x >= 0) & (x < pixels.shape[1]))
+            target = np.ix_(inside_y, inside_x)
+            taps = pixels[np.ix_(y[inside_y], x[inside_x])]
+            result[target] = np.maximum(result[target], taps)
+    return result
+
+
+def _store(state: _State, records: Sequence[Decoded]) -> _Process:
+    a = state.accelerator
+    half = 0
+    for record in records:
+        rows, cols = record["rows"], record["cols"]
+        for plane in range(record["planes"]):
+            within = plane % a.planes_per_half
+            if within == 0:
+                while not state.out_full:
+                    yield False
+            pixels = _buffer_plane(state, record, half, within)
+            if record["pool"]:
+                pixels = _pooled(record, pixels)
+            inside = pixels.shape[0] >= rows and pixels.shape[1] >= cols
+            _require(inside, record, "more pixels are stored than there are")
+            begin = record["address"] + plane * record["plane_pitch"]
+            _require(begin % a.beat_bytes == 0, record, "a plane starts within a beat")
+            for row in range(rows):
+                at = begin + row * record["row_pitch"]
+                _require(0 <= at <= len(state.memory) - cols * a.n, record, "outside memory")
+                data = np.ascontiguousarray(pixels[row, :cols]).view(np.uint8).reshape(-1)
+                state.memory[at : at + cols * a.n] = data
+            state.counts.stored_pixels += rows * cols
+            if within == a.planes_per_half - 1 or plane == record["planes"] - 1:
+                state.out_full -= 1
+                state.out_free += 1
+                half = 1 - half
+                yield True
+        state.counts.tiles += 1
+        yield True
+
+
+_ENGINES: Mapping[Engine, Callable[[_State, Sequence[Decoded]], _Process]] = {
+    Engine.LOAD: _load,
+    Engine.WEIGHTS: _weights,
+    Engine.ARRAY: _array,
+    Engine.STORE: _store,
+}
+
+
+def _run(state: _State, processes: Sequence[_Process]) -> None:
+    """Lets the first process that can go on do so, until all have ended."""
+    waiting = list(processes)
+    while waiting:
+        # A process that waits again may have moved ring words before.
+        moved = state.weights_written + state.weights_released
+        for process in waiting:
+            outcome = next(process, None)
+            if outcome is None:
+                waiting.remove(process)
+            if outcome is not False:
+                break
+        else:
+            if moved == state.weights_written + state.weights_released:
+                raise HazardError(f"deadlock: {len(waiting)} engines wait for each other")
+
+
+def interpret(
+    accelerator: Accelerator,
+    memory: NDArray[np.uint8],
+    *,
+    program_address: int,
+    program_beats: int,
+    schedule: Schedule = Schedule.EAGER_LOADS,
+    seed: int = 1,
+) -> tuple[NDArray[np.uint8], Counts]:
+    """Memory after the program has run on a copy of `memory`, and what the run did.
+
+    `seed` chooses what the buffers hold at first.
+
+    Raises:
+        HazardError: the program breaks a rule of the hardware.
+        ValueError: its words are no program.
+    """
+    a = accelerator
+    random = np.random.default_rng(seed)
+
+    def garbage(*shape: int) -> NDArray[np.int8]:
+        return random.integers(-128, 128, shape, dtype=np.int8)
+
+    state = _State(
+        accelerator=a,
+        memory=memory.copy(),
+        act=garbage(2 * a.act_words, a.p, a.n),
+        out=garbage(2 * a.out_words, a.p, a.n),
+        weights=garbage(a.weight_words, a.m, a.n),
+        params=[()] * a.param_passes,
+    )
+    program = _read(state, program_address, program_beats * a.beat_bytes)
+    records = decode(from_bytes(program.tobytes()))
+    (end,) = (record for record in records if record.format is CONTROL_END)
+    own = {
+        engine: [record for record in records if record.format.engine is engine]
+        for engine in _ENGINES
+    }
+    _run(state, [_ENGINES[engine](state, own[engine]) for engine in schedule.value])
+    _require(state.counts.tiles == end["tiles"], end, "another number of tiles was stored")
+    released = (state.weights_released, state.params_released)
+    _require(released == (state.weights_written, state.params_written), end, "rings not empty")
+    halves = (state.act_free, state.out_free)
+    _require(halves == (2, 2), end, "a buffer half was never freed")
+    return state.memory, state.counts

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole chain without RTL: plan, program, model of the hardware, equal to direct numpy."""
+
+import random
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.program import program_words
+from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Conv2d, Pads
+from flexcc.ir.types import Quantization, TensorType
+from flexcc.program.decode import decode
+from flexcc.program.encode import to_bytes
+from flexcc.program.formats import LOAD_TILE, STORE_TILE
+from tests.networks import ACCELERATORS, Case, evaluate, random_case
+
+
+def _run(case: Case, seed: int) -> tuple[Plan, list[Counts]]:
+    """Runs the case in all schedules on memory full of garbage and compares every byte."""
+    plan = build_plan(case.graph, case.mapping)
+    clean = initial_image(plan, case.inputs)
+    tensors = evaluate(case.graph, case.inputs)
+    dirty = clean.copy()
+    for stage in plan.stages:
+        tensor = plan.tensors[stage.output]
+        region = dirty[tensor.address : tensor.address + tensor.layout.size]
+        region[...] = np.random.default_rng(seed).integers(0, 256, len(region))
+    counts = []
+    for schedule, initial in zip(Schedule, (clean, dirty), strict=True):
+        program_bytes = len(initial) - plan.program_address
+        actual, count = interpret(
+            plan.accelerator,
+            initial,
+            program_address=plan.program_address,
+            program_beats=program_bytes // plan.accelerator.beat_bytes,
+            schedule=schedule,
+            seed=seed,
+        )
+        difference = first_difference(plan, expected_image(plan, initial, tensors), actual)
+        assert difference is None, f"{schedule.name}: {difference}\n{case.mapping}"
+        counts.append(count)
+    return plan, counts
+
+
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+@pytest.mark.parametrize("seed", range(25))
+def test_single_layers(seed: int, shape: int) -> None:
+    rng = random.Random(1000 * shape + seed)
+    case = random_case(rng, 1, ACCELERATORS[shape])
+    plan, counts = _run(case, seed)
+    assert counts[0] == counts[1]
+    assert counts[0].tiles == plan.tiles
+
+
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+@pytest.mark.parametrize("seed", range(8))
+def test_networks(seed: int, shape: int) -> None:
+    rng = random.Random(f"network {shape} {seed}")
+    _run(random_case(rng, rng.randint(2, 5), ACCELERATORS[shape]), seed)
+
+
+def _tiled_pair() -> Case:
+    """Two 3x3 convolutions of 12x16 pixels, each in three tiles of four rows."""
+    rng = np.random.default_rng(5)
+    quantization = Quantization(scale=0.05, zero_point=3)
+    tensor = TensorType(channels=8, height=12, width=16, quantization=quantization)
+    ports = [Port(tensor=t, onnx_name=t, onnx_shape=(1, 8, 12, 16)) for t in ("x", "z")]
+    layers = tuple(
+        Conv2d(
+            name=name,
+            inputs=(source,),
+            output=output,
+            weight=rng.integers(-128, 128, (8, 8, 3, 3)).astype(np.int8),
+            weight_scale=np.full(8, 0.001, np.float32),
+            bias=rng.integers(-100, 100, 8).astype(np.int32),
+            pads=Pads(top=1, left=1, bottom=1, right=1),
+        )
+        for name, source, output in (("first", "x", "y"), ("second", "y", "z"))
+    )
+    graph = Graph(
+        name="pair",
+        inputs=(ports[0],),
+        outputs=(ports[1],),
+        tensors=dict.fromkeys("xyz", tensor),
+        layers=layers,
+    )
+    groups = tuple(
+        Group(
+            conv=layer.name,
+            pool=None,
+            tile_rows=4,
+            tile_cols=16,
+            weights=WeightMode.KEEP,
+            rotation=(0,),
+        )
+        for layer in layers
+    )
+    return Case(
+        graph=graph,
+        mapping=Mapping(accelerator=ACCELERATORS[0], groups=groups),
+        inputs={"x": rng.integers(-128, 128, (8, 12, 16)).astype(np.int8)},
+    )
+
+
+def _interpret(plan: Plan, memory: NDArray[np.uint8], schedule: Schedule) -> NDArray[np.uint8]:
+    beats = (len(memory) - plan.program_address) // plan.accelerator.beat_bytes
+    address = plan.program_address
+    return interpret(
+        plan.accelerator,
+        memory,
+        program_address=address,
+        program_beats=beats,
+        schedule=schedule,
+    )[0]
+
+
+def _with_program(plan: Plan, image: NDArray[np.uint8], words: list[int]) -> NDArray[np.uint8]:
+    result = image.copy()
+    result[plan.program_address :] = np.frombuffer(to_bytes(words), np.uint8)
+    return result
+
+
+@pytest.mark.parametrize("tile", [3, 4])
+def test_no_wait_is_longer_or_shorter_than_needed(tile: int) -> None:
+    """One tile less shows in memory; more tiles than can be stored before are a deadlock."""
+    case = _tiled_pair()
+    plan = build_plan(case.graph, case.mapping)
+    initial = initial_image(plan, case.inputs)
+    expected = expected_image(plan, initial, evaluate(case.graph, case.inputs))
+    words = program_words(plan)
+    loads = [record for record in decode(words) if record.format is LOAD_TILE]
+    assert [load["wait_tiles"] for load in loads] == [0, 0, 0, 2, 3, 3]
+
+    words[loads[tile].at + 1] -= 1
+    memory = _with_program(plan, initial, words)
+    actual = _interpret(plan, memory, Schedule.EAGER_LOADS)
+    difference = first_difference(plan, _with_program(plan, expected, words), actual)
+    assert difference is not None
+    assert (difference.name, difference.kind) == ("z", "element")
+
+    words[loads[tile].at + 1] += 1 + tile
+    with pytest.raises(HazardError, match="deadlock"):
+        _interpret(plan, _with_program(plan, initial, words), Schedule.EAGER_LOADS)
+
+
+_DECISIVE = {"address", "planes", "phases", "pad_left", "pad_top", "first_pixel"}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_changed_program_is_noticed(seed: int) -> None:
+    """Another value in a field that always matters is an error or shows in memory."""
+    rng = random.Random(seed)
+    case = _tiled_pair()
+    plan = build_plan(case.graph, case.mapping)
+    initial = initial_image(plan, case.inputs)
+    expected = expected_image(plan, initial, evaluate(case.graph, case.inputs))
+    words = program_words(plan)
+    record = rng.choice([r for r in decode(words) if r.format in (LOAD_TILE, STORE_TILE)])
+    index, low, field = rng.choice(
+        [
+            (index, sum(f.width * f.count for f in word[:at]), field)
+            for index, word in enumerate(record.format.words)
+            for at, field in enumerate(word)
+            if field.name in _DECISIVE
+        ]
+    )
+    words[record.at + 1 + index] ^= 1 << (low + rng.randrange(min(3, field.width)))
+    try:
+        actual = _interpret(plan, _with_program(plan, initial, words), Schedule.EAGER_LOADS)
+    except (HazardError, ValueError):
+        return
+    difference = first_difference(plan, _with_program(plan, expected, words), actual)
+    assert difference is not None, f"{record} {field.name}"
