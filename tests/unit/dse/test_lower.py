@@ -106,7 +106,8 @@ def test_a_pool_fuses_with_the_convolution_that_only_it_reads() -> None:
 def test_other_pools_get_an_identity(
     layers: list[Layer], outputs: str, expected: list[tuple[str, str | None]]
 ) -> None:
-    graph = lower(_graph(layers, outputs, dict.fromkeys("xyzw", (6, 6))))
+    names = ["x", *(layer.output for layer in layers)]
+    graph = lower(_graph(layers, outputs, dict.fromkeys(names, (6, 6))))
     verify(graph)
     assert _names(graph) == expected
 
