@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program format, defined once: records of 64-bit words that the fetch unit hands to the engines.
+"""The program format, defined once: records of 64-bit words for the engines.
 
-A program is a sequence of records. A record is a header word, a fixed payload of the record's format and, for
-some formats, a list of `tail` words. Fields are packed from bit 0 upwards and never straddle a word.
-The SystemVerilog package and the documentation table are generated from this file.
+A program is a sequence of records. A record is a header word, a fixed payload of the record's
+format and, for some formats, a list of `tail` words. Fields are packed from bit 0 upwards and never
+straddle a word. The SystemVerilog package and the documentation table are generated from this file.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A fixed layout of whole 64-bit words; `engine` and `kind` are None for what is no record of its own."""
+    """A fixed layout of whole 64-bit words.
+
+    `engine` and `kind` are None for what is no record of its own.
+    """
 
     name: str
     doc: str
@@ -123,7 +126,9 @@ LOAD_TILE = Format(
         (
             Field(name="row_words", width=16, doc="buffer words per row"),
             Field(name="plane_words", width=16, doc="buffer words per plane"),
-            Field(name="pad_value", width=8, doc="padding byte: the input's zero point", signed=True),
+            Field(
+                name="pad_value", width=8, doc="padding byte: the input's zero point", signed=True
+            ),
             Field(name="first_pixel", width=8, doc="pixels to skip in the first beat of a row"),
             Field(name="phases", width=4, doc="column stride s: columns split by c mod s"),
             Field(name="contiguous", width=1, doc="rows follow each other without gaps"),
@@ -160,7 +165,9 @@ WEIGHTS_FETCH = Format(
     kind=0,
     words=(
         (
-            Field(name="address", width=40, doc="byte offset of the first pass image, beat aligned"),
+            Field(
+                name="address", width=40, doc="byte offset of the first pass image, beat aligned"
+            ),
             Field(name="beats", width=24, doc="memory beats of all pass images together"),
         ),
         (Field(name="repeats", width=16, doc="how often the same beats are streamed, at least 1"),),
@@ -169,7 +176,10 @@ WEIGHTS_FETCH = Format(
 
 WEIGHT_IMAGE = Format(
     name="weight_image",
-    doc="First 64 bits of a pass image's header beat; parameters, then weights follow in whole beats.",
+    doc=(
+        "First 64 bits of a pass image's header beat; "
+        "parameters, then weights follow in whole beats."
+    ),
     words=(
         (
             Field(name="weight_words", width=32, doc="weight words (M*N bytes) that follow"),
@@ -180,7 +190,10 @@ WEIGHT_IMAGE = Format(
 
 PARAMETER = Format(
     name="parameter",
-    doc="Requantisation of one output channel: clamp(round_half_even((acc*mult + bias) / 2^shift) + zp).",
+    doc=(
+        "Requantisation of one output channel: "
+        "clamp(round_half_even((acc*mult + bias) / 2^shift) + zp)."
+    ),
     words=(
         (
             Field(name="mult", width=24, doc="multiplier M, unsigned"),
@@ -192,7 +205,10 @@ PARAMETER = Format(
 
 ARRAY_LISTS = Format(
     name="array_lists",
-    doc="Replaces the reduction lists: `list_entry` words, stored from entry 0 of the other list half.",
+    doc=(
+        "Replaces the reduction lists: "
+        "`list_entry` words, stored from entry 0 of the other list half."
+    ),
     engine=Engine.ARRAY,
     kind=0,
     tail="list_entry",
@@ -266,7 +282,9 @@ STORE_TILE = Format(
     kind=0,
     words=(
         (
-            Field(name="address", width=40, doc="byte offset of the first stored pixel, beat aligned"),
+            Field(
+                name="address", width=40, doc="byte offset of the first stored pixel, beat aligned"
+            ),
             Field(name="planes", width=16, doc="output planes (N channels each)"),
             Field(name="pool", width=1, doc="reduce windows with max"),
         ),
@@ -287,7 +305,9 @@ STORE_TILE = Format(
             Field(name="stride_w", width=8, doc="window step right"),
         ),
         (
-            Field(name="origin_y", width=16, doc="buffer row of the first window's top", signed=True),
+            Field(
+                name="origin_y", width=16, doc="buffer row of the first window's top", signed=True
+            ),
             Field(name="origin_x", width=16, doc="buffer column of its left edge", signed=True),
             Field(name="valid_rows", width=16, doc="rows of the buffer that hold pixels"),
             Field(name="valid_cols", width=16, doc="columns of the buffer that hold pixels"),

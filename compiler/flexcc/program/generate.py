@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generates the SystemVerilog package and the documentation table of the program format.
 
-`python -m flexcc.program.generate rtl/flex_program_pkg.sv docs/program.md` rewrites both; `--check` compares instead.
+`python -m flexcc.program.generate rtl/flex_program_pkg.sv docs/program.md` rewrites both;
+`--check` compares instead.
 """
 
 import sys
@@ -70,7 +71,10 @@ def markdown() -> str:
         "",
         f"<!-- {_HEADER} -->",
         "",
-        "A program is a sequence of records of 64-bit little-endian words. A record is a header word, the words of its",
+        (
+            "A program is a sequence of records of 64-bit little-endian words. A record is a "
+            "header word, the words of its"
+        ),
         "format, then the tail words it names. Addresses are byte offsets from the base register.",
         "",
     ]
