@@ -18,6 +18,7 @@ array/flex_column_buffer.sv
 array/flex_weight_buffer.sv
 array/flex_skew.sv
 array/flex_delay_line.sv
+array/flex_drain_chain.sv
 array/flex_mac_cell.sv
 array/flex_pe.sv
 array/flex_systolic_array.sv

@@ -2,13 +2,12 @@
 //
 // Processing element: N lanes, one output channel, one pixel or a packed pair of pixels.
 //
-// Weights and control go on to the right, activations downwards, one register per element. An
-// accumulator that is complete is captured into the drain register while the next block begins;
-// drain registers shift downwards.
+// Weights and control go on to the right, activations downwards, one register per element.
 //
-// All timing is relative to lane 0's operands at cycle t: lane i comes at t + (i mod 8), `valid_i`
-// and `first_i` belong to them and come at t + ControlLatency, `capture_i` one cycle after the last
-// `valid_i` of a block. One step per cycle; nothing here needs a reset.
+// Operands of lane 0 come at cycle t, those of lane i at t + (i mod 8), the step's control at
+// t + min(N,8) + 3; the accumulators hold its products two cycles after its control and are put out
+// until the next step's. One step per cycle. Control that has never been driven does no harm: a
+// block begins from zero with its first step, so nothing here needs a reset.
 
 `include "flex_assert.svh"
 
@@ -28,22 +27,16 @@ module flex_pe #(
   output logic [   N*8-1:0]               w_o,
   input  logic [Pixels-1:0][     N*8-1:0] x_i,
   output logic [Pixels-1:0][     N*8-1:0] x_o,
-  // Control from the left, and onwards: a step, which is the first of its block; copy the
-  // accumulators to the drain; take the drain of the element above
+  // Control from the left, and onwards: a step, the first of its block
   input  logic                            valid_i,
   input  logic                            first_i,
-  input  logic                            capture_i,
-  input  logic                            shift_i,
   output logic                            valid_o,
   output logic                            first_o,
-  output logic                            capture_o,
-  output logic                            shift_o,
-  // Drain from above, and onwards
-  input  logic [Pixels-1:0][AccWidth-1:0] drain_i,
-  output logic [Pixels-1:0][AccWidth-1:0] drain_o
+  // Accumulators
+  output logic [Pixels-1:0][AccWidth-1:0] acc_o
 );
 
-  // One function in simulation that all elements share: smaller and faster than copies of it.
+  // All elements share one function in simulation, which stays in the processor's caches.
   /* verilator no_inline_module */
 
   // Lanes of a multiplier chain; chains.
@@ -62,27 +55,20 @@ module flex_pe #(
 
   logic [N*8-1:0] w_q;
   logic [Pixels-1:0][N*8-1:0] x_q;
-  logic [Pixels-1:0][AccWidth-1:0] drain_q;
-  logic valid_q, first_q, capture_q, shift_q;
+  logic valid_q, first_q;
   logic [Pixels-1:0][AccWidth-1:0] acc;
 
-  assign w_o       = w_q;
-  assign x_o       = x_q;
-  assign valid_o   = valid_q;
-  assign first_o   = first_q;
-  assign capture_o = capture_q;
-  assign shift_o   = shift_q;
-  assign drain_o   = drain_q;
+  assign w_o     = w_q;
+  assign x_o     = x_q;
+  assign valid_o = valid_q;
+  assign first_o = first_q;
+  assign acc_o   = acc;
 
   always_ff @(posedge clk_i) begin
-    w_q       <= w_i;
-    x_q       <= x_i;
-    valid_q   <= valid_i;
-    first_q   <= first_i;
-    capture_q <= capture_i;
-    shift_q   <= shift_i;
-    if (capture_q) drain_q <= acc;
-    else if (shift_q) drain_q <= drain_i;
+    w_q     <= w_i;
+    x_q     <= x_i;
+    valid_q <= valid_i;
+    first_q <= first_i;
   end
 
   //////////

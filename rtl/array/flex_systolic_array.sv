@@ -56,13 +56,12 @@ module flex_systolic_array #(
   /////////////
 
   // Steps on their way to the rows: bit s is s cycles old. Row m takes valid and first at age
-  // ControlLatency + m and captures one cycle later.
+  // ControlLatency + m; its accumulators are captured one cycle later.
   localparam int unsigned StepAge = ControlLatency + M - 1;
   localparam int unsigned CaptureAge = StepAge + 1;
 
   logic [StepAge:1] valid_q, first_q;
   logic [CaptureAge:1] last_q;
-  logic [M-1:0] row_shift;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -76,20 +75,11 @@ module flex_systolic_array #(
 
   always_ff @(posedge clk_i) first_q <= StepAge'({first_q, step_first_i});
 
-  // The drain of a chain of rows begins when its lowest has captured; row r of the chain then has
-  // the accumulators of r rows above to pass on.
-  for (genvar q = 0; q < Q; q++) begin : gen_drain
-    localparam int unsigned Bottom = (q + 1) * DrainLength - 1;
+  // Complete accumulators, by column group: each group hands the control on to the next.
+  logic [Groups:0][M-1:0] capture;
 
-    logic [DrainLength-1:0] shift_d, shift_q;
-
-    assign shift_d = last_q[ControlLatency+1+Bottom] ? ~DrainLength'(1) : shift_q << 1;
-    assign row_shift[q*DrainLength+:DrainLength] = shift_q;
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) shift_q <= '0;
-      else shift_q <= shift_d;
-    end
+  for (genvar m = 0; m < M; m++) begin : gen_capture
+    assign capture[0][m] = last_q[ControlLatency+1+m];
   end
 
   /////////////////
@@ -151,22 +141,18 @@ module flex_systolic_array #(
     for (genvar c = 0; c < Groups; c++) begin : gen_pe
       logic [N*8-1:0] w_in, w_out;
       logic [Pixels-1:0][N*8-1:0] x_in, x_out;
-      logic [Pixels-1:0][AccWidth-1:0] drain_in, drain_out;
-      logic valid_in, first_in, capture_in, shift_in;
-      logic valid_out, first_out, capture_out, shift_out;
+      logic [Pixels-1:0][AccWidth-1:0] acc;
+      logic valid_in, first_in;
+      logic valid_out, first_out;
 
       if (c == 0) begin : gen_left
-        assign w_in       = w;
-        assign valid_in   = valid_q[ControlLatency+m];
-        assign first_in   = first_q[ControlLatency+m];
-        assign capture_in = last_q[ControlLatency+1+m];
-        assign shift_in   = row_shift[m];
+        assign w_in     = w;
+        assign valid_in = valid_q[ControlLatency+m];
+        assign first_in = first_q[ControlLatency+m];
       end else begin : gen_inner
-        assign w_in       = gen_pe[c-1].w_out;
-        assign valid_in   = gen_pe[c-1].valid_out;
-        assign first_in   = gen_pe[c-1].first_out;
-        assign capture_in = gen_pe[c-1].capture_out;
-        assign shift_in   = gen_pe[c-1].shift_out;
+        assign w_in     = gen_pe[c-1].w_out;
+        assign valid_in = gen_pe[c-1].valid_out;
+        assign first_in = gen_pe[c-1].first_out;
       end
 
       if (m == 0) begin : gen_top
@@ -175,38 +161,27 @@ module flex_systolic_array #(
         assign x_in = gen_row[m-1].gen_pe[c].x_out;
       end
 
-      if (m % DrainLength == 0) begin : gen_drain_top
-        assign drain_in = '0;
-      end else begin : gen_drain_below
-        assign drain_in = gen_row[m-1].gen_pe[c].drain_out;
-      end
-
       flex_pe #(
         .N       (N),
         .Packed  (Packed),
         .AccWidth(AccWidth)
       ) u_pe (
         .clk_i,
-        .w_i      (w_in),
-        .w_o      (w_out),
-        .x_i      (x_in),
-        .x_o      (x_out),
-        .valid_i  (valid_in),
-        .first_i  (first_in),
-        .capture_i(capture_in),
-        .shift_i  (shift_in),
-        .valid_o  (valid_out),
-        .first_o  (first_out),
-        .capture_o(capture_out),
-        .shift_o  (shift_out),
-        .drain_i  (drain_in),
-        .drain_o  (drain_out)
+        .w_i    (w_in),
+        .w_o    (w_out),
+        .x_i    (x_in),
+        .x_o    (x_out),
+        .valid_i(valid_in),
+        .first_i(first_in),
+        .valid_o(valid_out),
+        .first_o(first_out),
+        .acc_o  (acc)
       );
 
       // The edges pass nothing on.
       if (c == Groups - 1) begin : gen_right
         logic unused_right;
-        assign unused_right = ^{w_out, valid_out, first_out, capture_out, shift_out};
+        assign unused_right = ^{w_out, valid_out, first_out};
       end
       if (m == M - 1) begin : gen_bottom
         logic unused_bottom;
@@ -219,23 +194,49 @@ module flex_systolic_array #(
   // Output //
   ////////////
 
-  // Accumulators of chain q and group c leave the array (Q-1-q)*L + Groups-1-c cycles earlier than
-  // the last ones.
+  // Accumulators of chain q and group c leave the drain (Q-1-q)*L + Groups-1-c cycles before those of
+  // the last chain of the last group.
   for (genvar c = 0; c < Groups; c++) begin : gen_out_group
     for (genvar q = 0; q < Q; q++) begin : gen_out_chain
-      localparam int unsigned Bottom = (q + 1) * DrainLength - 1;
+      localparam int unsigned Top = q * DrainLength;
 
-      logic [Pixels-1:0][AccWidth-1:0] acc;
+      logic [DrainLength-1:0][Pixels-1:0][AccWidth-1:0] chain_acc;
+      logic [Pixels-1:0][AccWidth-1:0] drained, acc;
+      logic valid;
+
+      for (genvar r = 0; r < DrainLength; r++) begin : gen_row_acc
+        assign chain_acc[r] = gen_row[Top+r].gen_pe[c].acc;
+      end
+
+      flex_drain_chain #(
+        .Rows (DrainLength),
+        .Width(Pixels * AccWidth)
+      ) u_drain (
+        .clk_i,
+        .rst_ni,
+        .capture_i(capture[c][Top+:DrainLength]),
+        .capture_o(capture[c+1][Top+:DrainLength]),
+        .acc_i    (chain_acc),
+        .valid_o  (valid),
+        .data_o   (drained)
+      );
 
       flex_delay_line #(
         .Width (Pixels * AccWidth),
-        .Cycles(M - 1 - Bottom + Groups - 1 - c)
+        .Cycles((Q - 1 - q) * DrainLength + Groups - 1 - c)
       ) u_align (
         .clk_i,
         .rst_ni,
-        .data_i(gen_row[Bottom].gen_pe[c].drain_out),
+        .data_i(drained),
         .data_o(acc)
       );
+
+      if (c == Groups - 1 && q == Q - 1) begin : gen_valid
+        assign out_valid_o = valid;
+      end else begin : gen_no_valid
+        logic unused_valid;
+        assign unused_valid = valid;
+      end
 
       for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
         if (c * Pixels + p < P) begin : gen_column
@@ -248,18 +249,9 @@ module flex_systolic_array #(
     end
   end
 
-  // The lowest row's drain register holds an accumulator from two cycles after `last_q` says that it
-  // captures (the element's hop, the capture) for L cycles; then come the column groups.
-  flex_delay #(
-    .Width (1),
-    .Cycles(Groups + 1),
-    .Reset (1'b1)
-  ) u_valid (
-    .clk_i,
-    .rst_ni,
-    .data_i(last_q[CaptureAge] || row_shift[M-1]),
-    .data_o(out_valid_o)
-  );
+  // The last group passes nothing on.
+  logic unused_capture;
+  assign unused_capture = ^capture[Groups];
 
   // Blocks are drained before the next one: last steps are L cycles apart or more.
   if (DrainLength > 1) begin : gen_check_distance
