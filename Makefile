@@ -43,6 +43,7 @@ lint: setup ## ruff, Verilator, Verible, generated files
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m sim.lint
 	$(PYTHON) -m flexcc.program.generate --check $(GENERATED)
+	$(PYTHON) rtl/generate_csr.py --check
 
 format: setup ## format Python and SystemVerilog in place
 	$(PYTHON) -m ruff check --fix --select I .
@@ -61,8 +62,9 @@ test: setup ## the tests that finish in minutes
 test-full: setup ## all tests
 	$(PYTEST)
 
-generate: setup ## write the files generated from the program format
+generate: setup ## write the files generated from the program format and the registers
 	$(PYTHON) -m flexcc.program.generate $(GENERATED)
+	$(PYTHON) rtl/generate_csr.py
 
 golden: setup ## accept changed output files; review the diff
 	$(PYTHON) -m pytest -m "not rtl" --update-golden

@@ -12,84 +12,85 @@ module flex_core
   import flex_program_pkg::*;
 #(
   // Rows: output channels per pass; a power of two.
-  parameter int unsigned M = 8,
+  parameter int unsigned M           = 8,
   // Columns: adjacent output pixels.
-  parameter int unsigned P = 8,
+  parameter int unsigned P           = 8,
   // Lanes: input channels per step, bytes of a buffer word; a power of two.
-  parameter int unsigned N = 8,
+  parameter int unsigned N           = 8,
   // Drain chains per column; a power of two that divides M and N.
-  parameter int unsigned Q = 2,
+  parameter int unsigned Q           = 2,
   // Two pixel columns share one multiplier.
-  parameter bit Packed = 1'b1,
+  parameter bit          Packed      = 1'b1,
   // Accumulator bits.
-  parameter int unsigned AccWidth = 32,
+  parameter int unsigned AccWidth    = 32,
   // Bytes of a memory beat; a power of two, at least N.
-  parameter int unsigned DataBytes = 64,
+  parameter int unsigned DataBytes   = 64,
   // Words per bank and half of the activation buffer; a power of two.
-  parameter int unsigned ActWords = 1024,
+  parameter int unsigned ActWords    = 1024,
   // Words of the weight ring; a power of two.
   parameter int unsigned WeightWords = 512,
   // Passes of the parameter ring; a power of two.
   parameter int unsigned ParamPasses = 8,
   // Words per bank and half of the output buffer; a power of two.
-  parameter int unsigned OutWords = 512,
+  parameter int unsigned OutWords    = 512,
   // Entries per half of the list memory; a power of two.
   parameter int unsigned ListEntries = 512
 ) (
-  input  logic                     clk_i,
-  input  logic                     rst_ni,
+  input  logic                   clk_i,
+  input  logic                   rst_ni,
   // Control
-  input  logic                     start_i,
-  input  logic [63:0]              base_i,
-  input  logic [OffsetWidth-1:0]   program_addr_i,
-  input  logic [BeatsWidth-1:0]    program_beats_i,
-  output logic                     done_o,
-  output logic [3:0]               error_o,
-  output logic [31:0]              tiles_done_o,
-  output logic [3:0]               engine_busy_o,
-  output logic [3:0]               engine_starved_o,
-  output logic [3:0]               engine_blocked_o,
+  input  logic                   start_i,
+  input  logic [           63:0] base_i,
+  input  logic [OffsetWidth-1:0] program_addr_i,
+  input  logic [ BeatsWidth-1:0] program_beats_i,
+  output logic                   done_o,
+  output logic [            3:0] error_o,
+  output logic [           31:0] tiles_done_o,
+  output logic [            3:0] engine_busy_o,
+  output logic [            3:0] engine_starved_o,
+  output logic [            3:0] engine_blocked_o,
   // Activation reads
-  output logic [63:0]              m_axi_act_araddr_o,
-  output logic [7:0]               m_axi_act_arlen_o,
-  output logic                     m_axi_act_arvalid_o,
-  input  logic                     m_axi_act_arready_i,
-  input  logic [DataBytes*8-1:0]   m_axi_act_rdata_i,
-  input  logic [1:0]               m_axi_act_rresp_i,
-  input  logic                     m_axi_act_rlast_i,
-  input  logic                     m_axi_act_rvalid_i,
-  output logic                     m_axi_act_rready_o,
+  output logic [           63:0] m_axi_act_araddr_o,
+  output logic [            7:0] m_axi_act_arlen_o,
+  output logic                   m_axi_act_arvalid_o,
+  input  logic                   m_axi_act_arready_i,
+  input  logic [DataBytes*8-1:0] m_axi_act_rdata_i,
+  input  logic [            1:0] m_axi_act_rresp_i,
+  input  logic                   m_axi_act_rlast_i,
+  input  logic                   m_axi_act_rvalid_i,
+  output logic                   m_axi_act_rready_o,
   // Program (ID 0) and weight (ID 1) reads
-  output logic                     m_axi_wgt_arid_o,
-  output logic [63:0]              m_axi_wgt_araddr_o,
-  output logic [7:0]               m_axi_wgt_arlen_o,
-  output logic                     m_axi_wgt_arvalid_o,
-  input  logic                     m_axi_wgt_arready_i,
-  input  logic                     m_axi_wgt_rid_i,
-  input  logic [DataBytes*8-1:0]   m_axi_wgt_rdata_i,
-  input  logic [1:0]               m_axi_wgt_rresp_i,
-  input  logic                     m_axi_wgt_rlast_i,
-  input  logic                     m_axi_wgt_rvalid_i,
-  output logic                     m_axi_wgt_rready_o,
+  output logic                   m_axi_wgt_arid_o,
+  output logic [           63:0] m_axi_wgt_araddr_o,
+  output logic [            7:0] m_axi_wgt_arlen_o,
+  output logic                   m_axi_wgt_arvalid_o,
+  input  logic                   m_axi_wgt_arready_i,
+  input  logic                   m_axi_wgt_rid_i,
+  input  logic [DataBytes*8-1:0] m_axi_wgt_rdata_i,
+  input  logic [            1:0] m_axi_wgt_rresp_i,
+  input  logic                   m_axi_wgt_rlast_i,
+  input  logic                   m_axi_wgt_rvalid_i,
+  output logic                   m_axi_wgt_rready_o,
   // Writes
-  output logic [63:0]              m_axi_out_awaddr_o,
-  output logic [7:0]               m_axi_out_awlen_o,
-  output logic                     m_axi_out_awvalid_o,
-  input  logic                     m_axi_out_awready_i,
-  output logic [DataBytes*8-1:0]   m_axi_out_wdata_o,
-  output logic [DataBytes-1:0]     m_axi_out_wstrb_o,
-  output logic                     m_axi_out_wlast_o,
-  output logic                     m_axi_out_wvalid_o,
-  input  logic                     m_axi_out_wready_i,
-  input  logic [1:0]               m_axi_out_bresp_i,
-  input  logic                     m_axi_out_bvalid_i,
-  output logic                     m_axi_out_bready_o
+  output logic [           63:0] m_axi_out_awaddr_o,
+  output logic [            7:0] m_axi_out_awlen_o,
+  output logic                   m_axi_out_awvalid_o,
+  input  logic                   m_axi_out_awready_i,
+  output logic [DataBytes*8-1:0] m_axi_out_wdata_o,
+  output logic [  DataBytes-1:0] m_axi_out_wstrb_o,
+  output logic                   m_axi_out_wlast_o,
+  output logic                   m_axi_out_wvalid_o,
+  input  logic                   m_axi_out_wready_i,
+  input  logic [            1:0] m_axi_out_bresp_i,
+  input  logic                   m_axi_out_bvalid_i,
+  output logic                   m_axi_out_bready_o
 );
 
   `FLEX_ASSERT_INIT(RowsPowerOfTwo, (M & (M - 1)) == 0 && M >= 1)
   `FLEX_ASSERT_INIT(LanesPowerOfTwo, (N & (N - 1)) == 0 && N >= 4 && N <= 32)
   `FLEX_ASSERT_INIT(ChainsDivide, Q >= 1 && M % Q == 0 && N % Q == 0)
-  `FLEX_ASSERT_INIT(BeatHoldsWord, (DataBytes & (DataBytes - 1)) == 0 && DataBytes >= N && DataBytes <= 128)
+  `FLEX_ASSERT_INIT(BeatHoldsWord,
+                    (DataBytes & (DataBytes - 1)) == 0 && DataBytes >= N && DataBytes <= 128)
 
   localparam int unsigned ActAddrWidth = $clog2(2 * ActWords);
   localparam int unsigned OutAddrWidth = $clog2(2 * OutWords);
@@ -132,7 +133,7 @@ module flex_core
   logic [WordBits-1:0] load_cmd, weights_cmd, array_cmd, store_cmd;
   logic load_cmd_valid, load_cmd_ready, weights_cmd_valid, weights_cmd_ready;
   logic array_cmd_valid, array_cmd_ready, store_cmd_valid, store_cmd_ready;
-  logic end_valid, fetch_busy, fetch_error, array_error, program_error;
+  logic end_valid, fetch_busy, fetch_error, array_error, store_error, program_error;
   logic [31:0] end_tiles;
 
   flex_fetch #(
@@ -207,7 +208,7 @@ module flex_core
   );
 
   logic [1:0][63:0] mux_araddr;
-  logic [1:0][7:0] mux_arlen;
+  logic [1:0][ 7:0] mux_arlen;
   logic [1:0] mux_arvalid, mux_arready;
   logic [DataBytes*8-1:0] mux_rdata;
   logic [1:0] mux_rresp;
@@ -344,26 +345,26 @@ module flex_core
     .ActWords (ActWords)
   ) u_load (
     .clk_i,
-    .rst_ni       (core_rst_n),
-    .cmd_data_i   (load_cmd),
-    .cmd_valid_i  (load_cmd_valid),
-    .cmd_ready_o  (load_cmd_ready),
-    .tiles_done_i (tiles_done_o),
-    .req_addr_o   (load_req_addr),
-    .req_beats_o  (load_req_beats),
-    .req_valid_o  (load_req_valid),
-    .req_ready_i  (load_req_ready),
-    .data_data_i  (load_data),
-    .data_valid_i (load_valid),
-    .data_ready_o (load_ready),
-    .wr_en_o      (act_wr_en),
-    .wr_addr_o    (act_wr_addr),
-    .wr_data_o    (act_wr_data),
-    .full_o       (act_full),
-    .freed_i      (act_freed),
-    .busy_o       (engine_busy_o[0]),
-    .starved_o    (engine_starved_o[0]),
-    .blocked_o    (engine_blocked_o[0])
+    .rst_ni      (core_rst_n),
+    .cmd_data_i  (load_cmd),
+    .cmd_valid_i (load_cmd_valid),
+    .cmd_ready_o (load_cmd_ready),
+    .tiles_done_i(tiles_done_o),
+    .req_addr_o  (load_req_addr),
+    .req_beats_o (load_req_beats),
+    .req_valid_o (load_req_valid),
+    .req_ready_i (load_req_ready),
+    .data_data_i (load_data),
+    .data_valid_i(load_valid),
+    .data_ready_o(load_ready),
+    .wr_en_o     (act_wr_en),
+    .wr_addr_o   (act_wr_addr),
+    .wr_data_o   (act_wr_data),
+    .full_o      (act_full),
+    .freed_i     (act_freed),
+    .busy_o      (engine_busy_o[0]),
+    .starved_o   (engine_starved_o[0]),
+    .blocked_o   (engine_blocked_o[0])
   );
 
   logic weight_wr_en, param_wr_en;
@@ -551,14 +552,15 @@ module flex_core
     .tiles_done_o,
     .busy_o       (engine_busy_o[3]),
     .starved_o    (engine_starved_o[3]),
-    .blocked_o    (engine_blocked_o[3])
+    .blocked_o    (engine_blocked_o[3]),
+    .error_o      (store_error)
   );
 
   //////////
   // Done //
   //////////
 
-  assign program_error = fetch_error || array_error;
+  assign program_error = fetch_error || array_error || store_error;
   assign error_o       = {program_error, write_error, |wgt_error, act_error};
 
   assign ending        = program_error || (end_valid && !fetch_busy && tiles_done_o == end_tiles);

@@ -47,6 +47,11 @@ def check_module(path: Path) -> str:
     return f"verilator --top-module {path.stem}:\n{done.stdout}{done.stderr}"
 
 
+def is_generated(path: Path) -> bool:
+    """Whether the file says in its head that a program wrote it; its style is that program's."""
+    return any("Do not edit." in line for line in path.read_text().splitlines()[:4])
+
+
 def check_style(paths: list[Path]) -> str:
     """What Verible says about style and format of `paths`; empty when all is well."""
     files = [str(path) for path in paths]
@@ -74,15 +79,16 @@ def main(arguments: list[str] | None = None) -> int:
     missing = [path for path in chosen if not path.is_file()]
     present = [path for path in chosen if path.is_file()]
     problems = [f"{path}: listed but missing" for path in missing]
+    written_by_hand = [path for path in present if not is_generated(path)]
     if options.format:
-        problems.append(format_files(present))
+        problems.append(format_files(written_by_hand))
     else:
         if not options.files:
             problems += [f"{path}: in no file list" for path in unlisted_files()]
         modules = [path for path in present if path.suffix == ".sv" and is_module(path)]
         with ThreadPoolExecutor(_JOBS) as pool:
             problems += pool.map(check_module, modules)
-        problems.append(check_style(present))
+        problems.append(check_style(written_by_hand))
     problems = [problem for problem in problems if problem]
     sys.stderr.write("".join(f"{problem.rstrip()}\n" for problem in problems))
     return 1 if problems else 0

@@ -12,32 +12,32 @@ module flex_list_reader
   import flex_program_pkg::*;
 #(
   // Entries in one half of the list memory; a power of two.
-  parameter int unsigned ListEntries = 512,
+  parameter  int unsigned ListEntries   = 512,
   localparam int unsigned ListAddrWidth = $clog2(2 * ListEntries)
 ) (
-  input  logic                      clk_i,
-  input  logic                      rst_ni,
+  input  logic                                        clk_i,
+  input  logic                                        rst_ni,
   // Tiles, each with the half of the list memory that holds its lists
-  input  array_tile_t               tile_data_i,
-  input  logic                      tile_half_i,
-  input  logic                      tile_valid_i,
-  output logic                      tile_ready_o,
+  input  array_tile_t                                 tile_data_i,
+  input  logic                                        tile_half_i,
+  input  logic                                        tile_valid_i,
+  output logic                                        tile_ready_o,
   // Passes
-  input  pass_t                     pass_data_i,
-  input  logic                      pass_valid_i,
-  output logic                      pass_ready_o,
+  input  pass_t                                       pass_data_i,
+  input  logic                                        pass_valid_i,
+  output logic                                        pass_ready_o,
   // List memory: data two cycles after the read
-  output logic                      list_rd_en_o,
-  output logic [ListAddrWidth-1:0]  list_rd_addr_o,
-  input  list_entry_t               list_rd_data_i,
+  output logic                                        list_rd_en_o,
+  output logic                    [ListAddrWidth-1:0] list_rd_addr_o,
+  input  list_entry_t                                 list_rd_data_i,
   // One context per pass
-  output flex_pkg::pass_context_t   context_data_o,
-  output logic                      context_valid_o,
-  input  logic                      context_ready_i,
+  output flex_pkg::pass_context_t                     context_data_o,
+  output logic                                        context_valid_o,
+  input  logic                                        context_ready_i,
   // Entries
-  output flex_pkg::step_run_t       run_data_o,
-  output logic                      run_valid_o,
-  input  logic                      run_ready_i
+  output flex_pkg::step_run_t                         run_data_o,
+  output logic                                        run_valid_o,
+  input  logic                                        run_ready_i
 );
 
   `FLEX_ASSERT_INIT(ListEntriesPowerOfTwo, (ListEntries & (ListEntries - 1)) == 0)
@@ -85,7 +85,7 @@ module flex_list_reader
 
   // The next pass is loaded in the cycle in which the current one ends.
   logic slot_free, tile_closing;
-  assign slot_free    = !active_q || (advance && pass_end);
+  assign slot_free = !active_q || (advance && pass_end);
   assign tile_closing = active_q ? pass_q.tile_last : !tile_open_q;
   assign load_pass = slot_free && pass_valid_i && context_ready_i && (!tile_closing || tile_valid_i);
   assign load_tile = load_pass && tile_closing;
@@ -118,15 +118,15 @@ module flex_list_reader
       half_q <= tile_half_i;
     end
     if (load_pass) begin
-      pass_q         <= pass_data_i;
-      addr_q         <= {half_now, {(ListAddrWidth - 1) {1'b0}}} | ListAddrWidth'(pass_data_i.list_start);
+      pass_q <= pass_data_i;
+      addr_q <= {half_now, {(ListAddrWidth - 1) {1'b0}}} | ListAddrWidth'(pass_data_i.list_start);
       entries_left_q <= pass_data_i.list_entries - 1'b1;
-      groups_left_q  <= tile_now.groups - 1'b1;
-      rows_left_q    <= tile_now.rows - 1'b1;
-      row_word_q     <= '0;
-      pixel_word_q   <= '0;
-      list_first_q   <= 1'b1;
-      pass_first_q   <= 1'b1;
+      groups_left_q <= tile_now.groups - 1'b1;
+      rows_left_q <= tile_now.rows - 1'b1;
+      row_word_q <= '0;
+      pixel_word_q <= '0;
+      list_first_q <= 1'b1;
+      pass_first_q <= 1'b1;
     end else if (advance) begin
       pass_first_q <= 1'b0;
       list_first_q <= list_end;
@@ -151,36 +151,36 @@ module flex_list_reader
 
   assign context_valid_o = load_pass;
   assign context_data_o = '{
-      plane_words: tile_now.plane_words,
-      out_base: pass_data_i.out_base,
-      out_plane_words: tile_now.out_plane_words,
-      out_byte: pass_data_i.out_byte,
-      zero_point: tile_now.zero_point,
-      low: tile_now.low,
-      high: tile_now.high,
-      keep: tile_now.keep,
-      stream: tile_now.stream,
-      take: pass_data_i.take,
-      hand_over: pass_data_i.hand_over,
-      tile_last: pass_data_i.tile_last
-  };
+          plane_words: tile_now.plane_words,
+          out_base: pass_data_i.out_base,
+          out_plane_words: tile_now.out_plane_words,
+          out_byte: pass_data_i.out_byte,
+          zero_point: tile_now.zero_point,
+          low: tile_now.low,
+          high: tile_now.high,
+          keep: tile_now.keep,
+          stream: tile_now.stream,
+          take: pass_data_i.take,
+          hand_over: pass_data_i.hand_over,
+          tile_last: pass_data_i.tile_last
+      };
 
   ////////////////////
   // List memory    //
   ////////////////////
 
-  assign list_rd_en_o   = advance;
+  assign list_rd_en_o = advance;
   assign list_rd_addr_o = addr_q;
 
   tag_t tag_in, tag_out;
   logic tag_valid;
   assign tag_in = '{
-      pixel_word: pixel_word_q,
-      list_first: list_first_q,
-      list_last: list_end,
-      pass_first: pass_first_q,
-      pass_last: pass_end
-  };
+          pixel_word: pixel_word_q,
+          list_first: list_first_q,
+          list_last: list_end,
+          pass_first: pass_first_q,
+          pass_last: pass_end
+      };
 
   flex_delay #(
     .Width ($bits(tag_t)),
@@ -219,14 +219,14 @@ module flex_list_reader
 
   flex_pkg::step_run_t run_in;
   assign run_in = '{
-      word: list_rd_data_i.base + tag_out.pixel_word,
-      rotation: list_rd_data_i.rotation,
-      steps_left: list_rd_data_i.run - 1'b1,
-      list_first: tag_out.list_first,
-      list_last: tag_out.list_last,
-      pass_first: tag_out.pass_first,
-      pass_last: tag_out.pass_last
-  };
+          word: list_rd_data_i.base + tag_out.pixel_word,
+          rotation: list_rd_data_i.rotation,
+          steps_left: list_rd_data_i.run - 1'b1,
+          list_first: tag_out.list_first,
+          list_last: tag_out.list_last,
+          pass_first: tag_out.pass_first,
+          pass_last: tag_out.pass_last
+      };
 
   logic fifo_ready;
   logic [$clog2(FifoDepth+1)-1:0] unused_level;
@@ -256,7 +256,8 @@ module flex_list_reader
   `FLEX_ASSERT(TileHasPixels, load_tile |-> tile_data_i.rows != 0 && tile_data_i.groups != 0)
   `FLEX_ASSERT(RunNotEmpty, tag_valid |-> list_rd_data_i.run != 0)
   // A list lies within its half.
-  `FLEX_ASSERT(ListInRange,
-               load_pass |-> 32'(pass_data_i.list_start) + 32'(pass_data_i.list_entries) <= ListEntries)
+  `FLEX_ASSERT(
+      ListInRange,
+      load_pass |-> 32'(pass_data_i.list_start) + 32'(pass_data_i.list_entries) <= ListEntries)
 
 endmodule

@@ -17,49 +17,49 @@ module flex_sequencer
   import flex_program_pkg::*;
 #(
   // Words per half of the activation buffer; a power of two.
-  parameter int unsigned ActWords = 1024,
+  parameter  int unsigned ActWords         = 1024,
   // Words of the weight ring; a power of two.
-  parameter int unsigned WeightWords = 512,
+  parameter  int unsigned WeightWords      = 512,
   // Entries per half of the list memory; a power of two.
-  parameter int unsigned ListEntries = 512,
+  parameter  int unsigned ListEntries      = 512,
   // Length of a drain chain, M/Q: cycles in which a block leaves the array.
-  parameter int unsigned DrainCycles = 4,
+  parameter  int unsigned DrainCycles      = 4,
   // Cycles from a step until the weight buffer has read its last row.
-  parameter int unsigned WeightReadCycles = 16,
-  localparam int unsigned ActAddrWidth = $clog2(2 * ActWords),
-  localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
+  parameter  int unsigned WeightReadCycles = 16,
+  localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
+  localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
-  input  logic                       clk_i,
-  input  logic                       rst_ni,
+  input  logic                         clk_i,
+  input  logic                         rst_ni,
   // Array records
-  input  logic [WordBits-1:0]        cmd_data_i,
-  input  logic                       cmd_valid_i,
-  output logic                       cmd_ready_o,
+  input  logic   [       WordBits-1:0] cmd_data_i,
+  input  logic                         cmd_valid_i,
+  output logic                         cmd_ready_o,
   // Activation buffer halves
-  input  logic                       act_full_i,
-  output logic                       act_freed_o,
+  input  logic                         act_full_i,
+  output logic                         act_freed_o,
   // Rings
-  input  logic [CountWidth-1:0]      weights_written_i,
-  output logic [CountWidth-1:0]      weights_released_o,
-  input  logic [CountWidth-1:0]      params_written_i,
+  input  logic   [     CountWidth-1:0] weights_written_i,
+  output logic   [     CountWidth-1:0] weights_released_o,
+  input  logic   [     CountWidth-1:0] params_written_i,
   // Output buffer halves
-  input  logic                       out_freed_i,
+  input  logic                         out_freed_i,
   // Step
-  output logic                       step_valid_o,
-  output logic                       step_first_o,
-  output logic                       step_last_o,
-  output logic [ActAddrWidth-1:0]    act_addr_o,
-  output logic [7:0]                 act_rotation_o,
-  output logic [WeightAddrWidth-1:0] weight_addr_o,
+  output logic                         step_valid_o,
+  output logic                         step_first_o,
+  output logic                         step_last_o,
+  output logic   [   ActAddrWidth-1:0] act_addr_o,
+  output logic   [                7:0] act_rotation_o,
+  output logic   [WeightAddrWidth-1:0] weight_addr_o,
   // Blocks for the requantiser, one per last step; never refused
-  output block_t                     block_data_o,
-  output logic                       block_valid_o,
+  output block_t                       block_data_o,
+  output logic                         block_valid_o,
   // Performance counters
-  output logic                       busy_o,
-  output logic                       starved_o,
-  output logic                       blocked_o,
+  output logic                         busy_o,
+  output logic                         starved_o,
+  output logic                         blocked_o,
   // Unknown record
-  output logic                       error_o
+  output logic                         error_o
 );
 
   `FLEX_ASSERT_INIT(ActWordsPowerOfTwo, (ActWords & (ActWords - 1)) == 0 && ActWords <= 65536)
@@ -172,8 +172,8 @@ module flex_sequencer
       list_half_q     <= 1'b0;
       tiles_waiting_q <= '0;
     end else begin
-      parser_q        <= parser_d;
-      list_half_q     <= list_half_d;
+      parser_q <= parser_d;
+      list_half_q <= list_half_d;
       tiles_waiting_q <= tiles_waiting_q + 2'(tile_in_valid && tile_in_ready) -
           2'(tile_out_valid && tile_out_ready);
     end
@@ -331,7 +331,7 @@ module flex_sequencer
   logic [CountWidth-1:0] weight_q, weight_pass_q, weight_base_q;
   logic [CountWidth-1:0] param_q, param_base_q;
   logic [CountWidth-1:0] weight_next;
-  assign weight_next        = weight_q + 1'b1;
+  assign weight_next = weight_q + 1'b1;
 
   // A word is given back when the last row has read it.
   flex_delay #(
@@ -439,7 +439,7 @@ module flex_sequencer
       !(block_end && drain_q != '0);
   assign step = cur_valid_q && inputs_ok && outputs_ok;
 
-  assign busy_o    = step;
+  assign busy_o = step;
   assign starved_o = cur_valid_q && !inputs_ok;
   assign blocked_o = cur_valid_q && inputs_ok && !outputs_ok;
 
@@ -462,12 +462,12 @@ module flex_sequencer
   end
 
   always_ff @(posedge clk_i) begin
-    step_first_o   <= cur_q.list_first;
-    step_last_o    <= block_end;
-    act_addr_o     <= {act_half_q, cur_q.word[ActAddrWidth-2:0]};
+    step_first_o <= cur_q.list_first;
+    step_last_o <= block_end;
+    act_addr_o <= {act_half_q, cur_q.word[ActAddrWidth-2:0]};
     act_rotation_o <= cur_q.rotation;
-    weight_addr_o  <= weight_q[WeightAddrWidth-1:0];
-    block_data_o   <= '{
+    weight_addr_o <= weight_q[WeightAddrWidth-1:0];
+    block_data_o <= '{
         param_pass: param_q,
         out_half: out_half_q,
         out_addr: out_word,
@@ -511,7 +511,8 @@ module flex_sequencer
   // A pass writes only into a half that it or an earlier pass has taken.
   `FLEX_ASSERT(GroupOpen, step |-> group_open_q || ctx_q.take)
   // A half is taken once.
-  `FLEX_ASSERT(TakenOnce, step && ctx_q.take && cur_q.pass_first && cur_q.list_first |-> !group_open_q)
+  `FLEX_ASSERT(TakenOnce,
+               step && ctx_q.take && cur_q.pass_first && cur_q.list_first |-> !group_open_q)
   // Kept weights are not streamed.
   `FLEX_ASSERT(KeepOrStream, step |-> !(ctx_q.keep && ctx_q.stream))
 

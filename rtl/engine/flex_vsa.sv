@@ -12,57 +12,57 @@ module flex_vsa
   import flex_program_pkg::*;
 #(
   // Rows: output channels per pass.
-  parameter int unsigned M = 8,
+  parameter  int unsigned M               = 8,
   // Columns: adjacent output pixels.
-  parameter int unsigned P = 8,
+  parameter  int unsigned P               = 8,
   // Lanes: input channels per step.
-  parameter int unsigned N = 8,
+  parameter  int unsigned N               = 8,
   // Drain chains per column.
-  parameter int unsigned Q = 2,
+  parameter  int unsigned Q               = 2,
   // Two pixel columns share one multiplier.
-  parameter bit Packed = 1'b1,
+  parameter  bit          Packed          = 1'b1,
   // Accumulator bits.
-  parameter int unsigned AccWidth = 32,
+  parameter  int unsigned AccWidth        = 32,
   // Words per bank and half of the activation buffer; a power of two.
-  parameter int unsigned ActWords = 1024,
+  parameter  int unsigned ActWords        = 1024,
   // Words of the weight ring; a power of two.
-  parameter int unsigned WeightWords = 512,
+  parameter  int unsigned WeightWords     = 512,
   // Entries per half of the list memory; a power of two.
-  parameter int unsigned ListEntries = 512,
-  localparam int unsigned ActAddrWidth = $clog2(2 * ActWords),
+  parameter  int unsigned ListEntries     = 512,
+  localparam int unsigned ActAddrWidth    = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
 ) (
-  input  logic                                 clk_i,
-  input  logic                                 rst_ni,
+  input  logic                                                         clk_i,
+  input  logic                                                         rst_ni,
   // Array records
-  input  logic [WordBits-1:0]                  cmd_data_i,
-  input  logic                                 cmd_valid_i,
-  output logic                                 cmd_ready_o,
+  input  logic   [       WordBits-1:0]                                 cmd_data_i,
+  input  logic                                                         cmd_valid_i,
+  output logic                                                         cmd_ready_o,
   // Activation buffer: writes of the load engine, halves
-  input  logic [P-1:0]                         act_wr_en_i,
-  input  logic [P-1:0][ActAddrWidth-1:0]       act_wr_addr_i,
-  input  logic [P-1:0][N*8-1:0]                act_wr_data_i,
-  input  logic                                 act_full_i,
-  output logic                                 act_freed_o,
+  input  logic   [              P-1:0]                                 act_wr_en_i,
+  input  logic   [              P-1:0][ActAddrWidth-1:0]               act_wr_addr_i,
+  input  logic   [              P-1:0][         N*8-1:0]               act_wr_data_i,
+  input  logic                                                         act_full_i,
+  output logic                                                         act_freed_o,
   // Weight ring: writes of the weight load engine, counts
-  input  logic                                 weight_wr_en_i,
-  input  logic [WeightAddrWidth-1:0]           weight_wr_addr_i,
-  input  logic [M*N*8-1:0]                     weight_wr_data_i,
-  input  logic [CountWidth-1:0]                weights_written_i,
-  output logic [CountWidth-1:0]                weights_released_o,
-  input  logic [CountWidth-1:0]                params_written_i,
+  input  logic                                                         weight_wr_en_i,
+  input  logic   [WeightAddrWidth-1:0]                                 weight_wr_addr_i,
+  input  logic   [          M*N*8-1:0]                                 weight_wr_data_i,
+  input  logic   [     CountWidth-1:0]                                 weights_written_i,
+  output logic   [     CountWidth-1:0]                                 weights_released_o,
+  input  logic   [     CountWidth-1:0]                                 params_written_i,
   // Output buffer halves
-  input  logic                                 out_freed_i,
+  input  logic                                                         out_freed_i,
   // Accumulators, and what they belong to
-  output logic                                 acc_valid_o,
-  output logic [P-1:0][Q-1:0][AccWidth-1:0]    acc_o,
-  output block_t                               block_data_o,
-  output logic                                 block_valid_o,
+  output logic                                                         acc_valid_o,
+  output logic   [              P-1:0][           Q-1:0][AccWidth-1:0] acc_o,
+  output block_t                                                       block_data_o,
+  output logic                                                         block_valid_o,
   // Performance counters, errors
-  output logic                                 busy_o,
-  output logic                                 starved_o,
-  output logic                                 blocked_o,
-  output logic                                 error_o
+  output logic                                                         busy_o,
+  output logic                                                         starved_o,
+  output logic                                                         blocked_o,
+  output logic                                                         error_o
 );
 
   `FLEX_ASSERT_INIT(ColumnsInRange, P >= 1 && P <= 16)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generates all that follows from the register description memory/flex_csr.rdl, with PeakRDL.
+
+`python rtl/generate_csr.py` writes the register block, its package, the Python offsets and the
+documentation table; `--check` compares instead and exits with 1 when one differs.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from peakrdl_regblock import RegblockExporter
+from peakrdl_regblock.cpuif.axi4lite import AXI4Lite_Cpuif_flattened
+from peakrdl_regblock.udps import ALL_UDPS
+from systemrdl import RDLCompiler
+from systemrdl.node import AddrmapNode, RegNode
+
+RTL = Path(__file__).resolve().parent
+ROOT = RTL.parent
+SOURCE = RTL / "memory" / "flex_csr.rdl"
+BLOCK = "flex_csr_regs"
+NOTE = "Generated from rtl/memory/flex_csr.rdl. Do not edit."
+
+
+def _elaborate() -> AddrmapNode:
+    compiler = RDLCompiler()
+    for property_ in ALL_UDPS:
+        compiler.register_udp(property_)
+    compiler.compile_file(str(SOURCE))
+    top = compiler.elaborate().top
+    assert isinstance(top, AddrmapNode)
+    return top
+
+
+def _registers(top: AddrmapNode) -> list[RegNode]:
+    return [node for node in top.descendants(unroll=True) if isinstance(node, RegNode)]
+
+
+def _name(register: RegNode) -> str:
+    """STATUS, or ENGINE0_BUSY for one of an array of groups."""
+    path = register.get_rel_path(register.owning_addrmap)
+    return path.replace("[", "").replace("]", "").replace(".", "_")
+
+
+def _block(top: AddrmapNode) -> dict[Path, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        RegblockExporter().export(
+            top,
+            folder,
+            module_name=BLOCK,
+            package_name=f"{BLOCK}_pkg",
+            cpuif_cls=AXI4Lite_Cpuif_flattened,
+            default_reset_activelow=True,
+            default_reset_async=False,
+        )
+        return {
+            RTL / "memory" / f"{name}.sv": "// SPDX-License-Identifier: Apache-2.0\n//\n"
+            f"// {NOTE}\n" + (Path(folder) / f"{name}.sv").read_text()
+            for name in (BLOCK, f"{BLOCK}_pkg")
+        }
+
+
+def _python(top: AddrmapNode) -> str:
+    lines = [
+        "# SPDX-License-Identifier: Apache-2.0",
+        f"# {NOTE}",
+        '"""Byte offsets of the control and status registers."""',
+        "",
+        "from enum import IntEnum",
+        "",
+        '__all__ = ["Register"]',
+        "",
+        "",
+        "class Register(IntEnum):",
+        '    """Offsets on the control port."""',
+        "",
+    ]
+    lines += [
+        f"    {_name(register)} = 0x{register.absolute_address:02X}" for register in _registers(top)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(top: AddrmapNode) -> str:
+    lines = [
+        "# Control and status registers",
+        "",
+        f"<!-- {NOTE} -->",
+        "",
+        "AXI4-Lite, 32-bit registers; the address space repeats every 128 bytes.",
+        "",
+        "| offset | register | bits | field | access | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for register in _registers(top):
+        for field in register.fields():
+            access = field.get_property("sw").name
+            if field.get_property("onwrite") is not None:
+                access += ", 1 clears"
+            lines.append(
+                f"| 0x{register.absolute_address:02x} | {_name(register)} | "
+                f"{field.high}:{field.low} | {field.inst_name} | {access} | "
+                f"{field.get_property('desc')} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or, with --check, compares the generated files."""
+    top = _elaborate()
+    files = _block(top)
+    files[ROOT / "compiler" / "flexcc" / "program" / "registers.py"] = _python(top)
+    files[ROOT / "docs" / "rtl" / "csr.md"] = _table(top)
+    if arguments != ["--check"]:
+        for path, text in files.items():
+            path.write_text(text)
+        return 0
+    stale = [p for p, text in files.items() if not p.is_file() or p.read_text() != text]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)} is stale; run `make generate`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
