@@ -204,13 +204,13 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
         tiles = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols)
         mode = rng.choice(list(WeightMode))
         if mode is WeightMode.KEEP:
-            resident = max(resident, sum(tiles.pass_steps))
-            passes = max(passes, len(tiles.pass_steps))
+            resident = max(resident, sum(tiles.lists.pass_steps))
+            passes = max(passes, len(tiles.lists.pass_steps))
         elif mode is WeightMode.RELOAD:
-            resident = max(resident, *tiles.pass_steps)
-        longest = max(longest, *tiles.pass_steps)
+            resident = max(resident, *tiles.lists.pass_steps)
+        longest = max(longest, *tiles.lists.pass_steps)
         act, out = max(act, tiles.act_words), max(out, tiles.out_words)
-        lists = max(lists, tiles.list_entries)
+        lists = max(lists, tiles.lists.entries)
         groups.append(
             Group(
                 conv=conv.name,

@@ -9,6 +9,7 @@ phase, the offsets and the kernel element of each. Pads, stride and dilation app
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from flexcc.ir.layers import Conv2d
@@ -102,23 +103,20 @@ def conv_axis(*, kernel: int, stride: int, dilation: int, pad: int) -> Axis:
     return Axis(out_step=1, in_step=stride, phases=(AxisPhase(position=0, taps=taps),))
 
 
-def _input_blocks(conv: Conv2d, first: int, last: int, in_block: int) -> range:
+def _input_blocks(
+    shape: tuple[int, ...], groups: int, first: int, last: int, in_block: int
+) -> range:
     """Channel blocks that output channels first..last (both included) read."""
-    outputs, inputs = conv.weight.shape[0] // conv.groups, conv.weight.shape[1]
+    outputs, inputs = shape[0] // groups, shape[1]
     low = (first // outputs) * inputs
     high = (last // outputs + 1) * inputs - 1
     return range(low // in_block, high // in_block + 1)
 
 
-def _phase(conv: Conv2d, y: AxisPhase, x: AxisPhase, in_block: int, out_block: int) -> Phase:
+def _phase(y: AxisPhase, x: AxisPhase, blocks_of: tuple[range, ...]) -> Phase:
     """Kernel elements outside, channel blocks inside; equal lists are shared."""
-    lists: dict[range, int] = {}
-    of_block = []
-    channels = conv.weight.shape[0]
-    for first in range(0, channels, out_block):
-        last = min(first + out_block, channels) - 1
-        blocks = _input_blocks(conv, first, last, in_block)
-        of_block.append(lists.setdefault(blocks, len(lists)))
+    lists = dict.fromkeys(blocks_of)
+    numbers = {blocks: number for number, blocks in enumerate(lists)}
     return Phase(
         py=y.position,
         px=x.position,
@@ -131,8 +129,20 @@ def _phase(conv: Conv2d, y: AxisPhase, x: AxisPhase, in_block: int, out_block: i
             )
             for blocks in lists
         ),
-        of_block=tuple(of_block),
+        of_block=tuple(numbers[blocks] for blocks in blocks_of),
     )
+
+
+def conv_axes(conv: Conv2d) -> tuple[Axis, Axis]:
+    """The rows' and the columns' axis of a convolution."""
+    pads = (conv.pads.top, conv.pads.left)
+    y, x = (
+        conv_axis(kernel=kernel, stride=stride, dilation=dilation, pad=pad)
+        for kernel, stride, dilation, pad in zip(
+            conv.weight.shape[2:], conv.strides, conv.dilations, pads, strict=True
+        )
+    )
+    return y, x
 
 
 def conv_taps(conv: Conv2d, *, in_block: int, out_block: int) -> Taps:
@@ -142,14 +152,24 @@ def conv_taps(conv: Conv2d, *, in_block: int, out_block: int) -> Taps:
     list names every block that one of its output block's groups reads; the weights of channels
     that belong to other groups are 0.
     """
-    kernel_y, kernel_x = conv.weight.shape[2:]
-    y = conv_axis(
-        kernel=kernel_y, stride=conv.strides[0], dilation=conv.dilations[0], pad=conv.pads.top
+    y, x = conv_axes(conv)
+    shape = conv.weight.shape
+    return window_taps(
+        y=y, x=x, shape=shape[:2], groups=conv.groups, in_block=in_block, out_block=out_block
     )
-    x = conv_axis(
-        kernel=kernel_x, stride=conv.strides[1], dilation=conv.dilations[1], pad=conv.pads.left
+
+
+@lru_cache(maxsize=1024)
+def window_taps(
+    *, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, in_block: int, out_block: int
+) -> Taps:
+    """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group)."""
+    channels = shape[0]
+    blocks_of = tuple(
+        _input_blocks(shape, groups, first, min(first + out_block, channels) - 1, in_block)
+        for first in range(0, channels, out_block)
     )
-    phases = tuple(_phase(conv, py, px, in_block, out_block) for py in y.phases for px in x.phases)
+    phases = tuple(_phase(py, px, blocks_of) for py in y.phases for px in x.phases)
     return Taps(in_block=in_block, out_block=out_block, y=y, x=x, phases=phases)
 
 

@@ -8,14 +8,14 @@ lie in the banked activation buffer. All of it is arithmetic on one image axis a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from math import gcd
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.layers import Conv2d, MaxPool2d
 from flexcc.ir.types import TensorType
-from flexcc.taps import Axis, Phase, Taps, conv_taps, runs
+from flexcc.taps import Axis, Phase, Taps, conv_axes, runs, window_taps
 
 __all__ = [
     "AxisTile",
@@ -23,12 +23,15 @@ __all__ = [
     "PoolAxis",
     "Span",
     "Stage",
+    "StageLists",
     "Tile",
     "Tiling",
     "axis_tile",
+    "axis_tiles",
     "beat_cycles",
     "best_rotation",
     "column_phases",
+    "stage_lists",
     "tiling",
 ]
 
@@ -232,26 +235,17 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tiling:
-    """A stage cut into tiles, and the buffer geometry that all its tiles share.
+class StageLists:
+    """The reduction lists of a stage on M rows and N lanes, whatever its tiles.
 
-    `list_steps` are the lengths K of the reduction lists (the last one is the dead list, if a pass
-    needs it), `pass_lists` names the list of each pass. Rows of tiles are the outer order.
+    `steps` are the lengths K of the lists; the last list is the dead one, of a single step, if a
+    pass needs it. `entries` counts the entries of all lists, `of_pass` names the list of each pass.
     """
 
-    stage: Stage
-    accelerator: Accelerator
     taps: Taps
-    rows: tuple[AxisTile, ...]
-    cols: tuple[AxisTile, ...]
-    columns: ColumnPhases
-    row_step: int
-    plane_words: int
-    in_planes: int
-    out_planes: int
-    list_steps: tuple[int, ...]
-    list_entries: int
-    pass_lists: tuple[int, ...]
+    steps: tuple[int, ...]
+    entries: int
+    of_pass: tuple[int, ...]
 
     @property
     def phase(self) -> Phase:
@@ -260,15 +254,34 @@ class Tiling:
         return phase
 
     @property
-    def dead_list(self) -> int | None:
-        """The list of one step for passes without channels, if there are such passes."""
+    def dead(self) -> int | None:
+        """The dead list's number, if there is one."""
         lists = len(self.phase.lists)
-        return lists if len(self.list_steps) > lists else None
+        return lists if len(self.steps) > lists else None
 
     @property
     def pass_steps(self) -> tuple[int, ...]:
         """K of each pass."""
-        return tuple(self.list_steps[index] for index in self.pass_lists)
+        return tuple(self.steps[index] for index in self.of_pass)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tiling:
+    """A stage cut into tiles, and the buffer geometry that all its tiles share.
+
+    Rows of tiles are the outer order.
+    """
+
+    stage: Stage
+    accelerator: Accelerator
+    lists: StageLists
+    rows: tuple[AxisTile, ...]
+    cols: tuple[AxisTile, ...]
+    columns: ColumnPhases
+    row_step: int
+    plane_words: int
+    in_planes: int
+    out_planes: int
 
     def tiles(self) -> Iterator[Tile]:
         """All tiles in program order."""
@@ -303,12 +316,47 @@ def _pool_axes(pool: MaxPool2d | None) -> tuple[PoolAxis | None, PoolAxis | None
     )
 
 
-def _pass_lists(stage: Stage, accelerator: Accelerator, phase: Phase) -> tuple[int, ...]:
-    """The list of each pass; passes beyond the last channel block, M < N, get the dead list."""
+@lru_cache(maxsize=4096)
+def axis_tiles(
+    *,
+    axis: Axis,
+    size: int,
+    tile: int,
+    raw_size: int,
+    in_size: int,
+    pool: PoolAxis | None,
+    step: int,
+) -> tuple[AxisTile, ...]:
+    """Tiles of `tile` stored positions, the last one less, that cover all `size` of them."""
+    return tuple(
+        axis_tile(span, axis=axis, raw_size=raw_size, in_size=in_size, pool=pool, step=step)
+        for span in _spans(size, tile)
+    )
+
+
+def stage_lists(stage: Stage, *, m: int, n: int) -> StageLists:
+    """The lists of `stage`; passes beyond the last channel block, M < N, get the dead list."""
+    y, x = conv_axes(stage.conv)
+    if stage.raw.width == 1:
+        # One output per row: the stride leads nowhere, and the columns need no phases.
+        x = replace(x, in_step=1)
+    shape = stage.conv.weight.shape[:2]
+    return _lists(y=y, x=x, shape=shape, groups=stage.conv.groups, m=m, n=n)
+
+
+@lru_cache(maxsize=1024)
+def _lists(*, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, m: int, n: int) -> StageLists:
+    taps = window_taps(y=y, x=x, shape=shape, groups=groups, in_block=n, out_block=m)
+    (phase,) = taps.phases
     live = len(phase.of_block)
-    planes = -(-stage.raw.channels // accelerator.n)
-    total = live if accelerator.m >= accelerator.n else planes * accelerator.passes_per_plane
-    return (*phase.of_block, *(len(phase.lists) for _ in range(total - live)))
+    total = live if m >= n else -(-shape[0] // n) * (n // m)
+    dead = total - live
+    return StageLists(
+        taps=taps,
+        steps=(*(len(taps) for taps in phase.lists), *([1] if dead else [])),
+        entries=sum(len(list(runs(taps))) for taps in phase.lists) + (dead > 0),
+        of_pass=(*phase.of_block, *([len(phase.lists)] * dead)),
+    )
 
 
 def tiling(
@@ -323,34 +371,27 @@ def tiling(
 
     `rotation` defaults to the best one. Nothing is checked against the buffers here.
     """
-    conv = stage.conv
-    taps = conv_taps(conv, in_block=accelerator.n, out_block=accelerator.m)
-    if stage.raw.width == 1:
-        # One output per row: the stride leads nowhere, and the columns need no phases.
-        taps = replace(taps, x=replace(taps.x, in_step=1))
+    lists = stage_lists(stage, m=accelerator.m, n=accelerator.n)
+    taps = lists.taps
     pool_y, pool_x = _pool_axes(stage.pool)
     step = _kept_step(taps.y)
-    rows = tuple(
-        axis_tile(
-            span,
-            axis=taps.y,
-            raw_size=stage.raw.height,
-            in_size=stage.input.height,
-            pool=pool_y,
-            step=step,
-        )
-        for span in _spans(stage.output.height, tile_rows)
+    rows = axis_tiles(
+        axis=taps.y,
+        size=stage.output.height,
+        tile=tile_rows,
+        raw_size=stage.raw.height,
+        in_size=stage.input.height,
+        pool=pool_y,
+        step=step,
     )
-    cols = tuple(
-        axis_tile(
-            span,
-            axis=taps.x,
-            raw_size=stage.raw.width,
-            in_size=stage.input.width,
-            pool=pool_x,
-            step=1,
-        )
-        for span in _spans(stage.output.width, tile_cols)
+    cols = axis_tiles(
+        axis=taps.x,
+        size=stage.output.width,
+        tile=tile_cols,
+        raw_size=stage.raw.width,
+        in_size=stage.input.width,
+        pool=pool_x,
+        step=1,
     )
     stride = taps.x.in_step
     if rotation is None:
@@ -366,13 +407,10 @@ def tiling(
         columns=max(col.window for col in cols),
         rotation=rotation,
     )
-    (phase,) = taps.phases
-    pass_lists = _pass_lists(stage, accelerator, phase)
-    dead = len(phase.lists) in pass_lists
     return Tiling(
         stage=stage,
         accelerator=accelerator,
-        taps=taps,
+        lists=lists,
         rows=rows,
         cols=cols,
         columns=columns,
@@ -380,7 +418,4 @@ def tiling(
         plane_words=max(row.window for row in rows) * columns.row_words,
         in_planes=-(-stage.input.channels // accelerator.n),
         out_planes=-(-stage.output.channels // accelerator.n),
-        list_steps=(*(len(taps) for taps in phase.lists), *([1] if dead else [])),
-        list_entries=sum(len(list(runs(taps))) for taps in phase.lists) + dead,
-        pass_lists=pass_lists,
     )

@@ -140,16 +140,16 @@ def _stage(co: int, ci: int, groups: int = 1, kernel: tuple[int, int] = (3, 3)) 
 
 def test_passes_and_lists() -> None:
     dense = tiling(_stage(20, 17), ACCELERATOR, tile_rows=4, tile_cols=8)
-    assert (dense.pass_lists, dense.list_steps, dense.list_entries) == ((0, 0, 0), (27,), 9)
-    assert (dense.in_planes, dense.out_planes, dense.dead_list) == (3, 3, None)
+    assert (dense.lists.of_pass, dense.lists.steps, dense.lists.entries) == ((0, 0, 0), (27,), 9)
+    assert (dense.in_planes, dense.out_planes, dense.lists.dead) == (3, 3, None)
     assert [len(tile.rows.stored) for tile in dense.tiles()] == [4, 4, 4, 4, 2, 2]
     assert dense.plane_words == 6 * 3  # six rows of ten columns in four banks
     assert dense.out_words == 4 * 2
     narrow = tiling(_stage(17, 5), replace(ACCELERATOR, m=4), tile_rows=4, tile_cols=8)
-    assert narrow.pass_lists == (0, 0, 0, 0, 0, 1)  # channels 20..23 do not exist
-    assert (narrow.pass_steps, narrow.dead_list) == ((9, 9, 9, 9, 9, 1), 1)
+    assert narrow.lists.of_pass == (0, 0, 0, 0, 0, 1)  # channels 20..23 do not exist
+    assert (narrow.lists.pass_steps, narrow.lists.dead) == ((9, 9, 9, 9, 9, 1), 1)
     grouped = tiling(_stage(32, 32, groups=4), ACCELERATOR, tile_rows=4, tile_cols=8)
-    assert (grouped.pass_lists, grouped.list_steps) == ((0, 1, 2, 3), (9, 9, 9, 9))
+    assert (grouped.lists.of_pass, grouped.lists.steps) == ((0, 1, 2, 3), (9, 9, 9, 9))
 
 
 def test_accelerators_that_cannot_be_built() -> None:

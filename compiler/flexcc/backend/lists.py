@@ -28,8 +28,8 @@ class ListRange:
 
 
 def _entry(tiling: Tiling, run: Run) -> Entry:
-    top = min(tap.offset for tap in tiling.taps.y.phases[0].taps)
-    left = min(tap.offset for tap in tiling.taps.x.phases[0].taps)
+    top = min(tap.offset for tap in tiling.lists.taps.y.phases[0].taps)
+    left = min(tap.offset for tap in tiling.lists.taps.x.phases[0].taps)
     step = tiling.rows[0].step
     word, bank = tiling.columns.place(run.tap.dx - left)
     row = (run.tap.dy - top) // step
@@ -47,11 +47,11 @@ def reduction_lists(tiling: Tiling) -> tuple[tuple[Entry, ...], tuple[ListRange,
     """
     entries: list[Entry] = []
     ranges: list[ListRange] = []
-    for taps in tiling.phase.lists:
+    for taps in tiling.lists.phase.lists:
         own = [_entry(tiling, run) for run in runs(taps)]
         ranges.append(ListRange(start=len(entries), entries=len(own), steps=len(taps)))
         entries += own
-    if tiling.dead_list is not None:
+    if tiling.lists.dead is not None:
         ranges.append(ListRange(start=len(entries), entries=1, steps=1))
         entries.append(Entry(base=0, rotation=0, run=1))
     return tuple(entries), tuple(ranges)

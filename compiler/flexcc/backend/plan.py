@@ -329,7 +329,7 @@ def _passes(tiling_: Tiling, ranges: tuple[ListRange, ...]) -> tuple[Pass, ...]:
     """M >= N: each pass fills a half. M < N: N/M passes share the words of one plane's half."""
     accelerator = tiling_.accelerator
     per_plane = accelerator.passes_per_plane
-    last = len(tiling_.pass_lists) - 1
+    last = len(tiling_.lists.of_pass) - 1
     return tuple(
         Pass(
             list_start=ranges[index].start,
@@ -340,7 +340,7 @@ def _passes(tiling_: Tiling, ranges: tuple[ListRange, ...]) -> tuple[Pass, ...]:
             hand_over=int(number % per_plane == per_plane - 1 or number == last),
             tile_last=int(number == last),
         )
-        for number, index in enumerate(tiling_.pass_lists)
+        for number, index in enumerate(tiling_.lists.of_pass)
     )
 
 

@@ -67,7 +67,7 @@ def _offsets(tiling: Tiling) -> NDArray[np.int64]:
     if not accelerator.packed:
         return np.zeros(channels, np.int64)
     chains = accelerator.n // PACKED_LANES
-    steps = np.repeat(tiling.pass_steps, accelerator.m)[:channels]
+    steps = np.repeat(tiling.lists.pass_steps, accelerator.m)[:channels]
     return PACKING_OFFSET * chains * steps.astype(np.int64)
 
 
@@ -137,8 +137,8 @@ def pass_images(tiling: Tiling, rq: Requantization, *, split: bool) -> tuple[Pas
     """
     accelerator = tiling.accelerator
     images = []
-    for number, index in enumerate(tiling.pass_lists):
-        taps = None if index == tiling.dead_list else tiling.phase.lists[index]
+    for number, index in enumerate(tiling.lists.of_pass):
+        taps = None if index == tiling.lists.dead else tiling.lists.phase.lists[index]
         words = _weight_words(tiling, number, taps)
         parameters = _parameters(rq, number * accelerator.m, accelerator)
         weights = _beats(words.tobytes(), accelerator)
