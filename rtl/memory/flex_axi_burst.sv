@@ -56,12 +56,16 @@ module flex_axi_burst
   // Request register //
   //////////////////////
 
+  logic [63:0] req_addr;
   rest_t req, next;
   logic next_valid, next_ready;
 
-  assign req.addr  = base_i + 64'(req_addr_i);
-  assign req.beats = req_beats_i;
-  assign req.left  = LeftWidth'(PageBeats) - LeftWidth'(req.addr[11:BeatBits]);
+  assign req_addr = base_i + 64'(req_addr_i);
+  assign req = '{
+          addr: req_addr,
+          beats: req_beats_i,
+          left: LeftWidth'(PageBeats) - LeftWidth'(req_addr[11:BeatBits])
+      };
 
   flex_stream_register #(
     .Width($bits(rest_t))
@@ -124,7 +128,7 @@ module flex_axi_burst
   );
 
   // Requests are aligned and not empty.
-  `FLEX_ASSERT(RequestAligned, req_valid_i |-> req.addr[BeatBits-1:0] == '0)
+  `FLEX_ASSERT(RequestAligned, req_valid_i |-> req_addr[BeatBits-1:0] == '0)
   `FLEX_ASSERT(RequestNotEmpty, req_valid_i |-> req_beats_i != '0)
   // No burst is longer than allowed or leaves its page.
   `FLEX_ASSERT(BurstShort, burst_valid_o |-> 32'(burst_len_o) < MaxBurst)
