@@ -49,7 +49,7 @@ module flex_fetch
   // CONTROL_END has come, and what it says; until the next start
   output logic                   end_valid_o,
   output logic [           31:0] end_tiles_o,
-  // Level: beats are still to come, or words to be handed out
+  // Level: the program is still being read; records may wait in the FIFOs even after that
   output logic                   busy_o,
   // Level until the next start: the program cannot be understood
   output logic                   error_o

@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 from cocotb.queue import Queue
-from cocotb.triggers import Event
+from cocotb.triggers import Event, RisingEdge
 
 from sim.bus.stream import Pauses, StreamMonitor, StreamSink, StreamSource
 
@@ -35,6 +35,7 @@ class ReadEngine:
         data_pauses: Pauses | None = None,
     ) -> None:
         fields = ("addr", "beats")
+        self._dut = dut
         self._memory = memory
         self._beat_bytes = len(dut.data_data_i) // 8
         self._sink = StreamSink(dut, "req", request_pauses, fields=fields)
@@ -53,6 +54,10 @@ class ReadEngine:
             await self._taken.wait()
 
     async def _take_requests(self) -> None:
+        while True:
+            await RisingEdge(self._dut.clk_i)
+            if self._dut.rst_ni.value == 1:
+                break
         while True:
             [word] = await self._sink.receive(1)
             request = Request(address=word["addr"], beats=word["beats"])
