@@ -187,8 +187,9 @@ def _port(tensor: str, type_: TensorType) -> Port:
     return Port(tensor=tensor, onnx_name=tensor, onnx_shape=shape)
 
 
-def _power_of_two(least: int) -> int:
-    return 1 << max(0, least - 1).bit_length()
+def _depth(least: int) -> int:
+    """The least buffer depth of at least `least` words that the RTL can be built with."""
+    return max(2, 1 << (least - 1).bit_length())
 
 
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
@@ -229,11 +230,11 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
         act = max(act, used.act_words)
     fitted = replace(
         accelerator,
-        act_words=_power_of_two(act),
-        out_words=_power_of_two(out),
-        weight_words=_power_of_two(resident),
-        param_passes=_power_of_two(passes),
-        list_entries=_power_of_two(lists),
+        act_words=_depth(act),
+        out_words=_depth(out),
+        weight_words=_depth(resident),
+        param_passes=_depth(passes),
+        list_entries=_depth(lists),
     )
     values = np.random.default_rng(rng.getrandbits(32))
     inputs = {

@@ -45,19 +45,18 @@ class Accelerator:
                 _power_of_two(self.beat_bytes) and max(8, self.n) <= self.beat_bytes <= 128,
                 "beat_bytes is a power of two, 8..128 and at least n",
             ),
-            (_power_of_two(self.act_words) and self.act_words <= 65536, "act_words: 1..65536"),
-            (_power_of_two(self.out_words) and self.out_words <= 65536, "out_words: 1..65536"),
-            (
-                _power_of_two(self.weight_words) and self.weight_words <= 16384,
-                "weight_words is a power of two, 1..16384",
-            ),
-            (
-                _power_of_two(self.param_passes) and self.param_passes <= 16384,
-                "param_passes is a power of two, 1..16384",
-            ),
-            (
-                _power_of_two(self.list_entries) and self.list_entries <= 4096,
-                "list_entries is a power of two, 1..4096",
+            *(
+                (
+                    _power_of_two(depth) and 2 <= depth <= most,
+                    f"{name} is a power of two, 2..{most}",
+                )
+                for name, depth, most in (
+                    ("act_words", self.act_words, 65536),
+                    ("out_words", self.out_words, 65536),
+                    ("weight_words", self.weight_words, 16384),
+                    ("param_passes", self.param_passes, 16384),
+                    ("list_entries", self.list_entries, 4096),
+                )
             ),
         )
         broken = [rule for holds, rule in rules if not holds]
