@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs and outputs as users hold them: arrays by ONNX name, floats or raw integers, in batches.
+
+Inside, a batch is int8 [B, C, H, W] by tensor name.
+"""
+
+import os
+import secrets
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.backend.archive import arrays_to_bytes
+from flexcc.errors import InputError
+from flexcc.ir.affine import dequantize_array, quantize_array
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.types import Quantization, TensorType
+
+__all__ = ["Batch", "BatchAxis", "check_output_file", "read_batch", "write_outputs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAxis:
+    """How a file's arrays hold several images; the outputs follow the inputs.
+
+    `images` is None when every array is exactly what the model takes. Otherwise the images stand
+    in the model's own batch dimension of one, or with `added` in a dimension before it.
+    """
+
+    images: int | None
+    added: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """The inputs of a run: int8 [images, C, H, W] by tensor name."""
+
+    axis: BatchAxis
+    images: int
+    tensors: Mapping[str, NDArray[np.int8]]
+
+
+def read_batch(path: Path, graph: Graph, *, raw: bool) -> Batch:
+    """The inputs in the .npz file `path`, quantised, or as they are when `raw`.
+
+    A model with one input also takes an array called `x`, the only array of any name, or an .npy.
+
+    Raises:
+        InputError: the file is unreadable, an array is missing, has a wrong shape or NaN.
+    """
+    arrays = _named(path, _read_arrays(path), graph)
+    axes = {port: _axis(path, port, arrays[port.onnx_name]) for port in graph.inputs}
+    if len(set(axes.values())) > 1:
+        found = ", ".join(
+            f"{port.onnx_name} {arrays[port.onnx_name].shape}" for port in graph.inputs
+        )
+        raise InputError(f"{path}: the inputs hold different numbers of images: {found}")
+    axis = next(iter(axes.values()))
+    images = 1 if axis.images is None else axis.images
+    tensors = {
+        port.tensor: _integers(path, port, arrays[port.onnx_name], graph, images, raw=raw)
+        for port in graph.inputs
+    }
+    return Batch(axis=axis, images=images, tensors=tensors)
+
+
+def check_output_file(path: Path) -> None:
+    """Raises InputError when `path` cannot become a file; writes nothing."""
+    if path.is_dir():
+        raise InputError(f"output {path} is a folder; name a file with --output")
+    if not path.parent.is_dir():
+        raise InputError(f"output {path}: folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"output {path}: folder {path.parent} is read-only; choose another")
+
+
+def write_outputs(
+    path: Path,
+    graph: Graph,
+    tensors: Mapping[str, NDArray[np.int8]],
+    axis: BatchAxis,
+    *,
+    raw: bool,
+) -> None:
+    """Writes int8 [images, C, H, W] by tensor name as an .npz by ONNX name; whole or not at all.
+
+    Raises:
+        InputError: the file system refuses.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for port in graph.outputs:
+        values = tensors[port.tensor]
+        shaped = values.reshape(_batched(port.onnx_shape, axis))
+        arrays[port.onnx_name] = (
+            shaped if raw else dequantize_array(shaped, _quantization(graph, port))
+        )
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        staging.write_bytes(arrays_to_bytes(arrays))
+        staging.replace(path)
+    except OSError as error:
+        raise InputError(f"output {path} cannot be written: {error.strerror}") from error
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _batched(shape: tuple[int, ...], axis: BatchAxis) -> tuple[int, ...]:
+    if axis.images is None:
+        return shape
+    if not axis.added and shape and shape[0] == 1:
+        return axis.images, *shape[1:]
+    return axis.images, *shape
+
+
+def _read_arrays(path: Path) -> dict[str | None, NDArray[Any]]:
+    """The arrays of a file by name; the only one of an .npy has none."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {None: loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        fact = error.strerror if isinstance(error, OSError) and error.strerror else "no NumPy file"
+        raise InputError(
+            f"{path} cannot be read: {fact}; write it with numpy.savez(file, NAME=array)"
+        ) from error
+
+
+def _named(
+    path: Path, arrays: Mapping[str | None, NDArray[Any]], graph: Graph
+) -> dict[str, NDArray[Any]]:
+    wanted = [port.onnx_name for port in graph.inputs]
+    if len(wanted) == 1 and wanted[0] not in arrays:
+        single = arrays.get("x") if len(arrays) > 1 else next(iter(arrays.values()), None)
+        if single is not None:
+            return {wanted[0]: single}
+    missing = [name for name in wanted if name not in arrays]
+    if missing:
+        has = ", ".join(str(name) for name in arrays) or "nothing"
+        raise InputError(
+            f"{path} lacks input {', '.join(missing)}; it has {has}; "
+            "name its arrays after the model's inputs"
+        )
+    return {name: arrays[name] for name in wanted}
+
+
+def _axis(path: Path, port: Port, array: NDArray[Any]) -> BatchAxis:
+    shape = port.onnx_shape
+    if array.shape == shape:
+        return BatchAxis(images=None)
+    if array.ndim == len(shape) and shape[0] == 1 and array.shape[1:] == shape[1:] and len(array):
+        return BatchAxis(images=len(array))
+    if array.ndim == len(shape) + 1 and array.shape[1:] == shape and len(array):
+        return BatchAxis(images=len(array), added=True)
+    raise InputError(
+        f"{path}: input {port.onnx_name} has shape {_times(array.shape)}, the model takes "
+        f"{_times(shape)}; give that, or K times that for K images"
+    )
+
+
+def _integers(
+    path: Path, port: Port, array: NDArray[Any], graph: Graph, images: int, *, raw: bool
+) -> NDArray[np.int8]:
+    type_ = graph.tensors[port.tensor]
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{path}: input {port.onnx_name} holds {array.dtype}; numbers are expected"
+        )
+    if raw:
+        if array.dtype.kind == "f" or array.min() < -128 or array.max() > 127:
+            raise InputError(
+                f"{path}: input {port.onnx_name} is not int8 ({array.dtype}, {array.min()} to "
+                f"{array.max()}); without --raw floats are quantised"
+            )
+        values = array.astype(np.int8)
+    else:
+        wide = array.astype(np.float32)
+        if np.isnan(wide).any():
+            raise InputError(f"{path}: input {port.onnx_name} holds NaN; remove it")
+        values = quantize_array(wide, _quantization(graph, port))
+    return values.reshape(images, *_shape(type_))
+
+
+def _quantization(graph: Graph, port: Port) -> Quantization:
+    quantization = graph.tensors[port.tensor].quantization
+    if quantization is None:
+        raise ValueError(f"{port.tensor}: the graph is not quantised")
+    return quantization
+
+
+def _shape(type_: TensorType) -> tuple[int, int, int]:
+    return type_.channels, type_.height, type_.width
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "none"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen dataclasses that templates see: every text and number is ready to be placed."""
+
+from dataclasses import dataclass
+
+__all__ = ["LayerRow", "ReportView", "SystemView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemView:
+    """What `rtl/flex_system.sv.j2` sees; the fields are named after the parameters of flex_top.
+
+    The two ranges are packed dimensions, padded to eight characters.
+    """
+
+    version: str
+    model: str
+    target: str
+    m: int
+    p: int
+    n: int
+    q: int
+    packed: int
+    acc_width: int
+    data_bytes: int
+    act_words: int
+    weight_words: int
+    param_passes: int
+    out_words: int
+    list_entries: int
+    data_range: str
+    strb_range: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """One row of the layer table; `share_percent` is the width of its bar."""
+
+    name: str
+    op: str
+    macs: str
+    cycles: str
+    efficiency: str
+    tiles: str
+    share_percent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """What `report/report.html.j2` sees: rows of (label, text) and the layer table."""
+
+    version: str
+    model: str
+    target: str
+    summary: tuple[tuple[str, str], ...]
+    resources: tuple[tuple[str, str, str, str], ...]
+    layers: tuple[LayerRow, ...]
+    verification: tuple[tuple[str, str], ...]

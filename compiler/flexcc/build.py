@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A compiled model as files, and back: what `flexcc MODEL` writes, `flexcc run` reads."""
+
+import hashlib
+import json
+from collections.abc import Mapping as MappingType
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc import __version__
+from flexcc.accelerator import Accelerator
+from flexcc.backend.archive import arrays_from_bytes, arrays_to_bytes, pack, unpack
+from flexcc.backend.image import initial_image, memory_map
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.program import program_words
+from flexcc.backend.rtl import rtl_files
+from flexcc.backend.views import SystemView
+from flexcc.backend.writer import read_manifest
+from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.errors import InputError
+from flexcc.ir import Clamp, Conv2d, Graph, MaxPool2d, Pads, Port, Quantization, TensorType
+from flexcc.program.decode import decode, from_bytes, listing
+from flexcc.program.encode import to_bytes
+
+__all__ = ["Build", "build_files", "load_build"]
+
+_GRAPH = (Graph, Port, TensorType, Quantization, Conv2d, MaxPool2d, Pads, Clamp)
+_MAPPING = (Mapping, Group, WeightMode, Accelerator)
+_NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
+_PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Build:
+    """A model compiled for a target: the lowered integer graph, its mapping, its plan."""
+
+    model: str
+    target: str
+    graph: Graph
+    mapping: Mapping
+    plan: Plan
+
+    @cached_property
+    def program(self) -> bytes:
+        """The program, whole beats."""
+        return to_bytes(program_words(self.plan))
+
+    @cached_property
+    def empty_image(self) -> NDArray[np.uint8]:
+        """Memory before a run, without the inputs."""
+        types = ((name, self.plan.tensors[name].type) for name in self.plan.inputs)
+        shapes = {name: (type_.channels, type_.height, type_.width) for name, type_ in types}
+        return initial_image(self.plan, {n: np.zeros(s, np.int8) for n, s in shapes.items()})
+
+    @property
+    def weights(self) -> bytes:
+        """The weights region of memory."""
+        return self.empty_image[: self.plan.weights_bytes].tobytes()
+
+    def image(self, inputs: MappingType[str, NDArray[np.int8]]) -> NDArray[np.uint8]:
+        """Memory before a run on `inputs`, [C, H, W] by tensor name."""
+        image = self.empty_image.copy()
+        for name in self.plan.inputs:
+            tensor = self.plan.tensors[name]
+            packed = tensor.layout.pack(inputs[name], tensor.dead)
+            image[tensor.address : tensor.address + tensor.layout.size] = packed
+        return image
+
+
+def build_files(build: Build) -> dict[str, bytes]:
+    """Name and content of every file of a build but the report and the ONNX model."""
+    arrays: dict[str, NDArray[Any]] = {}
+    network = {
+        "format": _VERSION,
+        "model": build.model,
+        "target": build.target,
+        "graph": pack(build.graph, arrays),
+        "mapping": pack(build.mapping, arrays),
+    }
+    return {
+        _NETWORK: _json(network),
+        _ARRAYS: arrays_to_bytes(arrays),
+        _PLAN: _json(_plan_json(build)),
+        _PROGRAM: build.program,
+        _WEIGHTS: build.weights,
+        _LISTING: listing(decode(from_bytes(build.program))).encode(),
+        **{f"rtl/{name}": data for name, data in rtl_files(_system_view(build)).items()},
+    }
+
+
+def load_build(folder: Path) -> Build:
+    """The build in `folder`.
+
+    Raises:
+        InputError: `folder` is no build, was changed, or another version wrote it.
+    """
+    digests = read_manifest(folder)
+    content = {
+        name: _checked(folder, name, digests) for name in (_NETWORK, _ARRAYS, _PROGRAM, _WEIGHTS)
+    }
+    try:
+        network = json.loads(content[_NETWORK])
+        if network["format"] != _VERSION:
+            raise ValueError(f"format {network['format']}")
+        arrays = arrays_from_bytes(content[_ARRAYS])
+        graph = unpack(network["graph"], arrays, _GRAPH)
+        mapping = unpack(network["mapping"], arrays, _MAPPING)
+        build = Build(
+            model=network["model"],
+            target=network["target"],
+            graph=graph,
+            mapping=mapping,
+            plan=build_plan(graph, mapping),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise _outdated(folder) from error
+    if build.program != content[_PROGRAM] or build.weights != content[_WEIGHTS]:
+        raise _outdated(folder)
+    return build
+
+
+def _checked(folder: Path, name: str, digests: MappingType[str, str]) -> bytes:
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{folder / name} cannot be read: {error.strerror}; compile the model again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != digests.get(name):
+        raise InputError(f"{folder / name} was changed after compilation; compile the model again")
+    return data
+
+
+def _outdated(folder: Path) -> InputError:
+    return InputError(
+        f"{folder} was written by another version of flexcc than {__version__}; "
+        "compile the model again"
+    )
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _plan_json(build: Build) -> dict[str, Any]:
+    """What host software must know: where everything lies, and how to pack and start."""
+    plan, a = build.plan, build.plan.accelerator
+    ports = {port.tensor: port for port in (*build.graph.inputs, *build.graph.outputs)}
+    tensors = []
+    for tensor in plan.tensors.values():
+        port, quantization = ports.get(tensor.name), tensor.type.quantization
+        tensors.append(
+            {
+                "name": tensor.name,
+                "onnx_name": None if port is None else port.onnx_name,
+                "onnx_shape": None if port is None else port.onnx_shape,
+                "address": tensor.address,
+                "bytes": tensor.layout.size,
+                "channels": tensor.type.channels,
+                "height": tensor.type.height,
+                "width": tensor.type.width,
+                "row_pitch": tensor.layout.row_pitch,
+                "plane_pitch": tensor.layout.plane_pitch,
+                "dead_lane": tensor.dead,
+                "scale": None if quantization is None else quantization.scale,
+                "zero_point": None if quantization is None else quantization.zero_point,
+            }
+        )
+    return {
+        "format": _VERSION,
+        "accelerator": asdict(a),
+        "program": {
+            "address": plan.program_address,
+            "beats": len(build.program) // a.beat_bytes,
+            "tiles": plan.tiles,
+        },
+        "memory_bytes": plan.program_address + len(build.program),
+        "regions": [asdict(region) for region in memory_map(plan, len(build.program))],
+        "inputs": list(plan.inputs),
+        "outputs": list(plan.outputs),
+        "tensors": tensors,
+    }
+
+
+def _system_view(build: Build) -> SystemView:
+    a = build.plan.accelerator
+    printable = "".join(c if c.isprintable() and c.isascii() else "?" for c in build.model)
+    return SystemView(
+        version=__version__,
+        model=printable,
+        target=build.target,
+        m=a.m,
+        p=a.p,
+        n=a.n,
+        q=a.q,
+        packed=int(a.packed),
+        acc_width=32,
+        data_bytes=a.beat_bytes,
+        act_words=a.act_words,
+        weight_words=a.weight_words,
+        param_passes=a.param_passes,
+        out_words=a.out_words,
+        list_entries=a.list_entries,
+        data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
+        strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
+    )

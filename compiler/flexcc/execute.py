@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executes builds: on the numpy reference, the program interpreter, or the simulated RTL."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc import reference
+from flexcc.arrays import Batch, check_output_file, read_batch, write_outputs
+from flexcc.backend.image import Difference as ImageDifference
+from flexcc.backend.image import expected_image, first_difference, read_tensor
+from flexcc.backend.interpret import interpret
+from flexcc.build import Build, load_build
+from flexcc.errors import InputError, MismatchError
+from flexcc.options import Executor, MemoryOptions, RunOptions
+from flexcc.progress import Progress
+from flexcc.report import Difference, RunSummary, Verification
+from flexcc.simulation import simulate
+
+__all__ = ["VerifiedRun", "run_build", "verify"]
+
+Image = NDArray[np.uint8]
+Machine = Callable[[Sequence[Image]], Sequence[tuple[Image, int | None]]]
+"""Memory before each run to memory after it, and the cycles where they are counted."""
+
+_REFERENCE_CHUNK = 256
+# Images that one process simulates: few, for progress and memory; some, as it takes time to start.
+_SIMULATED_CHUNK_BYTES, _LEAST_CHUNK, _CHUNKS = 256 << 20, 16, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedRun:
+    """A comparison over several images, and the cycles of the longest of them."""
+
+    verification: Verification
+    cycles: int | None
+
+
+def run_build(options: RunOptions, progress: Progress) -> RunSummary:
+    """Executes a build as `options` say and writes the outputs.
+
+    Raises:
+        InputError: the build or the inputs are unusable, or the output cannot be written.
+        MismatchError: `options.check` and a byte differs; nothing is written.
+    """
+    _check_options(options)
+    check_output_file(options.output)
+    progress.step("loading the build")
+    build = load_build(options.build)
+    batch = read_batch(options.input, build.graph, raw=options.raw)
+    cycles, compared = None, None
+    if options.on is Executor.REFERENCE:
+        outputs = _reference_outputs(build, batch, progress)
+    else:
+        machine = _machine(build, options.on, options.memory)
+        outputs, cycles, compared = _machine_outputs(build, batch, machine, options, progress)
+    write_outputs(options.output, build.graph, outputs, batch.axis, raw=options.raw)
+    return RunSummary(
+        on=options.on.value,
+        images=batch.images,
+        output=str(options.output),
+        cycles=cycles,
+        compared_bytes=compared,
+    )
+
+
+def verify(
+    build: Build,
+    inputs: Mapping[str, NDArray[np.int8]],
+    on: Executor,
+    progress: Progress,
+    memory: MemoryOptions | None = None,
+) -> VerifiedRun:
+    """Compares whole memory images on `inputs`, [images, C, H, W] by tensor name.
+
+    Stops after the first image that differs.
+    """
+    machine = _machine(build, on, memory or MemoryOptions())
+    images = len(next(iter(inputs.values())))
+    compared, longest, difference = 0, None, None
+    done = 0
+    for run in _runs(build, inputs, machine, progress, f"simulating on {on.value}", check=True):
+        done, compared = done + 1, compared + run.compared_bytes
+        longest = _longer(longest, run.cycles)
+        if run.difference is not None:
+            difference = _reported(done - 1, run.difference)
+            break
+    assert done == images or difference is not None
+    return VerifiedRun(
+        verification=Verification(
+            equal=difference is None,
+            images=done,
+            compared_bytes=compared,
+            first_difference=difference,
+        ),
+        cycles=longest,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Run:
+    """One image on a machine; compared with the reference if asked for."""
+
+    image: Image
+    cycles: int | None
+    compared_bytes: int = 0
+    difference: ImageDifference | None = None
+
+
+def _runs(
+    build: Build,
+    inputs: Mapping[str, NDArray[np.int8]],
+    machine: Machine,
+    progress: Progress,
+    title: str,
+    *,
+    check: bool,
+) -> Iterator[_Run]:
+    """The machine on each image of `inputs`, [images, C, H, W] by tensor name, in order."""
+    images = len(next(iter(inputs.values())))
+    chunk = max(1, _SIMULATED_CHUNK_BYTES // len(build.empty_image))
+    chunk = min(chunk, max(_LEAST_CHUNK, images // _CHUNKS))
+    for start in progress.track(range(0, images, chunk), title):
+        picked = [
+            {name: values[index] for name, values in inputs.items()}
+            for index in range(start, min(start + chunk, images))
+        ]
+        initial = [build.image(values) for values in picked]
+        results = machine(initial)
+        for values, before, (after, cycles) in zip(picked, initial, results, strict=True):
+            yield (
+                _compared(build, values, before, after, cycles)
+                if check
+                else _Run(image=after, cycles=cycles)
+            )
+
+
+def _compared(
+    build: Build,
+    inputs: Mapping[str, NDArray[np.int8]],
+    before: Image,
+    after: Image,
+    cycles: int | None,
+) -> _Run:
+    tensors = reference.run(build.graph, {name: values[None] for name, values in inputs.items()})
+    single = {name: values[0] for name, values in tensors.items()}
+    expected = expected_image(build.plan, before, single)
+    return _Run(
+        image=after,
+        cycles=cycles,
+        compared_bytes=len(expected),
+        difference=first_difference(build.plan, expected, after),
+    )
+
+
+def _longer(one: int | None, other: int | None) -> int | None:
+    return max((cycles for cycles in (one, other) if cycles is not None), default=None)
+
+
+def _reported(image: int, difference: ImageDifference) -> Difference:
+    return Difference(
+        image=image,
+        tensor=difference.name,
+        channel=difference.channel,
+        row=difference.row,
+        column=difference.column,
+        expected=difference.expected,
+        actual=difference.actual,
+    )
+
+
+def _check_options(options: RunOptions) -> None:
+    memory = options.memory
+    simulated = memory.stalls is not None or memory.latency_cycles is not None
+    if simulated and options.on is not Executor.RTL:
+        raise InputError(
+            f"--stalls and --latency describe the memory of the simulated RTL, not of "
+            f"{options.on.value}; add --on rtl"
+        )
+    if options.check and options.on is Executor.REFERENCE:
+        raise InputError("--check compares with the reference; add --on rtl or --on interpreter")
+
+
+def _machine(build: Build, on: Executor, memory: MemoryOptions) -> Machine:
+    match on:
+        case Executor.RTL:
+            return lambda images: simulate(build, images, memory)
+        case Executor.INTERPRETER:
+            return lambda images: [(_interpret(build, image), None) for image in images]
+        case Executor.REFERENCE:
+            raise ValueError("the reference has no memory")
+
+
+def _interpret(build: Build, image: Image) -> Image:
+    a = build.plan.accelerator
+    memory, _ = interpret(
+        a,
+        image,
+        program_address=build.plan.program_address,
+        program_beats=len(build.program) // a.beat_bytes,
+    )
+    return memory
+
+
+def _reference_outputs(
+    build: Build, batch: Batch, progress: Progress
+) -> dict[str, NDArray[np.int8]]:
+    starts = range(0, batch.images, _REFERENCE_CHUNK)
+    parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in build.plan.outputs}
+    for start in progress.track(starts, "running the reference"):
+        stop = start + _REFERENCE_CHUNK
+        inputs = {name: values[start:stop] for name, values in batch.tensors.items()}
+        tensors = reference.run(build.graph, inputs)
+        for name, chunks in parts.items():
+            chunks.append(tensors[name])
+    return {name: np.concatenate(chunks) for name, chunks in parts.items()}
+
+
+def _machine_outputs(
+    build: Build, batch: Batch, machine: Machine, options: RunOptions, progress: Progress
+) -> tuple[dict[str, NDArray[np.int8]], int | None, int | None]:
+    """Outputs, cycles of the longest image, bytes compared."""
+    parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in build.plan.outputs}
+    longest: int | None = None
+    compared = 0
+    title = f"running on {options.on.value}"
+    runs = _runs(build, batch.tensors, machine, progress, title, check=options.check)
+    for index, run in enumerate(runs):
+        if run.difference is not None:
+            raise MismatchError(
+                f"image {index}: {options.on.value} and the reference differ, first in "
+                f"{run.difference}; nothing was written"
+            )
+        longest, compared = _longer(longest, run.cycles), compared + run.compared_bytes
+        for name, values in parts.items():
+            values.append(read_tensor(build.plan, run.image, name))
+    outputs = {name: np.stack(values) for name, values in parts.items()}
+    return outputs, longest, compared if options.check else None

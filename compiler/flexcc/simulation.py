@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated RTL as a machine that turns memory images into memory images."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.backend.plan import Plan
+from flexcc.build import Build
+from flexcc.errors import InputError, MismatchError
+from flexcc.options import MemoryOptions
+from flexcc.resources import ROOT
+
+__all__ = ["rtl_parameters", "simulate", "watchdog_cycles"]
+
+Image = NDArray[np.uint8]
+
+_OPTIMISE_FROM_CYCLES = 5_000_000
+
+
+def simulate(
+    build: Build, images: Sequence[Image], memory: MemoryOptions
+) -> list[tuple[Image, int]]:
+    """Memory after a run on each of `images`, which `build.image` made, and the cycles it took.
+
+    Raises:
+        InputError: a tool that simulation needs is not installed.
+        MismatchError: the accelerator stopped with an error, or did not stop, or broke one of its
+            own assertions.
+    """
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    # The simulation stands beside the package, not in it, and needs tools of the `sim` extra.
+    from sim.run_program import (  # noqa: PLC0415
+        MemoryBehaviour,
+        MissingToolError,
+        ProgramError,
+        SimulationError,
+        run_program,
+    )
+
+    plan = build.plan
+    behaviour = MemoryBehaviour(stall_seed=memory.stalls)
+    if memory.latency_cycles is not None:
+        behaviour = MemoryBehaviour(stall_seed=memory.stalls, latency_cycles=memory.latency_cycles)
+    # Everything between weights and program: inputs, and tensors as they were before any run.
+    variable = slice(plan.weights_bytes, plan.program_address)
+    watchdog = watchdog_cycles(plan)
+    try:
+        runs = run_program(
+            rtl_parameters(plan),
+            build.empty_image,
+            program_offset=plan.program_address,
+            program_beats=len(build.program) // plan.accelerator.beat_bytes,
+            watchdog_cycles=watchdog,
+            inputs=[{variable.start: image[variable]} for image in images],
+            memory=behaviour,
+            optimise=watchdog * len(images) > _OPTIMISE_FROM_CYCLES,
+        )
+    except MissingToolError as error:
+        raise InputError(f"the RTL cannot be simulated: {error}") from error
+    except (ProgramError, SimulationError) as error:
+        raise MismatchError(f"the simulated RTL failed: {error}") from error
+    return [(run.memory, run.outcome.cycles) for run in runs]
+
+
+def rtl_parameters(plan: Plan) -> dict[str, int]:
+    """The parameters of flex_top, by name."""
+    a = plan.accelerator
+    return {
+        "M": a.m,
+        "P": a.p,
+        "N": a.n,
+        "Q": a.q,
+        "Packed": int(a.packed),
+        "AccWidth": 32,
+        "DataBytes": a.beat_bytes,
+        "ActWords": a.act_words,
+        "WeightWords": a.weight_words,
+        "ParamPasses": a.param_passes,
+        "OutWords": a.out_words,
+        "ListEntries": a.list_entries,
+    }
+
+
+def watchdog_cycles(plan: Plan) -> int:
+    """Cycles after which a run hangs, not works: 20 times all its steps and memory words."""
+    steps = 0
+    for stage in plan.stages:
+        runs = [entry.run for entry in stage.entries]
+        per_group = sum(
+            sum(runs[p.list_start : p.list_start + p.list_entries]) for p in stage.passes
+        )
+        steps += per_group * sum(tile.array.rows * tile.array.groups for tile in stage.tiles)
+        loads = sum(
+            len(tile.load.addresses) * tile.load.mem_rows * tile.load.row_beats
+            for tile in stage.tiles
+        )
+        fetches = sum(
+            fetch.beats * fetch.repeats
+            for tile in stage.tiles
+            for group in tile.fetches
+            for fetch in group
+        )
+        steps += loads + fetches
+    return 20 * steps + 1_000_000
