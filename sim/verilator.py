@@ -23,15 +23,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from sim.sources import INCLUDE, LINT_WAIVERS, ROOT, dpi_sources, include_files, sources_for
+from sim.sources import (
+    INCLUDE,
+    LINT_WAIVERS,
+    ROOT,
+    SIM,
+    dpi_sources,
+    include_files,
+    sources_for,
+)
 
 Parameters: TypeAlias = Mapping[str, int | str]
 
-_PREFIX = "Vtop"
+_PREFIX = "Vmodel"
 _EXECUTABLE = "simulator"
 _TIMESCALE = "1ns/1ps"
 # Benches call the C++ half of a module, linked into the simulator, from Python.
 _LINK = "-rdynamic"
+# The folder of the header through which cocotb's main function includes the model.
+_START = SIM / "start"
 # The switches that change the runtime's objects, as Verilator writes them into its make file.
 _RUNTIME_SWITCH = re.compile(r"^VM_\w+ = .*$", re.MULTILINE)
 _RUNTIME_FILES = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+= \\\n((?:  \S+ \\\n)*)", re.MULTILINE)
@@ -141,7 +151,7 @@ def _verilate_command(design: Design, sources: Sequence[Path], folder: Path) -> 
     libraries = _cocotb_libraries()
     command = ["verilator", "-cc", "--exe", "--vpi", "--public-depth", "1"]
     command += [*_language_flags(), "-O3", "--top-module", design.top, "--prefix", _PREFIX]
-    command += ["-Mdir", str(folder), "-o", _EXECUTABLE]
+    command += ["-CFLAGS", f"-I{_START}", "-Mdir", str(folder), "-o", _EXECUTABLE]
     command += ["--trace-fst", "--trace-structs"] if design.trace else []
     command += [f"-G{name}={_literal(value)}" for name, value in design.parameters.items()]
     command += ["-LDFLAGS", f"{_LINK} -Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
@@ -235,7 +245,8 @@ def _digest(design: Design, sources: Sequence[Path]) -> str:
     """Hash of everything that the executable depends on."""
     parts = [repr(design), repr(sorted(design.parameters.items())), *_tool_versions()]
     parts += [str(_cocotb_libraries()), Path(__file__).read_text()]
-    for file in [*sources, *dpi_sources(sources), *include_files(), LINT_WAIVERS]:
+    headers = [*include_files(), *sorted(_START.glob("*.h"))]
+    for file in [*sources, *dpi_sources(sources), *headers, LINT_WAIVERS]:
         parts += [str(file), file.read_text()]
     return _hash("\0".join(parts))
 

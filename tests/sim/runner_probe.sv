@@ -52,6 +52,8 @@ module runner_probe #(
     end
   end
 
+  // The clock does not rise before the bench drives it, whatever the inputs hold at the start.
+  `FLEX_ASSERT(NoEdgeAtStart, $time > 0)
   // Fails on purpose when asked to.
   `FLEX_ASSERT(NoOnes, !FailsOnOnes || !(in_valid_i && in_ready_o && &in_data_i))
 

@@ -60,6 +60,11 @@ def test_failing_assertion_in_the_design_fails(tmp_path: Path) -> None:
         run(tmp_path, {"FailsOnOnes": 1})
 
 
+def test_clock_and_reset_start_low_under_every_seed(tmp_path: Path) -> None:
+    for seed in range(8):
+        assert run(tmp_path, {"Width": 8}, seed=seed) == EXPECTED_TESTS
+
+
 def test_missing_reset_is_found_by_random_initial_values(tmp_path: Path) -> None:
     def fails(seed: int) -> bool:
         try:

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The accelerator with its memory: what runs whole programs in simulation.
+//
+// Three memory ports, numbered by the parameters below, share one store; the control registers and
+// the interrupt are brought out. Latency and throughput: those of flex_top and of the ports as set.
+
+`include "flex_assert.svh"
+
+module flex_sim_top #(
+  // See flex_core for the meaning and the rules of each parameter.
+  parameter  int unsigned M           = 8,
+  parameter  int unsigned P           = 8,
+  parameter  int unsigned N           = 8,
+  parameter  int unsigned Q           = 2,
+  parameter  bit          Packed      = 1'b1,
+  parameter  int unsigned AccWidth    = 32,
+  parameter  int unsigned DataBytes   = 64,
+  parameter  int unsigned ActWords    = 1024,
+  parameter  int unsigned WeightWords = 512,
+  parameter  int unsigned ParamPasses = 8,
+  parameter  int unsigned OutWords    = 512,
+  parameter  int unsigned ListEntries = 512,
+  // Numbers by which the bench knows the memory ports.
+  localparam int unsigned ActPort     = 0,
+  localparam int unsigned WgtPort     = 1,
+  localparam int unsigned OutPort     = 2
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  output logic        interrupt_o,
+  // Control registers
+  input  logic [ 7:0] s_axi_ctrl_awaddr_i,
+  input  logic [ 2:0] s_axi_ctrl_awprot_i,
+  input  logic        s_axi_ctrl_awvalid_i,
+  output logic        s_axi_ctrl_awready_o,
+  input  logic [31:0] s_axi_ctrl_wdata_i,
+  input  logic [ 3:0] s_axi_ctrl_wstrb_i,
+  input  logic        s_axi_ctrl_wvalid_i,
+  output logic        s_axi_ctrl_wready_o,
+  output logic [ 1:0] s_axi_ctrl_bresp_o,
+  output logic        s_axi_ctrl_bvalid_o,
+  input  logic        s_axi_ctrl_bready_i,
+  input  logic [ 7:0] s_axi_ctrl_araddr_i,
+  input  logic [ 2:0] s_axi_ctrl_arprot_i,
+  input  logic        s_axi_ctrl_arvalid_i,
+  output logic        s_axi_ctrl_arready_o,
+  output logic [31:0] s_axi_ctrl_rdata_o,
+  output logic [ 1:0] s_axi_ctrl_rresp_o,
+  output logic        s_axi_ctrl_rvalid_o,
+  input  logic        s_axi_ctrl_rready_i
+);
+
+  localparam int unsigned AddrWidth = 64;
+
+  // Activation reads
+  logic [AddrWidth-1:0] act_araddr;
+  logic [7:0] act_arlen;
+  logic [2:0] act_arsize;
+  logic [1:0] act_arburst, act_rresp;
+  logic act_arvalid, act_arready, act_rlast, act_rvalid, act_rready;
+  logic [DataBytes*8-1:0] act_rdata;
+  // Program and weight reads
+  logic wgt_arid, wgt_rid;
+  logic [AddrWidth-1:0] wgt_araddr;
+  logic [7:0] wgt_arlen;
+  logic [2:0] wgt_arsize;
+  logic [1:0] wgt_arburst, wgt_rresp;
+  logic wgt_arvalid, wgt_arready, wgt_rlast, wgt_rvalid, wgt_rready;
+  logic [DataBytes*8-1:0] wgt_rdata;
+  // Writes
+  logic [AddrWidth-1:0] out_awaddr;
+  logic [7:0] out_awlen;
+  logic [2:0] out_awsize;
+  logic [1:0] out_awburst, out_bresp;
+  logic out_awvalid, out_awready, out_wlast, out_wvalid, out_wready, out_bvalid, out_bready;
+  logic [DataBytes*8-1:0] out_wdata;
+  logic [DataBytes-1:0] out_wstrb;
+
+  // What the absent halves of the memory ports drive.
+  logic unused_halves;
+  logic [2:0] unused_ready, unused_valid, unused_last, unused_id;
+  logic [2:0][1:0] unused_resp;
+  logic [DataBytes*8-1:0] unused_data;
+  logic unused_act_rid, unused_out_bid, unused_act_wready, unused_wgt_wready;
+  assign unused_halves = ^{unused_ready, unused_valid, unused_last, unused_id, unused_resp,
+                           unused_data, unused_act_rid, unused_out_bid, unused_act_wready,
+                           unused_wgt_wready};
+  assign unused_last[1:0] = '0;
+
+  flex_top #(
+    .M          (M),
+    .P          (P),
+    .N          (N),
+    .Q          (Q),
+    .Packed     (Packed),
+    .AccWidth   (AccWidth),
+    .DataBytes  (DataBytes),
+    .ActWords   (ActWords),
+    .WeightWords(WeightWords),
+    .ParamPasses(ParamPasses),
+    .OutWords   (OutWords),
+    .ListEntries(ListEntries)
+  ) u_top (
+    .clk_i,
+    .rst_ni,
+    .interrupt_o,
+    .s_axi_ctrl_awaddr_i,
+    .s_axi_ctrl_awprot_i,
+    .s_axi_ctrl_awvalid_i,
+    .s_axi_ctrl_awready_o,
+    .s_axi_ctrl_wdata_i,
+    .s_axi_ctrl_wstrb_i,
+    .s_axi_ctrl_wvalid_i,
+    .s_axi_ctrl_wready_o,
+    .s_axi_ctrl_bresp_o,
+    .s_axi_ctrl_bvalid_o,
+    .s_axi_ctrl_bready_i,
+    .s_axi_ctrl_araddr_i,
+    .s_axi_ctrl_arprot_i,
+    .s_axi_ctrl_arvalid_i,
+    .s_axi_ctrl_arready_o,
+    .s_axi_ctrl_rdata_o,
+    .s_axi_ctrl_rresp_o,
+    .s_axi_ctrl_rvalid_o,
+    .s_axi_ctrl_rready_i,
+    .m_axi_act_araddr_o (act_araddr),
+    .m_axi_act_arlen_o  (act_arlen),
+    .m_axi_act_arsize_o (act_arsize),
+    .m_axi_act_arburst_o(act_arburst),
+    .m_axi_act_arvalid_o(act_arvalid),
+    .m_axi_act_arready_i(act_arready),
+    .m_axi_act_rdata_i  (act_rdata),
+    .m_axi_act_rresp_i  (act_rresp),
+    .m_axi_act_rlast_i  (act_rlast),
+    .m_axi_act_rvalid_i (act_rvalid),
+    .m_axi_act_rready_o (act_rready),
+    .m_axi_wgt_arid_o   (wgt_arid),
+    .m_axi_wgt_araddr_o (wgt_araddr),
+    .m_axi_wgt_arlen_o  (wgt_arlen),
+    .m_axi_wgt_arsize_o (wgt_arsize),
+    .m_axi_wgt_arburst_o(wgt_arburst),
+    .m_axi_wgt_arvalid_o(wgt_arvalid),
+    .m_axi_wgt_arready_i(wgt_arready),
+    .m_axi_wgt_rid_i    (wgt_rid),
+    .m_axi_wgt_rdata_i  (wgt_rdata),
+    .m_axi_wgt_rresp_i  (wgt_rresp),
+    .m_axi_wgt_rlast_i  (wgt_rlast),
+    .m_axi_wgt_rvalid_i (wgt_rvalid),
+    .m_axi_wgt_rready_o (wgt_rready),
+    .m_axi_out_awaddr_o (out_awaddr),
+    .m_axi_out_awlen_o  (out_awlen),
+    .m_axi_out_awsize_o (out_awsize),
+    .m_axi_out_awburst_o(out_awburst),
+    .m_axi_out_awvalid_o(out_awvalid),
+    .m_axi_out_awready_i(out_awready),
+    .m_axi_out_wdata_o  (out_wdata),
+    .m_axi_out_wstrb_o  (out_wstrb),
+    .m_axi_out_wlast_o  (out_wlast),
+    .m_axi_out_wvalid_o (out_wvalid),
+    .m_axi_out_wready_i (out_wready),
+    .m_axi_out_bresp_i  (out_bresp),
+    .m_axi_out_bvalid_i (out_bvalid),
+    .m_axi_out_bready_o (out_bready)
+  );
+
+  flex_sim_axi_memory #(
+    .Port     (ActPort),
+    .AddrWidth(AddrWidth),
+    .DataBytes(DataBytes),
+    .HasWrite (1'b0)
+  ) u_act (
+    .clk_i,
+    .rst_ni,
+    .s_axi_arid_i   (1'b0),
+    .s_axi_araddr_i (act_araddr),
+    .s_axi_arlen_i  (act_arlen),
+    .s_axi_arsize_i (act_arsize),
+    .s_axi_arburst_i(act_arburst),
+    .s_axi_arvalid_i(act_arvalid),
+    .s_axi_arready_o(act_arready),
+    .s_axi_rid_o    (unused_act_rid),
+    .s_axi_rdata_o  (act_rdata),
+    .s_axi_rresp_o  (act_rresp),
+    .s_axi_rlast_o  (act_rlast),
+    .s_axi_rvalid_o (act_rvalid),
+    .s_axi_rready_i (act_rready),
+    .s_axi_awid_i   (1'b0),
+    .s_axi_awaddr_i ('0),
+    .s_axi_awlen_i  ('0),
+    .s_axi_awsize_i ('0),
+    .s_axi_awburst_i('0),
+    .s_axi_awvalid_i(1'b0),
+    .s_axi_awready_o(unused_ready[0]),
+    .s_axi_wdata_i  ('0),
+    .s_axi_wstrb_i  ('0),
+    .s_axi_wlast_i  (1'b0),
+    .s_axi_wvalid_i (1'b0),
+    .s_axi_wready_o (unused_act_wready),
+    .s_axi_bid_o    (unused_id[0]),
+    .s_axi_bresp_o  (unused_resp[0]),
+    .s_axi_bvalid_o (unused_valid[0]),
+    .s_axi_bready_i (1'b0)
+  );
+
+  flex_sim_axi_memory #(
+    .Port     (WgtPort),
+    .AddrWidth(AddrWidth),
+    .DataBytes(DataBytes),
+    .HasWrite (1'b0)
+  ) u_wgt (
+    .clk_i,
+    .rst_ni,
+    .s_axi_arid_i   (wgt_arid),
+    .s_axi_araddr_i (wgt_araddr),
+    .s_axi_arlen_i  (wgt_arlen),
+    .s_axi_arsize_i (wgt_arsize),
+    .s_axi_arburst_i(wgt_arburst),
+    .s_axi_arvalid_i(wgt_arvalid),
+    .s_axi_arready_o(wgt_arready),
+    .s_axi_rid_o    (wgt_rid),
+    .s_axi_rdata_o  (wgt_rdata),
+    .s_axi_rresp_o  (wgt_rresp),
+    .s_axi_rlast_o  (wgt_rlast),
+    .s_axi_rvalid_o (wgt_rvalid),
+    .s_axi_rready_i (wgt_rready),
+    .s_axi_awid_i   (1'b0),
+    .s_axi_awaddr_i ('0),
+    .s_axi_awlen_i  ('0),
+    .s_axi_awsize_i ('0),
+    .s_axi_awburst_i('0),
+    .s_axi_awvalid_i(1'b0),
+    .s_axi_awready_o(unused_ready[1]),
+    .s_axi_wdata_i  ('0),
+    .s_axi_wstrb_i  ('0),
+    .s_axi_wlast_i  (1'b0),
+    .s_axi_wvalid_i (1'b0),
+    .s_axi_wready_o (unused_wgt_wready),
+    .s_axi_bid_o    (unused_id[1]),
+    .s_axi_bresp_o  (unused_resp[1]),
+    .s_axi_bvalid_o (unused_valid[1]),
+    .s_axi_bready_i (1'b0)
+  );
+
+  flex_sim_axi_memory #(
+    .Port     (OutPort),
+    .AddrWidth(AddrWidth),
+    .DataBytes(DataBytes),
+    .HasRead  (1'b0)
+  ) u_out (
+    .clk_i,
+    .rst_ni,
+    .s_axi_arid_i   (1'b0),
+    .s_axi_araddr_i ('0),
+    .s_axi_arlen_i  ('0),
+    .s_axi_arsize_i ('0),
+    .s_axi_arburst_i('0),
+    .s_axi_arvalid_i(1'b0),
+    .s_axi_arready_o(unused_ready[2]),
+    .s_axi_rid_o    (unused_id[2]),
+    .s_axi_rdata_o  (unused_data),
+    .s_axi_rresp_o  (unused_resp[2]),
+    .s_axi_rlast_o  (unused_last[2]),
+    .s_axi_rvalid_o (unused_valid[2]),
+    .s_axi_rready_i (1'b0),
+    .s_axi_awid_i   (1'b0),
+    .s_axi_awaddr_i (out_awaddr),
+    .s_axi_awlen_i  (out_awlen),
+    .s_axi_awsize_i (out_awsize),
+    .s_axi_awburst_i(out_awburst),
+    .s_axi_awvalid_i(out_awvalid),
+    .s_axi_awready_o(out_awready),
+    .s_axi_wdata_i  (out_wdata),
+    .s_axi_wstrb_i  (out_wstrb),
+    .s_axi_wlast_i  (out_wlast),
+    .s_axi_wvalid_i (out_wvalid),
+    .s_axi_wready_o (out_wready),
+    .s_axi_bid_o    (unused_out_bid),
+    .s_axi_bresp_o  (out_bresp),
+    .s_axi_bvalid_o (out_bvalid),
+    .s_axi_bready_i (out_bready)
+  );
+
+  // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
+  `FLEX_ASSERT(ActNeverWaits, act_rvalid |-> act_rready)
+  `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid |-> wgt_rready)
+
+endmodule
