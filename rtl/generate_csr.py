@@ -19,6 +19,24 @@ RTL = Path(__file__).resolve().parent
 ROOT = RTL.parent
 SOURCE = RTL / "memory" / "flex_csr.rdl"
 BLOCK = "flex_csr_regs"
+_PROSE = """\
+AXI4-Lite, 32-bit registers; the address space repeats every 128 bytes, and what is not listed
+reads as 0. `flex_csr` wraps the generated `flex_csr_regs`.
+
+A host writes BASE, PROGRAM and PROGRAM_BEATS, which must not change during a run, then 1 to
+CONTROL. STATUS is busy from that write's response on until the run has ended. The end sets
+IRQ_STATUS and leaves busy for done, also after an error: every run ends, unless wrong data made
+an engine wait for ever. Read a 64-bit count after the end of the run.
+
+What the core has to do, cycles counted from the start pulse (cycle 0):
+
+- `done_i` and `error_i` are ignored up to cycle 2, so they may still tell of the run before.
+  The core lowers both by cycle 3.
+- `done_i` is a level. The first cycle from 3 on in which it is high is the last cycle of the
+  run; its number is what CYCLES shows.
+- A bit of `error_i` is a pulse or a level, not later than the last cycle of the run. The first
+  one sets ERROR; of several in one cycle, the lowest number.
+- The counters of the engines count the cycles from 3 to the last one; they stop at 2^32 - 1."""
 NOTE = "Generated from rtl/memory/flex_csr.rdl. Do not edit."
 
 
@@ -87,7 +105,7 @@ def _table(top: AddrmapNode) -> str:
         "",
         f"<!-- {NOTE} -->",
         "",
-        "AXI4-Lite, 32-bit registers; the address space repeats every 128 bytes.",
+        *_PROSE.splitlines(),
         "",
         "| offset | register | bits | field | access | meaning |",
         "|---|---|---|---|---|---|",

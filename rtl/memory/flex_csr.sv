@@ -2,8 +2,8 @@
 //
 // Control and status registers on AXI4-Lite, with the run's state, its first error and the performance counters.
 //
-// A write of 1 to CONTROL starts a run unless one is under way: `start_o` pulses, and from the cycle after next `done_i`
-// belongs to the new run. The registers themselves are generated: docs/rtl/csr.md.
+// A write of 1 to CONTROL starts a run unless one is under way: `start_o` pulses, and from the third cycle after the pulse
+// `done_i` and `error_i` belong to the new run. The registers themselves are generated: docs/rtl/csr.md.
 
 `include "flex_assert.svh"
 
@@ -65,7 +65,7 @@ module flex_csr
   // State of run //
   //////////////////
 
-  // The core drops `done_i` two cycles after a start at the latest.
+  // The core drops `done_i` and `error_i` by the third cycle after a start.
   typedef enum logic [2:0] {
     StIdle,
     StStart,

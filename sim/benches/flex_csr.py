@@ -15,6 +15,8 @@ from sim.bus.axi import Unsuffixed
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, bursty, never
 
+# From the start pulse, the cycle from which on `done_i` and `error_i` belong to the new run.
+SETTLE_CYCLES = 3
 _INPUTS = ("done", "error", "tiles_done", "engine_busy", "engine_starved", "engine_blocked")
 
 
@@ -62,6 +64,17 @@ async def _start_run(dut: Any, host: Host) -> None:
     await write
 
 
+async def _measure(dut: Any) -> int:
+    """Cycles from the start pulse to the first cycle in which the end counts."""
+    while dut.start_o.value == 0:
+        await RisingEdge(dut.clk_i)
+    cycles = 0
+    while cycles < SETTLE_CYCLES or dut.done_i.value == 0:
+        await RisingEdge(dut.clk_i)
+        cycles += 1
+    return cycles
+
+
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pauses=[never, bursty])
 async def registers_hold_what_is_written(dut: Any, pauses: Callable[[], Pauses]) -> None:
@@ -100,6 +113,7 @@ async def a_run_counts_and_ends(dut: Any, pauses: Callable[[], Pauses]) -> None:
     for done_before in (0, 1):
         # A core that still shows the end of the run before does not end the new one.
         dut.done_i.value = done_before
+        measured = cocotb.start_soon(_measure(dut))
         await _start_run(dut, host)
         await FallingEdge(dut.clk_i)
         dut.done_i.value = 0
@@ -129,8 +143,9 @@ async def a_run_counts_and_ends(dut: Any, pauses: Callable[[], Pauses]) -> None:
             for kind in range(3):
                 register = Register.ENGINE0_BUSY + 12 * engine + 4 * kind
                 assert await host.read(register) == counts[engine][kind]
-        cycles = await host.read(Register.CYCLES_LOW)
+        cycles = await measured
         assert cycles >= 50
+        assert await host.read(Register.CYCLES_LOW) == cycles
         assert await host.read(Register.CYCLES_LOW) == cycles, "counts after the end"
         assert await host.read(Register.CYCLES_HIGH) == 0
 
@@ -154,3 +169,73 @@ async def the_first_error_stays(dut: Any) -> None:
         dut.done_i.value = 1
         await FallingEdge(dut.clk_i)
         assert await host.read(Register.STATUS) == 6
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def errors_count_only_within_a_run(dut: Any) -> None:
+    """Errors before a run or of the one before do not count; one in the last cycle does."""
+    host = await _start(dut, never)
+    dut.error_i.value = 0b1111
+    await host.read(Register.STATUS)
+    assert await host.read(Register.ERROR) == 0
+    for code, errors in ((2, 0b1010), (1, 0b1111), (4, 0b1000), (3, 0b1100)):
+        start = cocotb.start_soon(_start_run(dut, host))
+        while dut.start_o.value == 0:
+            await FallingEdge(dut.clk_i)
+        for _ in range(SETTLE_CYCLES):
+            dut.done_i.value, dut.error_i.value = 1, 0b1111
+            await FallingEdge(dut.clk_i)
+        dut.done_i.value, dut.error_i.value = 0, 0
+        await start
+        assert await host.read(Register.ERROR) == 0
+        assert await host.read(Register.STATUS) == 1
+        await FallingEdge(dut.clk_i)
+        dut.done_i.value, dut.error_i.value = 1, errors
+        await FallingEdge(dut.clk_i)
+        dut.error_i.value = 0b0001
+        assert await host.read(Register.ERROR) == code
+        assert await host.read(Register.STATUS) == 6
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def counters_stop_at_the_largest_number(dut: Any) -> None:
+    host = await _start(dut, never)
+    await _start_run(dut, host)
+    for _ in range(SETTLE_CYCLES):
+        await FallingEdge(dut.clk_i)
+    nearly_full = (1 << 32) - 4
+    dut.count_q.value = sum(nearly_full << 32 * counter for counter in range(12))
+    await FallingEdge(dut.clk_i)
+    for name, engines in (("busy", 0b1111), ("starved", 0b0101), ("blocked", 0b0000)):
+        getattr(dut, f"engine_{name}_i").value = engines
+    for _ in range(10):
+        await FallingEdge(dut.clk_i)
+    for engine in range(4):
+        registers = [Register.ENGINE0_BUSY + 12 * engine + 4 * kind for kind in range(3)]
+        starved = (1 << 32) - 1 if engine in (0, 2) else nearly_full
+        expected = [(1 << 32) - 1, starved, nearly_full]
+        assert [await host.read(register) for register in registers] == expected
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def the_interrupt_follows_its_enable(dut: Any) -> None:
+    """The end of a run is noted while the interrupt is off, and raises it once it is on."""
+    host = await _start(dut, bursty)
+    await _start_run(dut, host)
+    for _ in range(SETTLE_CYCLES):
+        await FallingEdge(dut.clk_i)
+    dut.done_i.value = 1
+    while await host.read(Register.STATUS) != 2:
+        await FallingEdge(dut.clk_i)
+    assert dut.interrupt_o.value == 0
+    assert await host.read(Register.IRQ_STATUS) == 1
+    await host.write(Register.IRQ_STATUS, 0)
+    await host.write(Register.IRQ_ENABLE, 1)
+    await FallingEdge(dut.clk_i)
+    assert dut.interrupt_o.value == 1
+    await host.write(Register.IRQ_ENABLE, 0)
+    await FallingEdge(dut.clk_i)
+    assert dut.interrupt_o.value == 0
+    assert await host.read(Register.IRQ_STATUS) == 1
+    await host.write(Register.IRQ_STATUS, 1)
+    assert await host.read(Register.IRQ_STATUS) == 0

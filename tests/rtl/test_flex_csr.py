@@ -14,4 +14,4 @@ pytestmark = pytest.mark.rtl
 def test_flex_csr(tmp_path: Path, m: int, p: int, n: int, packed: int) -> None:
     parameters = {"M": m, "P": p, "N": n, "Packed": packed}
     env = {name.upper(): str(value) for name, value in parameters.items()}
-    assert simulate("flex_csr", tmp_path, parameters, env=env) == 5
+    assert simulate("flex_csr", tmp_path, parameters, env=env) == 8
