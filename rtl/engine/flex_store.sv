@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Store engine: writes tiles from the output buffer to memory, as they are or max-pooled.
+//
+// Reads the buffer's two halves in turn, frees each when its last read has left it, gathers pixels
+// to beats and hands them to the write engine together with the requests that say where they go.
+// Throughput: RawPixels = largest power of two <= min(P, BeatPixels) pixels per cycle without
+// pooling; with pooling one row of a window, min(P, 4) columns, per cycle. Tiles follow each other
+// without a gap while the next record (6 words, then 1 cycle or with pooling 18) comes in time.
+// Every beat has its place in a FIFO before it is read: stalls downstream reach no RAM.
+// A record that is none, or empty, raises `error_o`; what follows is swallowed until reset.
+
+`include "flex_assert.svh"
+
+module flex_store
+  import flex_pkg::*;
+  import flex_program_pkg::*;
+#(
+  // Output channels of a block; a power of two.
+  parameter  int unsigned M             = 8,
+  // Banks of the output buffer: adjacent pixels.
+  parameter  int unsigned P             = 4,
+  // Bytes of a pixel; a power of two.
+  parameter  int unsigned N             = 8,
+  // Bytes of a memory beat; a power of two, at least N.
+  parameter  int unsigned DataBytes     = 64,
+  // Words per bank and half of the output buffer; a power of two.
+  parameter  int unsigned OutWords      = 512,
+  // Derived
+  localparam int unsigned AddrWidth     = $clog2(2 * OutWords),
+  localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1
+) (
+  input  logic                              clk_i,
+  input  logic                              rst_ni,
+  // Store records
+  input  logic [     WordBits-1:0]          cmd_data_i,
+  input  logic                              cmd_valid_i,
+  output logic                              cmd_ready_o,
+  // Halves of the output buffer
+  input  logic                              group_full_i,
+  output logic                              group_freed_o,
+  // Output buffer
+  output logic                              rd_en_o,
+  output logic [    AddrWidth-1:0]          rd_addr_o,
+  output logic [RotationWidth-1:0]          rd_rotation_o,
+  input  logic [            P-1:0][N*8-1:0] rd_data_i,
+  // Requests to the write engine
+  output logic [  OffsetWidth-1:0]          req_addr_o,
+  output logic [   BeatsWidth-1:0]          req_beats_o,
+  output logic                              req_valid_o,
+  input  logic                              req_ready_i,
+  // Beats to the write engine
+  output logic [  DataBytes*8-1:0]          data_data_o,
+  output logic [    DataBytes-1:0]          data_strb_o,
+  output logic                              data_valid_o,
+  input  logic                              data_ready_i,
+  // The write engine's oldest request is acknowledged
+  input  logic                              done_i,
+  // Tiles in memory
+  output logic [             31:0]          tiles_done_o,
+  // Performance counters
+  output logic                              busy_o,
+  output logic                              starved_o,
+  output logic                              blocked_o,
+  // Bad record
+  output logic                              error_o
+);
+
+  `FLEX_ASSERT_INIT(RowsPowerOfTwo, M > 0 && (M & (M - 1)) == 0)
+  `FLEX_ASSERT_INIT(PixelPowerOfTwo, N > 0 && (N & (N - 1)) == 0)
+  `FLEX_ASSERT_INIT(BeatPowerOfTwo, DataBytes >= N && (DataBytes & (DataBytes - 1)) == 0)
+
+  localparam int unsigned BeatPixels = DataBytes / N;
+  localparam int unsigned LeastPixels = (P < BeatPixels) ? P : BeatPixels;
+  localparam int unsigned RawPixels = 1 << ($clog2(LeastPixels + 1) - 1);
+  localparam int unsigned PoolPixels = (P < 4) ? P : 4;
+  localparam int unsigned Pixels = (RawPixels > PoolPixels) ? RawPixels : PoolPixels;
+  localparam int unsigned PlanesPerHalf = (M > N) ? M / N : 1;
+  localparam int unsigned SlotWidth = (BeatPixels > 1) ? $clog2(BeatPixels) : 1;
+  localparam int unsigned PoolLatency = 3;
+
+  // Covers the way of a beat from the decision to read its last pixel through the FIFO and back.
+  localparam int unsigned FifoBeats = 16;
+
+  ////////////
+  // Record //
+  ////////////
+
+  localparam int unsigned RecordBits = StoreTileWords * WordBits;
+  localparam int unsigned WordCountWidth = $clog2(StoreTileWords + 1);
+
+  typedef enum logic [1:0] {
+    StHeader,
+    StWords,
+    StTile,
+    StError
+  } parser_e;
+
+  parser_e parser_q, parser_d;
+  header_t header;
+  logic [WordCountWidth-1:0] words_left_q;
+  logic [RecordBits-1:0] record_q;
+  store_tile_t tile;
+  logic header_ok, tile_ok, checked_q;
+  logic walk_valid, walk_ready, walk_taken_q, requests_valid, requests_ready, requests_taken_q;
+  logic all_taken, cmd_fire;
+
+  assign header = cmd_data_i;
+  assign tile = record_q;
+  assign cmd_fire = cmd_valid_i && cmd_ready_o;
+  assign cmd_ready_o = parser_q != StTile;
+  assign error_o = parser_q == StError;
+
+  assign header_ok      = header.engine == EngineStore && header.kind == StoreTileKind &&
+      header.words == 16'(StoreTileWords);
+  assign tile_ok        = tile.rows != '0 && tile.cols != '0 && tile.planes != '0 && (!tile.pool ||
+      (tile.kernel_h != '0 && tile.kernel_w != '0 && tile.stride_h != '0 && tile.stride_w != '0));
+
+  // Both users take a tile once it has been checked, each at its time.
+  assign walk_valid = parser_q == StTile && checked_q && !walk_taken_q;
+  assign requests_valid = parser_q == StTile && checked_q && !requests_taken_q;
+  assign all_taken      = (walk_taken_q || (walk_valid && walk_ready)) &&
+      (requests_taken_q || (requests_valid && requests_ready));
+
+  always_comb begin
+    parser_d = parser_q;
+    unique case (parser_q)
+      StHeader: if (cmd_valid_i) parser_d = header_ok ? StWords : StError;
+      StWords:  if (cmd_valid_i && words_left_q == '0) parser_d = StTile;
+      StTile: begin
+        if (!checked_q && !tile_ok) parser_d = StError;
+        else if (all_taken) parser_d = StHeader;
+      end
+      default:  parser_d = StError;
+    endcase
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      parser_q         <= StHeader;
+      checked_q        <= 1'b0;
+      walk_taken_q     <= 1'b0;
+      requests_taken_q <= 1'b0;
+    end else begin
+      parser_q         <= parser_d;
+      checked_q        <= parser_d == StTile && parser_q == StTile;
+      walk_taken_q     <= !all_taken && (walk_taken_q || (walk_valid && walk_ready));
+      requests_taken_q <= !all_taken && (requests_taken_q || (requests_valid && requests_ready));
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (parser_q == StHeader) words_left_q <= WordCountWidth'(StoreTileWords - 1);
+    else if (cmd_fire) words_left_q <= words_left_q - 1'b1;
+    if (parser_q == StWords && cmd_fire) record_q <= {cmd_data_i, record_q[RecordBits-1:WordBits]};
+  end
+
+  logic unused_header;
+  assign unused_header = ^header.unused_0;
+
+  flex_store_requests #(
+    .N        (N),
+    .DataBytes(DataBytes)
+  ) u_requests (
+    .clk_i,
+    .rst_ni,
+    .tile_data_i (tile),
+    .tile_valid_i(requests_valid),
+    .tile_ready_o(requests_ready),
+    .req_addr_o,
+    .req_beats_o,
+    .req_valid_o,
+    .req_ready_i,
+    .done_i,
+    .tiles_done_o
+  );
+
+  ///////////
+  // Reads //
+  ///////////
+
+  localparam int unsigned CreditWidth = $clog2(FifoBeats + 1);
+
+  logic [CreditWidth-1:0] credits_q;
+  logic beat_read, beat_given;
+  logic read_valid, read_pool, read_first, read_last, read_beat_last;
+  logic [Pixels-1:0] read_mask;
+  logic [SlotWidth-1:0] read_slot;
+
+  assign beat_given = data_valid_o && data_ready_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) credits_q <= CreditWidth'(FifoBeats);
+    else credits_q <= credits_q + CreditWidth'(beat_given) - CreditWidth'(beat_read);
+  end
+
+  flex_store_walk #(
+    .P            (P),
+    .BeatPixels   (BeatPixels),
+    .PlanesPerHalf(PlanesPerHalf),
+    .OutWords     (OutWords),
+    .RawPixels    (RawPixels),
+    .PoolPixels   (PoolPixels),
+    .PoolLatency  (PoolLatency)
+  ) u_walk (
+    .clk_i,
+    .rst_ni,
+    .tile_data_i     (tile),
+    .tile_valid_i    (walk_valid),
+    .tile_ready_o    (walk_ready),
+    .group_full_i,
+    .group_freed_o,
+    .room_i          (credits_q != '0),
+    .beat_o          (beat_read),
+    .rd_en_o,
+    .rd_addr_o,
+    .rd_rotation_o,
+    .data_valid_o    (read_valid),
+    .data_pool_o     (read_pool),
+    .data_first_o    (read_first),
+    .data_last_o     (read_last),
+    .data_mask_o     (read_mask),
+    .data_slot_o     (read_slot),
+    .data_beat_last_o(read_beat_last),
+    .busy_o,
+    .starved_o,
+    .blocked_o
+  );
+
+  logic pool_valid, pool_beat_last;
+  logic [SlotWidth-1:0] pool_slot;
+  logic [N*8-1:0] pool_data;
+
+  flex_pool #(
+    .N     (N),
+    .Pixels(PoolPixels)
+  ) u_pool (
+    .clk_i,
+    .rst_ni,
+    .valid_i(read_valid && read_pool),
+    .first_i(read_first),
+    .last_i (read_last),
+    .mask_i (read_mask[PoolPixels-1:0]),
+    .data_i (rd_data_i[PoolPixels-1:0]),
+    .valid_o(pool_valid),
+    .data_o (pool_data)
+  );
+
+  flex_delay #(
+    .Width (1 + SlotWidth),
+    .Cycles(PoolLatency)
+  ) u_pool_slot (
+    .clk_i,
+    .rst_ni,
+    .data_i({read_beat_last, read_slot}),
+    .data_o({pool_beat_last, pool_slot})
+  );
+
+  ///////////
+  // Beats //
+  ///////////
+
+  // A beat under construction: places not written yet hold old bytes and are not strobed.
+  logic raw_valid;
+  logic [BeatPixels-1:0][N*8-1:0] beat_q;
+  logic [BeatPixels-1:0] strobe_q;
+  logic beat_valid_q, beat_ready;
+
+  assign raw_valid = read_valid && !read_pool;
+
+  for (genvar b = 0; b < BeatPixels; b++) begin : gen_place
+
+    logic raw_here, pool_here;
+    assign raw_here  = raw_valid && 32'(read_slot) / RawPixels == b / RawPixels;
+    assign pool_here = pool_valid && 32'(pool_slot) == b;
+
+    always_ff @(posedge clk_i) begin
+      if (raw_here || pool_here) beat_q[b] <= raw_here ? rd_data_i[b%RawPixels] : pool_data;
+      if (raw_here) strobe_q[b] <= read_mask[b%RawPixels];
+      else if (pool_here) strobe_q[b] <= 1'b1;
+      else if ((raw_valid && read_slot == '0) || (pool_valid && pool_slot == '0))
+        strobe_q[b] <= 1'b0;
+    end
+
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) beat_valid_q <= 1'b0;
+    else beat_valid_q <= (raw_valid && read_beat_last) || (pool_valid && pool_beat_last);
+  end
+
+  logic [ BeatPixels-1:0] strobe_out;
+  logic [CreditWidth-1:0] unused_level;
+
+  flex_stream_fifo #(
+    .Width(BeatPixels * (N * 8 + 1)),
+    .Depth(FifoBeats)
+  ) u_beats (
+    .clk_i,
+    .rst_ni,
+    .in_data_i  ({strobe_q, beat_q}),
+    .in_valid_i (beat_valid_q),
+    .in_ready_o (beat_ready),
+    .out_data_o ({strobe_out, data_data_o}),
+    .out_valid_o(data_valid_o),
+    .out_ready_i(data_ready_i),
+    .level_o    (unused_level)
+  );
+
+  for (genvar b = 0; b < BeatPixels; b++) begin : gen_strobe
+    assign data_strb_o[b*N+:N] = {N{strobe_out[b]}};
+  end
+
+  // Every beat read finds its place.
+  `FLEX_ASSERT(BeatHasPlace, beat_valid_q |-> beat_ready)
+  `FLEX_ASSERT(CreditsInRange, credits_q <= CreditWidth'(FifoBeats))
+  // Pooled and other pixels do not meet.
+  `FLEX_ASSERT(OneSource, !(raw_valid && pool_valid))
+  // A beat offered stays put until it is taken.
+  `FLEX_ASSERT(BeatStable, data_valid_o && !data_ready_i |=> data_valid_o && $stable(data_data_o))
+
+endmodule
