@@ -100,6 +100,10 @@ async def registers_hold_what_is_written(dut: Any, pauses: Callable[[], Pauses])
     assert await host.read(Register.VERSION) == 0x00010000
     m, p, n, packed = (int(os.environ[name]) for name in ("M", "P", "N", "PACKED"))
     assert await host.read(Register.ARRAY) == m | n << 12 | p << 20 | packed << 31
+    for unlisted in (0x34, 0x38, 0x3C, 0x78, 0x7C):
+        await host.write(unlisted, random.getrandbits(32))
+        assert await host.read(unlisted) == 0
+    assert await host.read(Register.VERSION + 0x80) == 0x00010000
     tiles = random.getrandbits(32)
     dut.tiles_done_i.value = tiles
     assert await host.read(Register.TILES_DONE) == tiles
@@ -221,7 +225,8 @@ async def counters_stop_at_the_largest_number(dut: Any) -> None:
 async def the_interrupt_follows_its_enable(dut: Any) -> None:
     """The end of a run is noted while the interrupt is off, and raises it once it is on."""
     host = await _start(dut, bursty)
-    await _start_run(dut, host)
+    await host.write(Register.CONTROL, 1)
+    assert await host.read(Register.STATUS) == 1
     for _ in range(SETTLE_CYCLES):
         await FallingEdge(dut.clk_i)
     dut.done_i.value = 1
