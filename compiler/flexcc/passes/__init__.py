@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewrites of the graph, one per file, and the order in which they run."""
+
+from flexcc.ir.graph import Graph
+from flexcc.passes.base import Pass, run_pipeline
+from flexcc.passes.fold_channel_affine import FoldChannelAffine
+from flexcc.passes.fold_reshape import FoldReshape
+from flexcc.passes.fuse_activation import FuseActivation
+from flexcc.passes.refuse_source_layers import RefuseSourceLayers
+
+__all__ = ["PIPELINE", "Pass", "lower", "run_pipeline"]
+
+PIPELINE: tuple[Pass, ...] = (
+    # Before activations: a clamp between a convolution and its batch normalisation blocks the fold.
+    FoldChannelAffine(),
+    # Before reshapes: a clip moves from behind a flatten to the convolution in front of it.
+    FuseActivation(),
+    FoldReshape(),
+    RefuseSourceLayers(),
+)
+
+
+def lower(graph: Graph) -> Graph:
+    """An imported graph with every source layer folded away.
+
+    Raises:
+        InputError: names the layers that cannot be folded.
+    """
+    return run_pipeline(PIPELINE, graph)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folds Reshape and Flatten into fully connected layers and into the ports of the graph."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Conv2d, Layer, Pads, Reshape
+from flexcc.ir.types import TensorType
+from flexcc.passes.base import Pass
+from flexcc.passes.rewrite import only_user, with_layers
+
+__all__ = ["FoldReshape"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldReshape(Pass):
+    """Removes reshapes: the values stay where they are, only their reader counts differently.
+
+    reshape(reshape(x)) is one; conv2d(flatten(x)) with a 1x1 kernel becomes a convolution whose
+    kernel is as large as x, if every user of the flatten is one; a reshape of a graph input or into
+    a graph output moves into the port. Other reshapes stay.
+    """
+
+    name: ClassVar[str] = "fold-reshape"
+
+    def run(self, graph: Graph) -> Graph:
+        """Folds until no reshape can go; each fold removes one."""
+        while (rewritten := _first_fold(graph)) is not None:
+            graph = rewritten
+        return graph
+
+
+def _first_fold(graph: Graph) -> Graph | None:
+    for layer in graph.layers:
+        if not isinstance(layer, Reshape):
+            continue
+        for fold in (_of_reshape, _into_users, _into_output, _into_input):
+            folded = fold(graph, layer)
+            if folded is not None:
+                return folded
+    return None
+
+
+def _of_reshape(graph: Graph, layer: Reshape) -> Graph | None:
+    producer = graph.producer(layer.inputs[0])
+    if not isinstance(producer, Reshape) or only_user(graph, producer.output) is not layer:
+        return None
+    return with_layers(
+        graph, {producer.name: None, layer.name: replace(layer, inputs=producer.inputs)}
+    )
+
+
+def _into_users(graph: Graph, layer: Reshape) -> Graph | None:
+    source, flat = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
+    users = graph.users(layer.output)
+    if graph.is_output(layer.output) or not users or (flat.height, flat.width) != (1, 1):
+        return None
+    types = _quantized_as(graph, layer)
+    if types is None:
+        return None
+    changes: dict[str, Layer | None] = {layer.name: None}
+    for user in users:
+        match user:
+            case Conv2d(weight=weight, groups=1, pads=pads) if pads == Pads():
+                kernel = (weight.shape[0], source.channels, source.height, source.width)
+                changes[user.name] = replace(
+                    user,
+                    inputs=layer.inputs,
+                    weight=weight.reshape(kernel),
+                    strides=(1, 1),
+                    dilations=(1, 1),
+                )
+            case _:
+                return None
+    return with_layers(graph, changes, types)
+
+
+def _into_output(graph: Graph, layer: Reshape) -> Graph | None:
+    types = _quantized_as(graph, layer)
+    if not graph.is_output(layer.output) or graph.users(layer.output) or types is None:
+        return None
+    if any(port.tensor == layer.inputs[0] for port in graph.inputs):
+        return None
+    outputs = tuple(
+        replace(port, tensor=layer.inputs[0]) if port.tensor == layer.output else port
+        for port in graph.outputs
+    )
+    return with_layers(replace(graph, outputs=outputs), {layer.name: None}, types)
+
+
+def _into_input(graph: Graph, layer: Reshape) -> Graph | None:
+    source = layer.inputs[0]
+    if graph.producer(source) is not None or only_user(graph, source) is not layer:
+        return None
+    if graph.is_output(layer.output) or _quantized_as(graph, layer) is None:
+        return None
+    inputs = tuple(
+        replace(port, tensor=layer.output) if port.tensor == source else port
+        for port in graph.inputs
+    )
+    return with_layers(replace(graph, inputs=inputs), {layer.name: None})
+
+
+def _quantized_as(graph: Graph, layer: Reshape) -> dict[str, TensorType] | None:
+    """The input's type with the output's quantisation; None if the two round differently."""
+    name = layer.inputs[0]
+    source, target = graph.tensors[name], graph.tensors[layer.output]
+    if source.quantization == target.quantization:
+        return {}
+    # An unquantised value may be rounded before the reshape, unless others want it as it is.
+    if source.quantization is None and only_user(graph, name) is layer:
+        return {name: replace(source, quantization=target.quantization)}
+    return None
