@@ -98,23 +98,20 @@ module flex_core
   localparam int unsigned ParamAddrWidth = $clog2(ParamPasses * (M / Q));
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1;
 
-  // A start clears what an earlier run left; nothing is in flight then.
-  logic core_rst_n, start_q;
+  // A start clears what an earlier run left; nothing is in flight then. The run begins a cycle later.
+  logic clear_q, start;
+  logic core_rst_n;
+
+  assign core_rst_n = rst_ni && !clear_q;
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      core_rst_n <= 1'b0;
-      start_q    <= 1'b0;
+      clear_q <= 1'b0;
+      start   <= 1'b0;
     end else begin
-      core_rst_n <= !start_i;
-      start_q    <= start_i;
+      clear_q <= start_i;
+      start   <= clear_q;
     end
-  end
-
-  // The run begins in the cycle after the internal reset.
-  logic start;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) start <= 1'b0;
-    else start <= start_q;
   end
 
   ///////////

@@ -87,7 +87,8 @@ module flex_list_reader
   logic slot_free, tile_closing;
   assign slot_free = !active_q || (advance && pass_end);
   assign tile_closing = active_q ? pass_q.tile_last : !tile_open_q;
-  assign load_pass = slot_free && pass_valid_i && context_ready_i && (!tile_closing || tile_valid_i);
+  assign load_pass = slot_free && pass_valid_i && context_ready_i &&
+      (!tile_closing || tile_valid_i);
   assign load_tile = load_pass && tile_closing;
   assign pass_ready_o = load_pass;
   assign tile_ready_o = load_tile;
