@@ -288,6 +288,18 @@ class Tiling:
         for row, col in product(self.rows, self.cols):
             yield Tile(rows=row, cols=col)
 
+    def tiles_needed(self, reader: Tile) -> int:
+        """Tiles of this stage, in program order, whose pixels the window of `reader` reads.
+
+        Counts up to the last one needed: 0 for a window of padding, at most the number of tiles.
+        """
+        rows, cols = reader.rows, reader.cols
+        if not rows.count or not cols.count:
+            return 0
+        row = (rows.start + (rows.count - 1) * rows.step) // len(self.rows[0].stored)
+        col = (cols.start + cols.count - 1) // len(self.cols[0].stored)
+        return row * len(self.cols) + col + 1
+
     @property
     def out_words(self) -> int:
         """Words per bank that the largest tile needs in one half of the output buffer."""

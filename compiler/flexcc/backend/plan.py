@@ -405,22 +405,12 @@ def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
 
 
 def _wait_tiles(tile: Tile, producer: tuple[int, Tiling] | None) -> int:
-    """Stored tiles, in program order, until those whose pixels the tile's window reads are done."""
+    """Stored tiles of the program until those whose pixels the tile's window reads are done."""
     if producer is None:
         return 0
     first, tiling_ = producer
-    rows, cols = tile.rows, tile.cols
-    if not rows.count or not cols.count:
-        return 0
-    last_row = rows.start + (rows.count - 1) * rows.step
-    last_col = cols.start + cols.count - 1
-    needed = 0
-    for number, stored in enumerate(tiling_.tiles()):
-        below = stored.rows.stored.start <= last_row and stored.rows.stored.stop > rows.start
-        beside = stored.cols.stored.start <= last_col and stored.cols.stored.stop > cols.start
-        if below and beside:
-            needed = first + number + 1
-    return needed
+    needed = tiling_.tiles_needed(tile)
+    return first + needed if needed else 0
 
 
 def _stage_plan(

@@ -1,4 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Design-space exploration: from a graph and a device to a mapping."""
 
-__all__: list[str] = []
+from flexcc.dse.lower import lower
+from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.dse.solver import Estimate, Exploration, StageEstimate, explore
+
+__all__ = [
+    "Estimate",
+    "Exploration",
+    "Group",
+    "Mapping",
+    "StageEstimate",
+    "WeightMode",
+    "explore",
+    "lower",
+]

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of a mapped network: a formula for each engine, and how the engines overlap.
+
+Engines work on tiles independently, joined by two halves of two buffers, the weight ring and the
+progress counter. `timeline` plays exactly that, tile by tile and half by half.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flexcc.accelerator import Accelerator
+from flexcc.dse.mapping import WeightMode
+from flexcc.dse.traffic import row_beats
+from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles
+
+__all__ = [
+    "MEMORY_LATENCY",
+    "StageCycles",
+    "TileCycles",
+    "TileWork",
+    "array_cycles",
+    "array_latency",
+    "beat_cost",
+    "load_cycles",
+    "stage_cycles",
+    "store_cycles",
+    "tile_cycles",
+    "timeline",
+    "weight_cycles",
+]
+
+MEMORY_LATENCY = 100
+"""Assumed cycles from a request to its first data, and from the last data written to its answer."""
+_POOL_COLUMNS = 4
+_PARAMETER_BYTES = 16
+
+
+@lru_cache(maxsize=4096)
+def beat_cost(columns: ColumnPhases, beat_pixels: int) -> float:
+    """Average cycles to write a beat of pixels into the banks, over all columns it may begin at."""
+    cycles = [
+        beat_cycles(
+            stride=columns.stride,
+            banks=columns.banks,
+            rotation=columns.rotation,
+            first=first,
+            n=beat_pixels,
+        )
+        for first in range(columns.stride)
+    ]
+    return sum(cycles) / len(cycles)
+
+
+def _row_load_beats(cols: AxisTile, beat_pixels: int) -> tuple[int, int]:
+    """Beats written for a row from memory, padding included, and for a row of padding.
+
+    A row from memory lies in its beats as in memory: o pixels of a beat precede column 0.
+    """
+    before = (cols.start % beat_pixels - cols.pad_before) % beat_pixels
+    memory = (before + cols.pad_before) // beat_pixels + row_beats(cols, beat_pixels)
+    return max(-(-(before + cols.window) // beat_pixels), memory), -(-cols.window // beat_pixels)
+
+
+def load_cycles(tiling: Tiling, tile: Tile) -> float:
+    """Planes x (rows read x their beats + padding rows x theirs) x cycles of a beat."""
+    beat_pixels = tiling.accelerator.beat_pixels
+    memory, padding = _row_load_beats(tile.cols, beat_pixels)
+    rows = tile.rows.count if tile.cols.count else 0
+    beats = rows * memory + (tile.rows.window - rows) * padding
+    return tiling.in_planes * beats * beat_cost(tiling.columns, beat_pixels)
+
+
+def array_cycles(tiling: Tiling, tile: Tile) -> int:
+    """Rows x pixel groups x sum over passes of max(K, L): a block drains in L = M/Q cycles."""
+    a = tiling.accelerator
+    steps = sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
+    return len(tile.rows.raw) * tile.groups(a.p) * steps
+
+
+def weight_cycles(tiling: Tiling, steps: int) -> tuple[int, int]:
+    """Cycles of one pass's parameters, header included, and of its weights.
+
+    Beats and ring words both pass at one a cycle at most.
+    """
+    a = tiling.accelerator
+    parameters = max(-(-a.m * _PARAMETER_BYTES // a.beat_bytes), a.drain_cycles)
+    return 1 + parameters, max(-(-steps * a.m * a.n // a.beat_bytes), steps)
+
+
+def store_cycles(tiling: Tiling, tile: Tile) -> int:
+    """Planes x rows x reads of a row.
+
+    Without pooling a read has as many pixels as the largest power of two that neither a beat nor
+    the banks exceed; with pooling it has up to four columns of a row of one window.
+    """
+    a, pool = tiling.accelerator, tiling.stage.pool
+    rows, cols = len(tile.rows.stored), len(tile.cols.stored)
+    if pool is None:
+        pixels = min(1 << (a.p.bit_length() - 1), a.beat_pixels)
+        reads = -(-cols // pixels)
+    else:
+        reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
+    return tiling.out_planes * rows * reads
+
+
+def array_latency(accelerator: Accelerator) -> int:
+    """Cycles from the last step of a block to its bytes in the output buffer, about.
+
+    M + P/2 hops, a chain of 8 products, L cycles of drain, 10 of requantisation and 10 of RAM.
+    """
+    return accelerator.m + accelerator.p // 2 + 8 + accelerator.drain_cycles + 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileCycles:
+    """Cycles of each engine for one tile; `halves` of the output buffer are stored one by one.
+
+    `weights` are read before or during the tile; the array can begin after `first_weights`.
+    """
+
+    load: float
+    array: int
+    first_weights: int
+    weights: int
+    store: int
+    halves: int
+
+
+def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) -> TileCycles:
+    """The cycles of a tile, the first of its stage or another one."""
+    a = tiling.accelerator
+    groups = len(tile.rows.raw) * tile.groups(a.p)
+    weights = first_weights = 0
+    if first or mode is not WeightMode.KEEP:
+        repeats = groups if mode is WeightMode.STREAM else 1
+        parts = {k: weight_cycles(tiling, k) for k in set(tiling.lists.pass_steps)}
+        sizes = [parts[k] for k in tiling.lists.pass_steps]
+        weights = sum(parameters + repeats * words for parameters, words in sizes)
+        first_weights = sizes[0][0]
+    return TileCycles(
+        load=load_cycles(tiling, tile),
+        array=array_cycles(tiling, tile),
+        first_weights=first_weights,
+        weights=weights,
+        store=store_cycles(tiling, tile),
+        halves=-(-len(tiling.lists.of_pass) // a.passes_per_plane),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileWork:
+    """A tile in program order: its stage, its cycles, and how many stored tiles its load needs."""
+
+    stage: int
+    cycles: TileCycles
+    wait_tiles: int
+
+
+def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]:
+    """The cycle in which each tile is stored and acknowledged, counted from the start.
+
+    - A load begins when the loader and a half of the buffer are free and its data come: one
+      memory latency after its request, which is made one tile ahead, and not before the tiles it
+      waits for are stored.
+    - The weights of a tile are fetched from the beginning of the tile before.
+    - The array begins when window, first weights and a half of the output buffer are there, and
+      ends no earlier than the weights.
+    - A half is stored when it is complete and the half before it is stored.
+    """
+    latency = array_latency(accelerator)
+    done: list[float] = []
+    array_begins, array_ends, half_stored = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+    load_ends = [0.0, 0.0]
+    request = weights_end = 0.0
+    for work in works:
+        cycles = work.cycles
+        stored = done[work.wait_tiles - 1] if work.wait_tiles else 0.0
+        request = max(request, load_ends[-2], stored)
+        begin = max(load_ends[-1], array_ends[-2], request + MEMORY_LATENCY)
+        load_ends.append(begin + cycles.load)
+        now = max(array_ends[-1], load_ends[-1])
+        if cycles.weights:
+            weights_begin = max(weights_end, array_begins[-1] + MEMORY_LATENCY)
+            weights_end = weights_begin + cycles.weights
+            now = max(now, weights_begin + cycles.first_weights)
+        array_begins.append(now)
+        for half in range(cycles.halves):
+            now = max(now, half_stored[-2]) + cycles.array / cycles.halves
+            if half == cycles.halves - 1:
+                now = max(now, weights_end)
+            ready = max(half_stored[-1], now + latency)
+            half_stored.append(ready + cycles.store / cycles.halves)
+        array_ends.append(now)
+        done.append(half_stored[-1] + MEMORY_LATENCY)
+    return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCycles:
+    """A stage on its own: total cycles of each engine, and an estimate of the whole."""
+
+    load: float
+    array: int
+    weights: int
+    store: int
+    total: float
+
+
+def _totals(tiling: Tiling) -> tuple[float, int, int]:
+    """Cycles of load and store over all tiles, and their pixel groups: products of two sums."""
+    a = tiling.accelerator
+    beats = [_row_load_beats(col, a.beat_pixels) for col in tiling.cols]
+    rows = sum(row.count for row in tiling.rows)
+    pads = sum(row.window - row.count for row in tiling.rows)
+    load = rows * sum(memory for memory, _ in beats) + pads * sum(padding for _, padding in beats)
+    top = tiling.rows[0]
+    one_row = sum(store_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
+    store = one_row * sum(len(row.stored) for row in tiling.rows) // len(top.stored)
+    groups = sum(-(-len(col.raw) // a.p) for col in tiling.cols)
+    return (
+        tiling.in_planes * load * beat_cost(tiling.columns, a.beat_pixels),
+        store,
+        groups * sum(len(row.raw) for row in tiling.rows),
+    )
+
+
+def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
+    """The closed form that the solver minimises.
+
+    Every engine works through its own total; the slowest one decides, or the two halves of the
+    output buffer, which a block group holds while it is computed, drained and stored. In front
+    stands the load of the first tile, behind it the store of the last one's last half. With fewer
+    than three rows of tiles the next stage cannot begin before this one ends, and a memory latency
+    each way shows.
+    """
+    a = tiling.accelerator
+    load, store, groups = _totals(tiling)
+    array = groups * sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
+    tiles = len(tiling.rows) * len(tiling.cols)
+    first = tile_cycles(tiling, Tile(rows=tiling.rows[0], cols=tiling.cols[0]), mode, first=True)
+    if mode is WeightMode.STREAM:
+        parts = [weight_cycles(tiling, k) for k in tiling.lists.pass_steps]
+        weights = sum(tiles * parameters + groups * words for parameters, words in parts)
+    else:
+        weights = first.weights * (1 if mode is WeightMode.KEEP else tiles)
+    halves = tiles * first.halves * array_latency(a)
+    slowest = max(load - first.load, array, weights, store, (array + store + halves) / 2)
+    total = first.load + slowest + first.store / first.halves + array_latency(a)
+    if len(tiling.rows) < 3:
+        total += 2 * MEMORY_LATENCY
+    return StageCycles(load=load, array=array, weights=weights, store=store, total=total)

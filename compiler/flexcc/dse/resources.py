@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an accelerator takes of a device. Figures that only synthesis can tell are None."""
+
+from dataclasses import dataclass
+
+from flexcc.accelerator import Accelerator
+from flexcc.targets.device import Device, Family
+
+__all__ = [
+    "Resources",
+    "array_multipliers",
+    "multipliers",
+    "ram_blocks",
+    "requantize_multipliers",
+    "resources",
+]
+
+_AXI_FIFO_BEATS = 128
+_BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096))
+_SHALLOW_WORDS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Used units of each resource of `Device`; None is not known before synthesis."""
+
+    dsp: int
+    bram36: int | None = None
+    uram: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+
+
+def array_multipliers(*, m: int, p: int, n: int, packed: bool) -> int:
+    """M*P*N, or with two pixel columns on one multiplier M*ceil(P/2)*N."""
+    return m * (-(-p // 2) if packed else p) * n
+
+
+def requantize_multipliers(*, p: int, q: int, family: Family) -> int:
+    """27 x 24 bits on each of the P*Q lanes: two 27x18 multipliers, or four of 18x18."""
+    return p * q * (2 if family is Family.XCUP else 4)
+
+
+def multipliers(accelerator: Accelerator, family: Family) -> int:
+    """Multiplier blocks of the whole accelerator: nothing else in it multiplies."""
+    a = accelerator
+    array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
+    return array + requantize_multipliers(p=a.p, q=a.q, family=family)
+
+
+def _blocks(words: int, bits: int) -> int:
+    """Blocks of 36 Kbit for a RAM, by the best of their shapes; shallow RAMs are made of LUTs."""
+    if words <= _SHALLOW_WORDS:
+        return 0
+    return min(-(-bits // width) * -(-words // depth) for width, depth in _BLOCK_SHAPES)
+
+
+def ram_blocks(accelerator: Accelerator) -> int:
+    """Blocks of 36 Kbit that the buffers need by their geometry.
+
+    A bound for exploration, not a figure of any tool: P banks of two halves for activations and
+    for outputs, M rows of the weight ring, parameters, lists, and three AXI FIFOs.
+    """
+    a = accelerator
+    word = a.n * 8
+    return (
+        a.p * (_blocks(2 * a.act_words, word) + _blocks(2 * a.out_words, word))
+        + a.m * _blocks(a.weight_words, word)
+        + _blocks(a.param_passes * a.drain_cycles, a.q * 128)
+        + _blocks(2 * a.list_entries, 64)
+        + 3 * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
+    )
+
+
+def resources(accelerator: Accelerator, device: Device) -> Resources:
+    """What is known of `accelerator` on `device` without synthesis."""
+    return Resources(dsp=multipliers(accelerator, device.family))

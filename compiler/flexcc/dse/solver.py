@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The explorer: array shape, buffer depths and tiles for a network on a device.
+
+Enumeration, pruned where a bound allows it, and deterministic. An array shape is judged first by a
+bound (every array cycle, nothing else), the best shapes of each size then by the timeline of the
+whole network, each with the tiles that suit it best.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from flexcc.accelerator import Accelerator
+from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles, timeline
+from flexcc.dse.lower import fusion_groups
+from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.resources import (
+    Resources,
+    array_multipliers,
+    multipliers,
+    ram_blocks,
+    requantize_multipliers,
+    resources,
+)
+from flexcc.dse.space import (
+    Shortage,
+    column_choices,
+    first_shortage,
+    legal_modes,
+    row_choices,
+)
+from flexcc.dse.traffic import Traffic, stage_traffic
+from flexcc.errors import DoesNotFitError, InputError
+from flexcc.ir.graph import Graph
+from flexcc.targets.device import Device
+from flexcc.tiles import Stage, Tiling, stage_lists, tiling
+
+__all__ = ["Estimate", "Exploration", "StageEstimate", "explore"]
+
+_MULTIPLIER_SHARE = 0.95
+_RAM_SHARE = 0.8
+_NEAR_BEST = 1.02
+_NEARLY_AS_FAST = 1.005
+_SHAPES_PER_SIZE = 2
+_SIZES = 6
+_LARGEST = {"act_words": 8192, "out_words": 4096, "weight_words": 8192}
+_SMALLEST = {"act_words": 64, "out_words": 64, "weight_words": 64}
+_MOST_PARAM_PASSES = 512
+_LEAST_PARAM_PASSES, _LEAST_LIST_ENTRIES = 4, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEstimate:
+    """What the model of the hardware says of one stage.
+
+    `cycles` is what the stage adds to the run, so that all stages sum up to the total; `engines`
+    are the cycles each engine works for it. `lower_bound` is array cycles alone.
+    """
+
+    name: str
+    cycles: int
+    tiles: int
+    engines: StageCycles
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Estimated cycles of one run of the network, and by stage."""
+
+    cycles: int
+    stages: tuple[StageEstimate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """The mapping chosen, why, and what of the device it takes."""
+
+    mapping: Mapping
+    estimate: Estimate
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    m: int
+    p: int
+    n: int
+    packed: bool
+
+    @property
+    def multipliers(self) -> int:
+        return array_multipliers(m=self.m, p=self.p, n=self.n, packed=self.packed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A stage's tiles and what they cost."""
+
+    group: Group
+    tiling: Tiling
+    cycles: StageCycles
+
+    @property
+    def second_key(self) -> tuple[bool, int, int]:
+        """What decides between equally fast tiles: overlap with the next stage, traffic, room."""
+        tiles = self.tiling
+        traffic = stage_traffic(tiles, self.group.weights).total
+        return len(tiles.rows) < 3, traffic, tiles.act_words + tiles.out_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Solution:
+    accelerator: Accelerator
+    candidates: tuple[_Candidate, ...]
+    done: tuple[float, ...]
+
+    @property
+    def cycles(self) -> float:
+        return self.done[-1]
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(0, least - 1).bit_length()
+
+
+def _divisor_powers(m: int, n: int) -> list[int]:
+    return [1 << bits for bits in range(min(m, n).bit_length())]
+
+
+# Array shapes
+
+
+def _shapes(device: Device) -> Iterator[_Shape]:
+    """All shapes whose multipliers fit one region of the device."""
+    budget = int(device.dsp // device.regions * _MULTIPLIER_SHARE)
+    packed = device.family.packs
+    for n in (4, 8, 16, 32):
+        if n > device.memory_bytes or (packed and n < 8):
+            continue
+        for m in (4, 8, 16, 32, 64):
+            for p in range(1, 17):
+                shape = _Shape(m=m, p=p, n=n, packed=packed)
+                least = requantize_multipliers(p=p, q=1, family=device.family)
+                if shape.multipliers + least <= budget:
+                    yield shape
+
+
+def _given_shape(array: tuple[int, int, int], device: Device) -> _Shape:
+    m, p, n = array
+    packed = device.family.packs and n >= 8
+    power = all(value > 0 and value & (value - 1) == 0 for value in (m, n))
+    if not power or not 1 <= p <= 16 or not 4 <= n <= 32 or m > 256:
+        raise InputError(
+            f"array {m},{p},{n} cannot be built: M and N are powers of two, M up to 256, "
+            "P lies in 1..16, N in 4..32; choose such an array"
+        )
+    if n > device.memory_bytes:
+        raise InputError(
+            f"array {m},{p},{n}: N is more than the {device.memory_bytes} bytes of a memory port "
+            f"of {device.name}; choose N up to {device.memory_bytes}"
+        )
+    shape = _Shape(m=m, p=p, n=n, packed=packed)
+    needed = shape.multipliers + requantize_multipliers(p=p, q=1, family=device.family)
+    available = device.dsp // device.regions
+    if needed > available:
+        region = "" if device.regions == 1 else " in one of its dies"
+        raise DoesNotFitError(
+            f"array {m},{p},{n}: multipliers: {needed} needed, {available} available on "
+            f"{device.name}{region}; choose a smaller array"
+        )
+    return shape
+
+
+def _bound(stages: Sequence[Stage], shape: _Shape) -> int:
+    """Array cycles with whole rows and no draining: no mapping of the shape is faster."""
+    total = 0
+    for stage in stages:
+        groups = stage.raw.height * -(-stage.raw.width // shape.p)
+        total += groups * sum(stage_lists(stage, m=shape.m, n=shape.n).pass_steps)
+    return total
+
+
+def _promising(stages: Sequence[Stage], device: Device) -> list[_Shape]:
+    """The shapes with the least bound, a few for each size up to the largest sizes."""
+    by_size: dict[int, list[tuple[int, int, _Shape]]] = {}
+    for number, shape in enumerate(_shapes(device)):
+        size = shape.multipliers.bit_length()
+        by_size.setdefault(size, []).append((_bound(stages, shape), number, shape))
+    sizes = sorted(by_size, reverse=True)[:_SIZES]
+    return [
+        shape
+        for size in sizes
+        for _, _, shape in sorted(by_size[size], key=lambda item: item[:2])[:_SHAPES_PER_SIZE]
+    ]
+
+
+# Accelerator
+
+
+def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int:
+    """The fewest drain chains that cost at most a hundredth more array cycles than the most."""
+    available = device.dsp // device.regions
+    choices = [
+        q
+        for q in _divisor_powers(shape.m, shape.n)
+        if shape.multipliers + requantize_multipliers(p=shape.p, q=q, family=device.family)
+        <= available
+    ]
+
+    def cycles(q: int) -> int:
+        total = 0
+        for stage in stages:
+            groups = stage.raw.height * -(-stage.raw.width // shape.p)
+            steps = stage_lists(stage, m=shape.m, n=shape.n).pass_steps
+            total += groups * sum(max(k, shape.m // q) for k in steps)
+        return total
+
+    least = min(cycles(q) for q in choices)
+    return next(q for q in choices if cycles(q) <= 1.01 * least)
+
+
+def _largest_buffers(stages: Sequence[Stage], shape: _Shape, device: Device) -> Accelerator:
+    """The deepest buffers that the device's RAM holds, halving the largest until they do."""
+    lists = [stage_lists(stage, m=shape.m, n=shape.n) for stage in stages]
+    passes = max(len(item.of_pass) for item in lists)
+    entries = max(item.entries for item in lists)
+    accelerator = Accelerator(
+        m=shape.m,
+        p=shape.p,
+        n=shape.n,
+        q=_drain_chains(stages, shape, device),
+        packed=shape.packed,
+        beat_bytes=device.memory_bytes,
+        param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
+        list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),
+        **_LARGEST,
+    )
+    budget = int(device.bram36 // device.regions * _RAM_SHARE)
+    while ram_blocks(accelerator) > budget:
+        smaller = [
+            replace(accelerator, **{name: getattr(accelerator, name) // 2})
+            for name, least in _SMALLEST.items()
+            if getattr(accelerator, name) > least
+        ]
+        if not smaller:
+            raise DoesNotFitError(
+                f"array {shape.m},{shape.p},{shape.n}: block RAM: {ram_blocks(accelerator)} "
+                f"needed for the smallest buffers, {budget} available on {device.name}; "
+                "choose a smaller array"
+            )
+        accelerator = min(smaller, key=ram_blocks)
+    return accelerator
+
+
+def _fitted(accelerator: Accelerator, candidates: Sequence[_Candidate]) -> Accelerator:
+    """Buffers no deeper than the tiles need. The weight ring stays: its depth is prefetch."""
+    act = max(item.tiling.act_words for item in candidates)
+    out = max(item.tiling.out_words for item in candidates)
+    every_word = sum(sum(item.tiling.lists.pass_steps) for item in candidates)
+    every_pass = sum(len(item.tiling.lists.of_pass) for item in candidates)
+    return replace(
+        accelerator,
+        act_words=max(_power_of_two(act), _SMALLEST["act_words"]),
+        out_words=max(_power_of_two(out), _SMALLEST["out_words"]),
+        weight_words=min(
+            accelerator.weight_words, max(_power_of_two(every_word), _SMALLEST["weight_words"])
+        ),
+        param_passes=min(
+            accelerator.param_passes, max(_power_of_two(every_pass), _LEAST_PARAM_PASSES)
+        ),
+    )
+
+
+# Tiles
+
+
+def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate | Shortage]:
+    """All legal tilings of a stage, each with its best weight mode, or why they are not legal.
+
+    For each width the heights rise until the tile outgrows a buffer.
+    """
+    a = accelerator
+    lists = stage_lists(stage, m=a.m, n=a.n)
+    mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
+    for cols in column_choices(stage.output.width, a.beat_pixels):
+        for rows in row_choices(stage.output.height):
+            tiles = tiling(stage, a, tile_rows=rows, tile_cols=cols)
+            shortage = first_shortage(tiles, mode)
+            if shortage is not None:
+                yield shortage
+                break
+            cycles = stage_cycles(tiles, mode)
+            group = Group(
+                conv=stage.conv.name,
+                pool=None if stage.pool is None else stage.pool.name,
+                tile_rows=rows,
+                tile_cols=cols,
+                weights=mode,
+                rotation=tiles.columns.rotation,
+            )
+            yield _Candidate(group=group, tiling=tiles, cycles=cycles)
+
+
+def _best_tiles(stage: Stage, accelerator: Accelerator) -> _Candidate:
+    found = list(_candidates(stage, accelerator))
+    legal = [item for item in found if isinstance(item, _Candidate)]
+    if not legal:
+        raise DoesNotFitError(f"{found[0]} (array {_name(accelerator)})")
+    fastest = min(item.cycles.total for item in legal)
+    near = [item for item in legal if item.cycles.total <= fastest * _NEARLY_AS_FAST]
+    return min(near, key=lambda item: item.second_key)
+
+
+def _name(accelerator: Accelerator) -> str:
+    return f"{accelerator.m},{accelerator.p},{accelerator.n}"
+
+
+def _works(candidates: Sequence[_Candidate]) -> Iterator[TileWork]:
+    """The tiles of the whole network in program order."""
+    producers: dict[str, tuple[int, Tiling]] = {}
+    number = 0
+    for index, candidate in enumerate(candidates):
+        tiles = candidate.tiling
+        source = producers.get(tiles.stage.input_tensor)
+        mode: WeightMode = candidate.group.weights
+        producers[tiles.stage.output_tensor] = (number, tiles)
+        for position, tile in enumerate(tiles.tiles()):
+            needed = 0 if source is None else source[1].tiles_needed(tile)
+            yield TileWork(
+                stage=index,
+                cycles=tile_cycles(tiles, tile, mode, first=position == 0),
+                wait_tiles=source[0] + needed if source is not None and needed else 0,
+            )
+            number += 1
+
+
+def _solve(stages: Sequence[Stage], shape: _Shape, device: Device) -> _Solution:
+    """The best tiles for one array shape; DoesNotFitError when a stage has none."""
+    accelerator = _largest_buffers(stages, shape, device)
+    candidates = tuple(_best_tiles(stage, accelerator) for stage in stages)
+    accelerator = _fitted(accelerator, candidates)
+    done = timeline(list(_works(candidates)), accelerator)
+    return _Solution(accelerator=accelerator, candidates=candidates, done=tuple(done))
+
+
+def _estimate(solution: _Solution) -> Estimate:
+    stages = []
+    before, tiles = 0, 0
+    for item in solution.candidates:
+        count = len(item.tiling.rows) * len(item.tiling.cols)
+        tiles += count
+        # Tiles are acknowledged in order, so the last one of a stage is its end.
+        end = round(solution.done[tiles - 1])
+        stages.append(
+            StageEstimate(
+                name=item.tiling.stage.name,
+                cycles=end - before,
+                tiles=count,
+                engines=item.cycles,
+                traffic=stage_traffic(item.tiling, item.group.weights),
+            )
+        )
+        before = end
+    return Estimate(cycles=before, stages=tuple(stages))
+
+
+def explore(graph: Graph, device: Device, array: tuple[int, int, int] | None = None) -> Exploration:
+    """Maps a lowered graph to `device`, on an array of (M, P, N) = `array` if that is given.
+
+    Raises:
+        DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
+        InputError: `array` is none that can be built.
+    """
+    stages = [
+        stage_of(graph, conv.name, None if pool is None else pool.name)
+        for conv, pool in fusion_groups(graph)
+    ]
+    shapes = _promising(stages, device) if array is None else [_given_shape(array, device)]
+    solutions: list[_Solution] = []
+    reasons: list[DoesNotFitError] = []
+    for shape in shapes:
+        try:
+            solutions.append(_solve(stages, shape, device))
+        except DoesNotFitError as error:
+            reasons.append(error)
+    if not solutions:
+        raise reasons[0]
+    fastest = min(solution.cycles for solution in solutions)
+    near = [item for item in solutions if item.cycles <= fastest * _NEAR_BEST]
+    best = min(near, key=lambda item: (multipliers(item.accelerator, device.family), item.cycles))
+    mapping = Mapping(
+        accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
+    )
+    return Exploration(
+        mapping=mapping,
+        estimate=_estimate(best),
+        resources=resources(best.accelerator, device),
+    )

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which mappings are legal: what a stage in tiles needs of buffers, lists and record fields."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flexcc.dse.mapping import WeightMode
+from flexcc.dse.traffic import image_beats, row_beats
+from flexcc.program.formats import (
+    ARRAY_TILE,
+    LIST_ENTRY,
+    LOAD_TILE,
+    PASS,
+    STORE_TILE,
+    WEIGHTS_FETCH,
+    Format,
+)
+from flexcc.tiles import StageLists, Tiling
+
+__all__ = [
+    "Shortage",
+    "column_choices",
+    "first_shortage",
+    "legal_modes",
+    "row_choices",
+    "shortages",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """Why a mapping is not legal: `layer` needs more of `resource` than there is."""
+
+    layer: str
+    resource: str
+    needed: int
+    available: int
+    remedy: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.layer}: {self.resource}: {self.needed} needed, {self.available} available; "
+            f"{self.remedy}"
+        )
+
+
+def legal_modes(lists: StageLists, *, weight_words: int, param_passes: int) -> list[WeightMode]:
+    """The weight modes that the rings allow, best first.
+
+    Kept weights need all words and parameters of the layer in the rings, weights for one tile the
+    words of its longest pass; streamed ones always fit.
+    """
+    steps = lists.pass_steps
+    modes = []
+    if sum(steps) <= weight_words and len(steps) <= param_passes:
+        modes.append(WeightMode.KEEP)
+    if max(steps) <= weight_words:
+        modes.append(WeightMode.RELOAD)
+    return modes or [WeightMode.STREAM]
+
+
+def row_choices(height: int) -> list[int]:
+    """Tile heights that give different numbers of tiles: the least for each number."""
+    return sorted({-(-height // tiles) for tiles in range(1, height + 1)})
+
+
+def column_choices(width: int, beat_pixels: int) -> list[int]:
+    """Tile widths: the whole row, or whole beats, so that tiles are stored from a beat on."""
+    beats = -(-width // beat_pixels)
+    return sorted({*(b * beat_pixels for b in row_choices(beats)[:-1]), width})
+
+
+def _limit(format_: Format, name: str) -> int:
+    (field,) = (f for word in format_.words for f in word if f.name == name)
+    return int((1 << (field.width - field.signed)) - 1)
+
+
+def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str, int]]:
+    """Every record field that a large layer can outgrow, with its largest value."""
+    a, columns = tiling.accelerator, tiling.columns
+    raw_rows = max(len(row.raw) for row in tiling.rows)
+    groups = max(-(-len(col.raw) // a.p) for col in tiling.cols)
+    window_rows = max(row.window for row in tiling.rows)
+    window_cols = max(col.window for col in tiling.cols)
+    beats = max(row_beats(col, a.beat_pixels) for col in tiling.cols)
+    image = tiling.stage.input
+    pitch = -(-image.width // a.beat_pixels) * a.beat_bytes
+    out_pitch = -(-tiling.stage.output.width // a.beat_pixels) * a.beat_bytes
+    fixed, streamed = image_beats(tiling, stream=mode is WeightMode.STREAM)
+    rows = max(row.count for row in tiling.rows)
+    yield LOAD_TILE, "planes", tiling.in_planes
+    yield LOAD_TILE, "row_beats", beats
+    yield LOAD_TILE, "row_pitch", pitch * tiling.rows[0].step
+    yield LOAD_TILE, "mem_rows", window_rows
+    yield LOAD_TILE, "mem_cols", window_cols
+    yield LOAD_TILE, "row_words", columns.row_words
+    yield LOAD_TILE, "plane_words", tiling.plane_words
+    yield WEIGHTS_FETCH, "beats", max(fixed, streamed, rows * beats)
+    yield WEIGHTS_FETCH, "repeats", raw_rows * groups if mode is WeightMode.STREAM else 1
+    yield LIST_ENTRY, "base", tiling.act_words - 1
+    yield LIST_ENTRY, "run", max(tiling.lists.steps)
+    yield PASS, "list_entries", tiling.lists.entries
+    yield ARRAY_TILE, "rows", raw_rows
+    yield ARRAY_TILE, "groups", groups
+    yield ARRAY_TILE, "row_step", tiling.row_step
+    yield ARRAY_TILE, "out_plane_words", raw_rows * groups
+    yield STORE_TILE, "planes", tiling.out_planes
+    yield STORE_TILE, "row_pitch", out_pitch
+    yield STORE_TILE, "plane_pitch", out_pitch * (tiling.stage.output.height + 1)
+    yield STORE_TILE, "origin_y", max(abs(row.origin) for row in tiling.rows)
+    yield STORE_TILE, "origin_x", max(abs(col.origin) for col in tiling.cols)
+
+
+def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
+    """Everything that `tiling` lacks on its accelerator; nothing when it is legal."""
+    a, lists, name = tiling.accelerator, tiling.lists, tiling.stage.name
+    ram = "or a device with more block RAM"
+    steps = lists.pass_steps
+    ring = {WeightMode.KEEP: sum(steps), WeightMode.RELOAD: max(steps), WeightMode.STREAM: 1}[mode]
+    passes = len(steps) if mode is WeightMode.KEEP else 1
+    needs = (
+        ("words of the weight ring", ring, a.weight_words, "stream the weights"),
+        ("passes of the parameter ring", passes, a.param_passes, "fetch the weights for each tile"),
+        (
+            "words of the activation buffer",
+            tiling.act_words,
+            a.act_words,
+            f"use more columns (P) or lanes (N), {ram}",
+        ),
+        (
+            "words of the output buffer",
+            tiling.out_words,
+            a.out_words,
+            f"use more columns (P) or fewer rows (M), {ram}",
+        ),
+        (
+            "reduction list entries",
+            lists.entries,
+            a.list_entries,
+            "use an array with more output channels (M), which needs fewer lists",
+        ),
+    )
+    for resource, needed, available, remedy in needs:
+        if needed > available:
+            yield Shortage(
+                layer=name, resource=resource, needed=needed, available=available, remedy=remedy
+            )
+    for format_, field, value in _field_needs(tiling, mode):
+        if value > _limit(format_, field):
+            yield Shortage(
+                layer=name,
+                resource=f"record field {format_.name}.{field}",
+                needed=value,
+                available=_limit(format_, field),
+                remedy="split the layer, its image is too large",
+            )
+    beats = tiling.accelerator.beat_pixels
+    if any(col.stored.start % beats for col in tiling.cols):
+        yield Shortage(
+            layer=name,
+            resource="pixels of a beat at a tile's left edge",
+            needed=tiling.cols[1].stored.start % beats,
+            available=0,
+            remedy="let column tiles begin with a beat",
+        )
+
+
+def first_shortage(tiling: Tiling, mode: WeightMode) -> Shortage | None:
+    """One reason why `tiling` is not legal, or None."""
+    return next(shortages(tiling, mode), None)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Off-chip traffic of a mapped stage, in bytes of whole beats, as the AXI ports carry it."""
+
+from dataclasses import dataclass
+
+from flexcc.dse.mapping import WeightMode
+from flexcc.tiles import AxisTile, Tiling
+
+__all__ = [
+    "Traffic",
+    "image_beats",
+    "load_beats",
+    "row_beats",
+    "stage_traffic",
+    "store_beats",
+    "weight_beats",
+]
+
+_PARAMETER_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Bytes read for activations, read for weights and written."""
+
+    activations: int
+    weights: int
+    outputs: int
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return self.activations + self.weights + self.outputs
+
+
+def row_beats(cols: AxisTile, beat_pixels: int) -> int:
+    """Beats that hold the memory pixels of a window row."""
+    if not cols.count:
+        return 0
+    return (cols.start + cols.count - 1) // beat_pixels - cols.start // beat_pixels + 1
+
+
+def load_beats(tiling: Tiling) -> int:
+    """Beats read for the windows of all tiles: planes x rows x beats of a row.
+
+    Rows and columns are independent, so the sum over tiles is a product of two sums.
+    """
+    beat_pixels = tiling.accelerator.beat_pixels
+    rows = sum(row.count for row in tiling.rows)
+    return tiling.in_planes * rows * sum(row_beats(col, beat_pixels) for col in tiling.cols)
+
+
+def image_beats(tiling: Tiling, *, stream: bool) -> tuple[int, int]:
+    """Beats of all pass images without, and of, what is streamed for each pixel group.
+
+    A pass image is a header beat, M parameter records and K words of M*N bytes; a streamed one has
+    a second header in front of its words.
+    """
+    a = tiling.accelerator
+    parameters = 1 + -(-a.m * _PARAMETER_BYTES // a.beat_bytes)
+    words = [-(-steps * a.m * a.n // a.beat_bytes) for steps in tiling.lists.pass_steps]
+    if stream:
+        return parameters * len(words), sum(words) + len(words)
+    return parameters * len(words) + sum(words), 0
+
+
+def weight_beats(tiling: Tiling, mode: WeightMode) -> int:
+    """Beats read for weights and parameters by all tiles."""
+    fixed, streamed = image_beats(tiling, stream=mode is WeightMode.STREAM)
+    tiles = 1 if mode is WeightMode.KEEP else len(tiling.rows) * len(tiling.cols)
+    rows = sum(len(row.raw) for row in tiling.rows)
+    groups = sum(-(-len(col.raw) // tiling.accelerator.p) for col in tiling.cols)
+    return fixed * tiles + streamed * rows * groups
+
+
+def store_beats(tiling: Tiling) -> int:
+    """Beats written by all tiles; rows of a tile start with a beat."""
+    beat_pixels = tiling.accelerator.beat_pixels
+    rows = sum(len(row.stored) for row in tiling.rows)
+    beats = sum(-(-len(col.stored) // beat_pixels) for col in tiling.cols)
+    return tiling.out_planes * rows * beats
+
+
+def stage_traffic(tiling: Tiling, mode: WeightMode) -> Traffic:
+    """The traffic of one run of the stage."""
+    beat_bytes = tiling.accelerator.beat_bytes
+    return Traffic(
+        activations=load_beats(tiling) * beat_bytes,
+        weights=weight_beats(tiling, mode) * beat_bytes,
+        outputs=store_beats(tiling) * beat_bytes,
+    )

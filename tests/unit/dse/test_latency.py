@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Formulas against sums over tiles, and the timeline against cases worked out by hand."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from flexcc.dse.latency import (
+    MEMORY_LATENCY,
+    TileCycles,
+    TileWork,
+    array_cycles,
+    array_latency,
+    load_cycles,
+    stage_cycles,
+    store_cycles,
+    tile_cycles,
+    timeline,
+)
+from flexcc.dse.mapping import WeightMode, stage_of
+from flexcc.tiles import Tiling, tiling
+from tests.networks import ACCELERATORS, random_case
+
+ACCELERATOR = ACCELERATORS[0]
+LATENCY = array_latency(ACCELERATOR)
+
+
+def _random_tilings(seed: int) -> list[tuple[Tiling, WeightMode]]:
+    rng = random.Random(seed)
+    case = random_case(rng, 2, rng.choice(ACCELERATORS))
+    return [
+        (
+            tiling(
+                stage_of(case.graph, group.conv, group.pool),
+                case.mapping.accelerator,
+                tile_rows=group.tile_rows,
+                tile_cols=group.tile_cols,
+                rotation=group.rotation,
+            ),
+            group.weights,
+        )
+        for group in case.mapping.groups
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_totals_are_sums_over_tiles(seed: int) -> None:
+    for tiles, mode in _random_tilings(seed):
+        total = stage_cycles(tiles, mode)
+        assert total.array == sum(array_cycles(tiles, tile) for tile in tiles.tiles())
+        assert total.store == sum(store_cycles(tiles, tile) for tile in tiles.tiles())
+        own = [
+            tile_cycles(tiles, tile, mode, first=number == 0)
+            for number, tile in enumerate(tiles.tiles())
+        ]
+        assert total.weights == sum(cycles.weights for cycles in own)
+        if all(col.count for col in tiles.cols):
+            load = sum(load_cycles(tiles, tile) for tile in tiles.tiles())
+            assert total.load == pytest.approx(load)
+        assert total.total >= max(total.array, total.store, total.weights)
+
+
+def _work(wait_tiles: int = 0, **changes: int) -> TileWork:
+    cycles = {"load": 50, "array": 1000, "first_weights": 0, "weights": 0, "store": 80}
+    return TileWork(
+        stage=0, cycles=TileCycles(**{**cycles, "halves": 1, **changes}), wait_tiles=wait_tiles
+    )
+
+
+def _steps(times: list[float]) -> list[float]:
+    return [after - before for before, after in pairwise(times)]
+
+
+def test_a_single_tile_is_the_sum_of_its_parts() -> None:
+    expected = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
+    assert timeline([_work()], ACCELERATOR) == [expected]
+
+
+def test_tiles_overlap_behind_the_slowest_engine() -> None:
+    done = timeline([_work() for _ in range(10)], ACCELERATOR)
+    assert _steps(done) == [1000] * 9
+    done = timeline([_work(load=3000) for _ in range(10)], ACCELERATOR)
+    assert _steps(done) == [3000] * 9
+    done = timeline([_work(store=2000) for _ in range(10)], ACCELERATOR)
+    assert _steps(done) == [2000] * 9
+
+
+def test_a_wait_shows_as_a_bubble() -> None:
+    free, waiting = (
+        timeline([_work(), _work()], ACCELERATOR),
+        timeline([_work(), _work(wait_tiles=1)], ACCELERATOR),
+    )
+    assert waiting[0] == free[0]
+    bubble = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
+    assert waiting[1] == free[0] + bubble
+
+
+def test_weights_hold_the_array_back() -> None:
+    (done,) = timeline([_work(weights=5000, first_weights=10)], ACCELERATOR)
+    assert done == MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
+    late = timeline([_work(), _work(weights=5000, first_weights=10)], ACCELERATOR)
+    begin = MEMORY_LATENCY + 50  # the first tile's array begins, and with it the fetch
+    assert late[1] == begin + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
+
+
+def test_small_blocks_wait_for_halves() -> None:
+    """A half is held for its array cycles, the array's latency and its store; there are two."""
+    ends = [
+        timeline([_work(array=10 * halves, store=20 * halves, halves=halves)], ACCELERATOR)[0]
+        for halves in (20, 22)
+    ]
+    assert ends[1] - ends[0] == 10 + LATENCY + 20
+
+
+def test_loads_are_requested_one_tile_ahead() -> None:
+    """Short tiles come two per memory latency."""
+    done = timeline([_work(array=10, store=2, load=5) for _ in range(20)], ACCELERATOR)
+    assert done[19] - done[17] == MEMORY_LATENCY + 5
