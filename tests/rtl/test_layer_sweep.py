@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTL of single layers against the reference: one program of many layers per array shape.
+
+Every layer of the sweep has its own input, so that a wrong byte is found where it arises. Buffers
+are small: most layers are cut into several tiles of rows and of columns.
+"""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from flexcc import reference
+from flexcc.accelerator import Accelerator
+from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.dse.mapping import Mapping
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Conv2d, Layer
+from flexcc.simulation import rtl_parameters
+from sim.harness.job import MemoryBehaviour
+from sim.run_program import run_program
+from tests.networks import Case, random_case
+
+pytestmark = pytest.mark.rtl
+
+_DEPTHS = {
+    "act_words": 512,
+    "weight_words": 256,
+    "param_passes": 8,
+    "out_words": 256,
+    "list_entries": 256,
+}
+SHAPES = {
+    "8x4x8-packed": Accelerator(m=8, p=4, n=8, q=2, packed=True, beat_bytes=64, **_DEPTHS),
+    "4x3x16-packed": Accelerator(m=4, p=3, n=16, q=4, packed=True, beat_bytes=64, **_DEPTHS),
+    "16x5x4": Accelerator(m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, **_DEPTHS),
+}
+_LAYERS = 40
+_MOST_LAYERS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """Many cases in one graph, and its plan."""
+
+    graph: Graph
+    plan: Plan
+    inputs: dict[str, NDArray[np.int8]]
+    counts: Counter[str]
+
+
+def _fits(case: Case, accelerator: Accelerator) -> bool:
+    used = case.mapping.accelerator
+    return all(getattr(used, name) <= getattr(accelerator, name) for name in _DEPTHS)
+
+
+def _renamed(layer: Layer, prefix: str) -> Layer:
+    return replace(
+        layer,
+        name=prefix + layer.name,
+        inputs=tuple(prefix + name for name in layer.inputs),
+        output=prefix + layer.output,
+    )
+
+
+def _port(port: Port, prefix: str) -> Port:
+    return replace(port, tensor=prefix + port.tensor, onnx_name=prefix + port.onnx_name)
+
+
+def _sweep(accelerator: Accelerator, layers: int, seed: str) -> Sweep:
+    """`layers` random single layers that fit the accelerator, some with a fused pool."""
+    rng = random.Random(seed)
+    cases: list[Case] = []
+    while len(cases) < layers:
+        case = random_case(rng, rng.choice([1, 1, 2]), accelerator)
+        if _fits(case, accelerator):
+            cases.append(case)
+    prefixes = [f"c{number}." for number in range(layers)]
+    paired = list(zip(prefixes, cases, strict=True))
+    graph = Graph(
+        name="sweep",
+        inputs=tuple(_port(port, p) for p, case in paired for port in case.graph.inputs),
+        outputs=tuple(_port(port, p) for p, case in paired for port in case.graph.outputs),
+        tensors={p + name: t for p, case in paired for name, t in case.graph.tensors.items()},
+        layers=tuple(_renamed(layer, p) for p, case in paired for layer in case.graph.layers),
+    )
+    groups = tuple(
+        replace(group, conv=p + group.conv, pool=None if group.pool is None else p + group.pool)
+        for p, case in paired
+        for group in case.mapping.groups
+    )
+    plan = build_plan(graph, Mapping(accelerator=accelerator, groups=groups))
+    return Sweep(
+        graph=graph,
+        plan=plan,
+        inputs={p + name: x for p, case in paired for name, x in case.inputs.items()},
+        counts=_counts(cases, plan),
+    )
+
+
+def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
+    """How often the sweep has what it exists for."""
+    counts: Counter[str] = Counter()
+    convs = [layer for case in cases for layer in case.graph.layers if isinstance(layer, Conv2d)]
+    for conv in convs:
+        counts[f"kernel {max(conv.weight.shape[2:])}"] += 1
+        counts["strided"] += max(conv.strides) > 1
+        counts["dilated"] += max(conv.dilations) > 1
+        counts["grouped"] += conv.groups > 1
+        pads = conv.pads
+        counts["asymmetric"] += (pads.top, pads.left) != (pads.bottom, pads.right)
+    for case in cases:
+        for group in case.mapping.groups:
+            counts[group.weights.name.lower()] += 1
+            counts["pooled"] += group.pool is not None
+    for stage in plan.stages:
+        counts["several tiles"] += len(stage.tiles) > 1
+        starts = {tile.store.address for tile in stage.tiles}
+        counts["several columns"] += len({tile.store.cols for tile in stage.tiles}) > 1
+        assert len(starts) == len(stage.tiles)
+    return counts
+
+
+def _run(sweep: Sweep, memory: MemoryBehaviour) -> int:
+    """Runs the sweep on the RTL, compares the whole memory; returns the cycles."""
+    plan = sweep.plan
+    image = initial_image(plan, sweep.inputs)
+    batched = {name: x[np.newaxis] for name, x in sweep.inputs.items()}
+    tensors = {name: x[0] for name, x in reference.run(sweep.graph, batched).items()}
+    [run] = run_program(
+        rtl_parameters(plan),
+        image,
+        program_offset=plan.program_address,
+        program_beats=(len(image) - plan.program_address) // plan.accelerator.beat_bytes,
+        watchdog_cycles=20_000_000,
+        memory=memory,
+    )
+    actual = run.memory[: len(image)]
+    difference = first_difference(plan, expected_image(plan, image, tensors), actual)
+    assert difference is None, str(difference)
+    return run.outcome.cycles
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layers_equal_the_reference(shape: str) -> None:
+    sweep = _sweep(SHAPES[shape], _LAYERS, f"sweep {shape}")
+    needed = ["strided", "dilated", "grouped", "asymmetric", "pooled", "several tiles"]
+    needed += ["keep", "reload", "stream"]
+    missing = [name for name in needed if sweep.counts[name] < 3]
+    assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
+    freely = _run(sweep, MemoryBehaviour())
+    stalled = _run(sweep, MemoryBehaviour(stall_seed=7, stall_percent=30))
+    assert stalled > freely
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_many_layers_equal_the_reference(shape: str, seed: int) -> None:
+    sweep = _sweep(SHAPES[shape], _MOST_LAYERS, f"long sweep {shape} {seed}")
+    _run(sweep, MemoryBehaviour(stall_seed=seed, latency_cycles=1 + 200 * seed))
