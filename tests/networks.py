@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 from flexcc.accelerator import Accelerator
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.space import first_shortage
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization, TensorType
-from flexcc.tiles import tiling
+from flexcc.tiles import Stage, Tiling, tiling
 
-__all__ = ["ACCELERATORS", "Case", "evaluate", "random_case", "random_conv", "random_network"]
+__all__ = [
+    "ACCELERATORS",
+    "Case",
+    "case_on",
+    "evaluate",
+    "random_case",
+    "random_conv",
+    "random_network",
+]
 
 _LARGE = {
     "act_words": 65536,
@@ -192,66 +201,99 @@ def _depth(least: int) -> int:
     return max(2, 1 << (least - 1).bit_length())
 
 
+def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> Group:
+    """Random tiles, weight mode and sometimes rotations, legal or not."""
+    height, width, beat = stage.output.height, stage.output.width, accelerator.beat_pixels
+    cols = rng.choice([width, beat * rng.randint(1, -(-width // beat))])
+    rows = rng.choice([height, rng.randint(1, -(-height // 2)), rng.randint(1, height)])
+    best = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols).columns
+    rotation = tuple(rng.randrange(accelerator.p) for _ in range(best.stride))
+    return Group(
+        conv=stage.conv.name,
+        pool=None if stage.pool is None else stage.pool.name,
+        tile_rows=rows,
+        tile_cols=cols,
+        weights=rng.choice(list(WeightMode)),
+        rotation=rotation if rng.random() < 0.3 else best.rotation,
+    )
+
+
+def _tiling(stage: Stage, accelerator: Accelerator, group: Group) -> Tiling:
+    return tiling(
+        stage,
+        accelerator,
+        tile_rows=group.tile_rows,
+        tile_cols=group.tile_cols,
+        rotation=group.rotation,
+    )
+
+
+def _stages(graph: Graph) -> list[Stage]:
+    return [
+        stage_of(graph, conv.name, None if pool is None else pool.name)
+        for conv, pool in fusion_groups(graph)
+    ]
+
+
+def _fitted(accelerator: Accelerator, tilings: list[Tiling], groups: list[Group]) -> Accelerator:
+    """`accelerator` with buffers as shallow as the tiles allow."""
+    ring, passes = [1], [1]
+    for tiles, group in zip(tilings, groups, strict=True):
+        steps = tiles.lists.pass_steps
+        if group.weights is WeightMode.KEEP:
+            ring.append(sum(steps))
+            passes.append(len(steps))
+        elif group.weights is WeightMode.RELOAD:
+            ring.append(max(steps))
+    return replace(
+        accelerator,
+        act_words=_depth(max(tiles.act_words for tiles in tilings)),
+        out_words=_depth(max(tiles.out_words for tiles in tilings)),
+        weight_words=_depth(max(ring)),
+        param_passes=_depth(max(passes)),
+        list_entries=_depth(max(tiles.lists.entries for tiles in tilings)),
+    )
+
+
+def _inputs(rng: random.Random, graph: Graph) -> dict[str, NDArray[np.int8]]:
+    values = np.random.default_rng(rng.getrandbits(32))
+    types = {port.tensor: graph.tensors[port.tensor] for port in graph.inputs}
+    return {
+        name: values.integers(-128, 128, (t.channels, t.height, t.width)).astype(np.int8)
+        for name, t in types.items()
+    }
+
+
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping whose buffers are as small as they may be."""
     graph = lower(random_network(rng, layers))
-    groups: list[Group] = []
-    act = out = lists = resident = passes = longest = 1
-    for conv, pool in fusion_groups(graph):
-        stage = stage_of(graph, conv.name, None if pool is None else pool.name)
-        height, width, beat = stage.output.height, stage.output.width, accelerator.beat_pixels
-        cols = rng.choice([width, beat * rng.randint(1, -(-width // beat))])
-        rows = rng.choice([height, rng.randint(1, -(-height // 2)), rng.randint(1, height)])
-        tiles = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols)
-        mode = rng.choice(list(WeightMode))
-        if mode is WeightMode.KEEP:
-            resident = max(resident, sum(tiles.lists.pass_steps))
-            passes = max(passes, len(tiles.lists.pass_steps))
-        elif mode is WeightMode.RELOAD:
-            resident = max(resident, *tiles.lists.pass_steps)
-        longest = max(longest, *tiles.lists.pass_steps)
-        act, out = max(act, tiles.act_words), max(out, tiles.out_words)
-        lists = max(lists, tiles.lists.entries)
-        groups.append(
-            Group(
-                conv=conv.name,
-                pool=None if pool is None else pool.name,
-                tile_rows=rows,
-                tile_cols=cols,
-                weights=mode,
-                rotation=tuple(rng.randrange(accelerator.p) for _ in range(tiles.columns.stride))
-                if rng.random() < 0.3
-                else tiles.columns.rotation,
-            )
-        )
-        used = tiling(
-            stage, accelerator, tile_rows=rows, tile_cols=cols, rotation=groups[-1].rotation
-        )
-        act = max(act, used.act_words)
-    fitted = replace(
-        accelerator,
-        act_words=_depth(act),
-        out_words=_depth(out),
-        weight_words=_depth(resident),
-        param_passes=_depth(passes),
-        list_entries=_depth(lists),
-    )
-    values = np.random.default_rng(rng.getrandbits(32))
-    inputs = {
-        port.tensor: values.integers(
-            -128,
-            128,
-            (
-                graph.tensors[port.tensor].channels,
-                graph.tensors[port.tensor].height,
-                graph.tensors[port.tensor].width,
-            ),
-        ).astype(np.int8)
-        for port in graph.inputs
-    }
-    return Case(
-        graph=graph, mapping=Mapping(accelerator=fitted, groups=tuple(groups)), inputs=inputs
-    )
+    stages = _stages(graph)
+    groups = [_random_group(rng, stage, accelerator) for stage in stages]
+    tilings = [
+        _tiling(stage, accelerator, group) for stage, group in zip(stages, groups, strict=True)
+    ]
+    fitted = _fitted(accelerator, tilings, groups)
+    mapping = Mapping(accelerator=fitted, groups=tuple(groups))
+    return Case(graph=graph, mapping=mapping, inputs=_inputs(rng, graph))
+
+
+def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
+    """A random network and a random mapping that is legal on `accelerator` as it is."""
+    while True:
+        graph = lower(random_network(rng, layers))
+        groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph)]
+        legal = tuple(group for group in groups if group is not None)
+        if len(legal) == len(groups):
+            mapping = Mapping(accelerator=accelerator, groups=legal)
+            return Case(graph=graph, mapping=mapping, inputs=_inputs(rng, graph))
+
+
+def _legal_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> Group | None:
+    for _ in range(20):
+        group = _random_group(rng, stage, accelerator)
+        if first_shortage(_tiling(stage, accelerator, group), group.weights) is None:
+            return group
+    return None
 
 
 def _convolve(conv: Conv2d, x: NDArray[np.int8], source: TensorType) -> NDArray[np.int64]:
