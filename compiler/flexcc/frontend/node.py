@@ -1,23 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One ONNX node as its handler sees it: every attribute must be taken, every input accounted for."""
+"""One ONNX node as its handler sees it, who must take every attribute and know every input."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant, Unusable, Value
+from flexcc.frontend.values import (
+    Activation,
+    Constant,
+    Integers,
+    QuantizedConstant,
+    Readable,
+    Unusable,
+    Value,
+)
 
-__all__ = ["AlreadyTold", "Node", "NodeProblem"]
+__all__ = ["AlreadyToldError", "Node", "NodeError", "finite"]
 
 
-class NodeProblem(Exception):
+class NodeError(Exception):
     """Why a node is refused; the importer adds its name and operator."""
 
 
-class AlreadyTold(Exception):
+class AlreadyToldError(Exception):
     """The node depends on something refused before; nothing more is to be said."""
 
 
@@ -35,6 +44,7 @@ class Node:
         opset: int,
         inputs: Sequence[Value | None],
         used_outputs: Sequence[bool],
+        model_inputs: AbstractSet[str],
     ) -> None:
         self.label = label
         self.op = proto.op_type
@@ -42,12 +52,13 @@ class Node:
         self.inputs = inputs
         self.outputs = list(proto.output)
         self._used_outputs = used_outputs
+        self._model_inputs = model_inputs
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
 
     @property
     def output(self) -> str:
         """The name of the first output."""
-        return self.outputs[0]
+        return str(self.outputs[0])
 
     def take_int(self, name: str, default: int) -> int:
         """The integer attribute `name`."""
@@ -72,93 +83,99 @@ class Node:
         if attribute is None:
             return default
         if attribute.type != kind:
-            raise NodeProblem(f"its attribute {name} has the wrong type")
+            raise NodeError(f"its attribute {name} has the wrong type")
         return onnx.helper.get_attribute_value(attribute)
 
     def finish(self) -> None:
         """Refuses the node if an attribute was not taken or an output beyond the first is used."""
         if self._attributes:
-            raise NodeProblem(f"its attribute {sorted(self._attributes)[0]} is not supported")
+            raise NodeError(f"its attribute {sorted(self._attributes)[0]} is not supported")
         if any(self._used_outputs[1:]):
-            raise NodeProblem("only its first output is supported, but another is used")
+            raise NodeError("only its first output is supported, but another is used")
 
     def expect_inputs(self, least: int, most: int) -> None:
         """Refuses the node unless it has from `least` to `most` inputs, the first all given."""
         given = [value is not None for value in self.inputs]
         if not all(given[:least]) or len(given) < least or len(given) > most:
             numbers = str(least) if least == most else f"{least} to {most}"
-            raise NodeProblem(f"it has {sum(given)} inputs, not {numbers}")
+            raise NodeError(f"it has {sum(given)} inputs, not {numbers}")
 
     def has_input(self, index: int) -> bool:
         """Whether the optional input is there."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def input(self, index: int) -> Value:
+    def input(self, index: int) -> Readable:
         """An input that must be there, of any kind that can be read."""
         value = self.inputs[index]
         if value is None:
-            raise NodeProblem(f"its input {index} is missing")
+            raise NodeError(f"its input {index} is missing")
         if isinstance(value, Unusable):
             if value.reason is None:
-                raise AlreadyTold
-            raise NodeProblem(value.reason)
+                raise AlreadyToldError
+            raise NodeError(value.reason)
         return value
 
     def activation(self, index: int = 0) -> Activation:
         """An input that must be computed and real."""
         value = self.input(index)
         if isinstance(value, Integers):
-            raise NodeProblem(
+            raise NodeError(
                 "it works on integers; DequantizeLinear and QuantizeLinear must surround it"
             )
         if not isinstance(value, Activation):
-            raise NodeProblem(f"its input '{value.name}' is a constant, not a computed tensor")
+            raise NodeError(f"its input '{value.name}' is a constant, not a computed tensor")
         return value
 
     def image(self, index: int = 0) -> Activation:
         """An activation of shape [1,C,H,W]."""
         value = self.activation(index)
         if len(value.shape) != 4:
-            raise NodeProblem(f"its input has shape {list(value.shape)}, not [1,C,H,W]")
+            raise NodeError(f"its input has shape {list(value.shape)}, not [1,C,H,W]")
         return value
 
     def parameter(self, index: int) -> Constant | QuantizedConstant:
         """An input that must be known at compile time."""
         value = self.inputs[index]
         if isinstance(value, Unusable) and value.reason is not None:
-            raise NodeProblem(f"its input '{value.name}' is not a constant: {_MISSING}")
+            raise NodeError(_no_initialiser(value.name))
         value = self.input(index)
         if isinstance(value, Constant | QuantizedConstant):
             return value
-        raise NodeProblem(f"its input '{value.tensor}' must be a constant: {_MISSING}")
+        if value.tensor in self._model_inputs:
+            raise NodeError(_no_initialiser(value.tensor))
+        raise NodeError(f"its input '{value.tensor}' must be a constant, but the model computes it")
 
     def floats(self, index: int) -> NDArray[np.float32]:
         """A constant of finite float32 numbers."""
         value = self.parameter(index)
         if isinstance(value, QuantizedConstant):
-            raise NodeProblem(f"its constant '{value.name}' is quantised, which is not supported")
+            raise NodeError(f"its constant '{value.name}' is quantised, which is not supported")
         return finite(value.name, value.array)
 
     def integers(self, index: int) -> list[int]:
         """A constant list of int64, such as a shape."""
         value = self.parameter(index)
         if isinstance(value, QuantizedConstant) or value.array.dtype != np.int64:
-            raise NodeProblem(f"its constant '{value.name}' is not int64")
+            raise NodeError(f"its constant '{value.name}' is not int64")
         return [int(item) for item in value.array.reshape(-1)]
 
 
-_MISSING = "the model holds no initialiser of this name that a handler could use"
+def _no_initialiser(name: str) -> str:
+    return (
+        f"'{name}' must be a constant, but the model holds no initialiser of this name, only an "
+        "input; export the model again with its weights"
+    )
 
 
 def finite(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
     """The array, if it holds finite float32 numbers and at least one."""
     if array.dtype != np.float32:
-        raise NodeProblem(f"its constant '{name}' is {array.dtype}, not float32")
+        raise NodeError(f"its constant '{name}' is {array.dtype}, not float32")
     if array.size == 0:
-        raise NodeProblem(f"its constant '{name}' is empty: shape {list(array.shape)}")
+        raise NodeError(f"its constant '{name}' is empty: shape {list(array.shape)}")
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
-        raise NodeProblem(
+        raise NodeError(
             f"its constant '{name}' holds {len(bad)} NaN or infinite values, the first at "
             f"{bad[0].tolist()}; export the model again from sound weights"
         )

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from flexcc.ir.types import Quantization
 
-__all__ = ["Activation", "Constant", "Integers", "QuantizedConstant", "Unusable", "Value"]
+__all__ = [
+    "Activation",
+    "Constant",
+    "Integers",
+    "QuantizedConstant",
+    "Readable",
+    "Shape",
+    "Unusable",
+    "Value",
+]
 
 Shape = tuple[int, ...]
 
@@ -78,4 +87,5 @@ class Unusable:
     reason: str | None
 
 
-Value = Constant | QuantizedConstant | Activation | Integers | Unusable
+Readable = Constant | QuantizedConstant | Activation | Integers
+Value = Readable | Unusable

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From ONNX files to graphs."""
+
+from flexcc.frontend.calibration import load_calibration, random_calibration
+from flexcc.frontend.importer import import_model
+from flexcc.frontend.inputs import fix_input_shape
+from flexcc.frontend.load import load_model
+from flexcc.frontend.quantize import QuantizedModel, quantize
+
+__all__ = [
+    "QuantizedModel",
+    "fix_input_shape",
+    "import_model",
+    "load_calibration",
+    "load_model",
+    "quantize",
+    "random_calibration",
+]

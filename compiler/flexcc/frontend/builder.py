@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects the layers and tensors of a graph while handlers import nodes."""
+
+from math import prod
+
+from flexcc.frontend.node import NodeError
+from flexcc.frontend.values import Activation, Shape
+from flexcc.ir.layers import Layer, SourceLayer
+from flexcc.ir.types import Quantization, TensorType
+
+__all__ = ["GraphBuilder", "tensor_type"]
+
+
+def tensor_type(shape: Shape, quantization: Quantization | None = None) -> TensorType:
+    """The tensor of an ONNX shape: [1,C,H,W], [1,K] or [K]; vectors become K channels of one pixel.
+
+    Raises:
+        NodeError: another rank, a batch other than 1, or an empty dimension.
+    """
+    if len(shape) not in (1, 2, 4):
+        raise NodeError(f"the shape {list(shape)} is not [1,C,H,W], [1,K] or [K]")
+    if len(shape) > 1 and shape[0] != 1:
+        raise NodeError(f"the shape {list(shape)} does not start with batch 1")
+    if 0 in shape:
+        raise NodeError(f"the shape {list(shape)} holds no values")
+    channels, height, width = shape[1:] if len(shape) == 4 else (prod(shape), 1, 1)
+    return TensorType(channels=channels, height=height, width=width, quantization=quantization)
+
+
+class GraphBuilder:
+    """The growing graph: tensor types by name, layers in order, and who reads which view."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, TensorType] = {}
+        self.layers: list[Layer] = []
+        self._inputs: set[str] = set()
+        self._reads: list[tuple[str, Activation]] = []
+
+    def add_input(self, name: str, shape: Shape) -> Activation:
+        """A graph input of float32 numbers."""
+        self.tensors[name] = tensor_type(shape)
+        self._inputs.add(name)
+        return Activation(tensor=name, shape=shape, quantization=None)
+
+    def add(
+        self, layer: Layer, source: Activation, shape: Shape, quantization: Quantization | None
+    ) -> Activation:
+        """Appends `layer`, which reads `source` and writes a tensor of the given type."""
+        self.tensors[layer.output] = tensor_type(shape, quantization)
+        self.layers.append(layer)
+        self.read(layer.name, source)
+        return Activation(tensor=layer.output, shape=shape, quantization=quantization)
+
+    def is_input(self, tensor: str) -> bool:
+        """Whether the tensor is an input, which no layer writes."""
+        return tensor in self._inputs
+
+    def read(self, reader: str, source: Activation) -> None:
+        """Notes that the layer or graph output `reader` uses this view of a tensor."""
+        self._reads.append((reader, source))
+
+    def quantize(self, source: Activation, quantization: Quantization) -> None:
+        """Makes the tensor behind `source` integer.
+
+        Raises:
+            NodeError: it is integer already, in another way.
+        """
+        present = self.tensors[source.tensor].quantization
+        if present is not None and present != quantization:
+            what = "quantised twice, with" if source.quantization is None else "requantised from"
+            raise NodeError(
+                f"'{source.tensor}' is {what} scale {present.scale:.6g}, zero point "
+                f"{present.zero_point}, to scale {quantization.scale:.6g}, zero point "
+                f"{quantization.zero_point}; one QuantizeLinear per tensor is supported"
+            )
+        self.tensors[source.tensor] = tensor_type(self._shape(source.tensor), quantization)
+
+    def quantization_problems(self) -> list[str]:
+        """What keeps a graph with some integer tensors from being an integer graph; a line each."""
+        if all(tensor.quantization is None for tensor in self.tensors.values()):
+            return []
+        problems = {
+            reader: f"{reader}: it reads '{view.tensor}' both before and after its QuantizeLinear"
+            for reader, view in self._reads
+            if self.tensors[view.tensor].quantization != view.quantization
+        }
+        folded = {layer.name for layer in self.layers if isinstance(layer, SourceLayer)}
+        for reader, view in self._reads:
+            if self.tensors[view.tensor].quantization is None and reader not in folded:
+                producer = next(
+                    (layer.name for layer in self.layers if layer.output == view.tensor),
+                    "the input",
+                )
+                problems.setdefault(
+                    reader,
+                    f"{reader}: it reads '{view.tensor}' of {producer}, which is not quantised; "
+                    "insert QuantizeLinear and DequantizeLinear, or give the float model",
+                )
+        return list(problems.values())
+
+    def _shape(self, tensor: str) -> Shape:
+        kind = self.tensors[tensor]
+        return 1, kind.channels, kind.height, kind.width

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers of QuantizeLinear and DequantizeLinear: where integers begin and end.
+
+uint8 becomes int8 by subtracting 128 from integers and zero point alike.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.frontend.builder import GraphBuilder
+from flexcc.frontend.node import Node, NodeError, finite
+from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant
+from flexcc.ir.types import Quantization
+
+__all__ = ["import_dequantize", "import_quantize"]
+
+
+def import_quantize(node: Node, build: GraphBuilder) -> Integers:
+    """QuantizeLinear of a tensor to int8 or uint8 with one scale."""
+    node.expect_inputs(2, 3)
+    source = node.activation()
+    quantization = _quantization(node, default=np.zeros((), np.uint8))
+    node.take_int("axis", 1)  # of several scales, which are refused
+    node.take_int("saturate", 1)  # of float8 only
+    _refuse_exotic(node)
+    if node.take_int("precision", 0) not in (0, 1):
+        raise NodeError("only precision FLOAT is supported")
+    node.finish()
+    build.quantize(source, quantization)
+    return Integers(tensor=source.tensor, shape=source.shape, quantization=quantization)
+
+
+def import_dequantize(node: Node, build: GraphBuilder) -> Activation | QuantizedConstant:  # noqa: ARG001
+    """DequantizeLinear of a quantised tensor, with its own scale, or of constants."""
+    node.expect_inputs(2, 3)
+    source = node.input(0)
+    if isinstance(source, Constant):
+        result: Activation | QuantizedConstant = _constant(node, source)
+    elif isinstance(source, Integers):
+        quantization = _quantization(node, default=np.zeros((), np.uint8))
+        if quantization != source.quantization:
+            raise NodeError(
+                f"its scale {quantization.scale:.6g} and zero point {quantization.zero_point} are "
+                f"not those of the QuantizeLinear before it ({source.quantization.scale:.6g}, "
+                f"{source.quantization.zero_point})"
+            )
+        node.take_int("axis", 1)
+        result = Activation(tensor=source.tensor, shape=source.shape, quantization=quantization)
+    else:
+        raise NodeError("its input is no integer tensor")
+    _refuse_exotic(node)
+    node.finish()
+    return result
+
+
+def _refuse_exotic(node: Node) -> None:
+    if node.take_int("block_size", 0):
+        raise NodeError("blocked quantisation is not supported")
+    if node.take_int("output_dtype", 0) not in (0, 1, 2, 3):
+        raise NodeError("only float32, int8 and uint8 are supported")
+
+
+def _quantization(node: Node, default: NDArray[np.uint8]) -> Quantization:
+    """Scale and zero point of an activation, shifted to int8."""
+    scale = _scales(node)
+    zero_point = _array(node, 2) if node.has_input(2) else default
+    if scale.size != 1 or zero_point.size != 1:
+        raise NodeError("a computed tensor must have one scale, not one per channel")
+    if zero_point.dtype not in (np.int8, np.uint8):
+        raise NodeError(f"it makes {zero_point.dtype}; computed tensors must be int8 or uint8")
+    shift = 128 if zero_point.dtype == np.uint8 else 0
+    return Quantization(
+        scale=float(scale.reshape(())), zero_point=int(zero_point.reshape(())) - shift
+    )
+
+
+def _constant(node: Node, source: Constant) -> QuantizedConstant:
+    integers = source.array
+    if integers.dtype not in (np.int8, np.uint8, np.int32):
+        raise NodeError(f"it dequantises {integers.dtype}; int8, uint8 and int32 are supported")
+    scale = _scales(node).reshape(-1)
+    zero_point = _array(node, 2) if node.has_input(2) else np.zeros(1, integers.dtype)
+    if zero_point.dtype != integers.dtype or zero_point.size not in (1, scale.size):
+        raise NodeError("its zero point does not belong to its input and scale")
+    axis = node.take_int("axis", 1)
+    if scale.size > 1:
+        if not -integers.ndim <= axis < integers.ndim:
+            raise NodeError(f"its axis {axis} is out of range")
+        axis %= integers.ndim
+        if integers.shape[axis] != scale.size:
+            raise NodeError(f"{scale.size} scales do not fit shape {list(integers.shape)}")
+    shift = 128 if integers.dtype == np.uint8 else 0
+    shifted = integers if shift == 0 else (integers.astype(np.int16) - shift).astype(np.int8)
+    zeros = np.broadcast_to(zero_point.reshape(-1), scale.shape).astype(np.int64) - shift
+    return QuantizedConstant(
+        name=source.name, integers=shifted, scale=scale, zero_point=zeros, axis=axis
+    )
+
+
+def _scales(node: Node) -> NDArray[np.float32]:
+    value = node.parameter(1)
+    if isinstance(value, QuantizedConstant) or value.array.ndim > 1:
+        raise NodeError("its scale must be a number or a vector")
+    scale = finite(value.name, value.array)
+    if not (scale > 0).all():
+        raise NodeError(f"its scale '{value.name}' is not positive")
+    return scale
+
+
+def _array(node: Node, index: int) -> NDArray[np.generic]:
+    value = node.parameter(index)
+    if isinstance(value, QuantizedConstant):
+        raise NodeError("its zero point must be an integer constant")
+    return np.asarray(value.array)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table: ONNX operator to handler."""
+
+from collections.abc import Callable, Mapping
+
+from flexcc.frontend.builder import GraphBuilder
+from flexcc.frontend.conv import import_conv
+from flexcc.frontend.elementwise import (
+    import_add,
+    import_batch_normalization,
+    import_clip,
+    import_div,
+    import_mul,
+    import_relu,
+    import_sub,
+)
+from flexcc.frontend.gemm import import_gemm, import_matmul
+from flexcc.frontend.node import Node
+from flexcc.frontend.pool import import_max_pool
+from flexcc.frontend.qdq import import_dequantize, import_quantize
+from flexcc.frontend.reshape import (
+    import_dropout,
+    import_flatten,
+    import_identity,
+    import_reshape,
+    import_shape,
+)
+from flexcc.frontend.values import Value
+
+__all__ = ["HANDLERS", "Handler"]
+
+# A handler adds the layers of a node to the graph and returns the value of its first output.
+Handler = Callable[[Node, GraphBuilder], Value]
+
+HANDLERS: Mapping[str, Handler] = {
+    "Add": import_add,
+    "BatchNormalization": import_batch_normalization,
+    "Clip": import_clip,
+    "Conv": import_conv,
+    "DequantizeLinear": import_dequantize,
+    "Div": import_div,
+    "Dropout": import_dropout,
+    "Flatten": import_flatten,
+    "Gemm": import_gemm,
+    "Identity": import_identity,
+    "MatMul": import_matmul,
+    "MaxPool": import_max_pool,
+    "Mul": import_mul,
+    "QuantizeLinear": import_quantize,
+    "Relu": import_relu,
+    "Reshape": import_reshape,
+    "Shape": import_shape,
+    "Sub": import_sub,
+}

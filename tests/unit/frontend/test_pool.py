@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MaxPool: every attribute means what ONNX Runtime takes it to mean, or is refused."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from flexcc.errors import InputError
+from flexcc.frontend import import_model
+from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node
+
+
+def _model(outputs: str = "y", **attributes: Any) -> onnx.ModelProto:
+    return make_model([node("MaxPool", "x", outputs, **attributes)], shape=(1, 3, 9, 8))
+
+
+@pytest.mark.parametrize("trial", range(60))
+def test_attributes(seed: int, trial: int) -> None:
+    rng = np.random.default_rng([seed, trial])
+    kernel = rng.integers(1, 5, 2)
+    attributes: dict[str, Any] = {"kernel_shape": kernel.tolist()}
+    if rng.integers(4):
+        attributes["strides"] = rng.integers(1, 5, 2).tolist()
+    if rng.integers(3) == 0:
+        attributes["dilations"] = rng.integers(1, 3, 2).tolist()
+    if rng.integers(3) == 0:
+        attributes["storage_order"] = int(rng.integers(2))
+    padding = rng.integers(4)
+    if padding == 1:
+        attributes["pads"] = [int(rng.integers(0, k)) for k in (*kernel, *kernel)]
+    elif padding == 2:
+        mode = str(rng.choice(["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"]))
+        attributes["auto_pad"] = mode
+        if mode.startswith("SAME"):
+            # ONNX Runtime takes no stride beyond the kernel here, and no dilation is told below.
+            attributes.pop("dilations", None)
+            attributes["strides"] = [int(rng.integers(1, k + 1)) for k in kernel]
+    # With SAME or VALID, ONNX derives the output size from the mode alone.
+    if "auto_pad" not in attributes and rng.integers(2):
+        attributes["ceil_mode"] = 1
+    assert_imports_like_onnx_runtime(_model(**attributes), rng)
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        (_model(), "its kernel_shape must have two values"),
+        (_model(kernel_shape=[2]), "its kernel_shape must have two values"),
+        (_model(kernel_shape=[2, 0]), "kernel [2, 0], strides [1, 1] and dilations [1, 1] must"),
+        (
+            _model(kernel_shape=[2, 2], dilations=[1, 2], auto_pad="SAME_LOWER"),
+            "auto_pad=SAME_LOWER with dilations [1, 2] is read differently",
+        ),
+        (_model(kernel_shape=[2, 9]), "its window of 2x9 pixels is larger than its padded input"),
+        (_model(kernel_shape=[1, 1], pads=[1, 0, 0, 0]), "one of its windows covers nothing but"),
+        (_model(kernel_shape=[2, 2], count_include_pad=1), "its attribute count_include_pad is"),
+    ],
+)
+def test_refused(model: onnx.ModelProto, problem: str) -> None:
+    with pytest.raises(InputError) as raised:
+        import_model(model)
+    assert str(raised.value).splitlines()[1].startswith(f"maxpool_1 (MaxPool): {problem}")
+
+
+def test_indices_are_refused_when_they_are_used() -> None:
+    assert len(import_model(_model("y i", kernel_shape=[2, 2])).layers) == 1
+    used = make_model(
+        [node("MaxPool", "x", "p i", kernel_shape=[2, 2]), node("Cast", "i", "y", to=1)],
+    )
+    with pytest.raises(InputError, match="only its first output is supported, but another is used"):
+        import_model(used)
