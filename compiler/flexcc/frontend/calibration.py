@@ -32,7 +32,7 @@ def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -
         InputError: unreadable, an input is missing, or has a wrong shape, type or value.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(

@@ -8,7 +8,7 @@ QDQ model; int8 activations with zero points, int8 weights per output channel.
 import logging
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,10 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from flexcc.frontend.calibration import Samples
 from flexcc.frontend.export import export_float
-from flexcc.ir.graph import Graph
+from flexcc.frontend.importer import import_model
+from flexcc.ir.graph import Graph, Port
 
-__all__ = ["quantize_model"]
+__all__ = ["QuantizedModel", "quantize"]
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +43,37 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return next(self.samples, None)
 
 
-def quantize_model(graph: Graph, calibration: Samples) -> onnx.ModelProto:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QuantizedModel:
+    """A QDQ model and the integer graph that it means, whose ports are the float graph's."""
+
+    onnx_model: onnx.ModelProto
+    graph: Graph
+
+
+def quantize(graph: Graph, calibration: Samples) -> QuantizedModel:
+    """Quantises a lowered float graph on `calibration` [K,C,H,W] by tensor name.
+
+    The same graph and samples give the same model.
+    """
+    model = _quantize_model(graph, calibration)
+    integer = import_model(model)
+    return QuantizedModel(
+        onnx_model=model,
+        graph=replace(
+            integer,
+            inputs=_ports(graph.inputs, integer.inputs),
+            outputs=_ports(graph.outputs, integer.outputs),
+        ),
+    )
+
+
+def _ports(named: tuple[Port, ...], tensors: tuple[Port, ...]) -> tuple[Port, ...]:
+    """The tensors of one graph under the ONNX names and shapes of the other, in order."""
+    return tuple(replace(port, tensor=of.tensor) for port, of in zip(named, tensors, strict=True))
+
+
+def _quantize_model(graph: Graph, calibration: Samples) -> onnx.ModelProto:
     """The QDQ model of a lowered float graph, quantised on `calibration` [K,C,H,W] by tensor name.
 
     The same graph and samples give the same model.
