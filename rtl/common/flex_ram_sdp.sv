@@ -35,6 +35,8 @@ module flex_ram_sdp #(
   `FLEX_ASSERT_INIT(DepthNonZero, Depth > 0)
   `FLEX_ASSERT_INIT(LanesDivide, LaneWidth > 0 && Width > 0 && Width % LaneWidth == 0)
 
+  // Nobody uses what a colliding read returns: no logic shall be spent on it.
+  (* no_rw_check *)
   logic [Width-1:0] mem[Depth];
   logic [Width-1:0] ram_q, out_q;
 

@@ -58,12 +58,13 @@ module flex_stream_fifo #(
   logic [Width-1:0] out_in_data;
   logic out_push;
   logic [OutAddrWidth-1:0] out_wr_addr_q, out_rd_addr_q;
-  logic [OutLevelWidth-1:0] out_level_d, out_level_q;
-  logic out_valid_q;
+  logic [OutLevelWidth-1:0] out_level_q;
+  logic out_valid_d, out_valid_q;
 
   assign out_data_o  = out_mem[out_rd_addr_q];
   assign out_valid_o = out_valid_q;
-  assign out_level_d = out_level_q + OutLevelWidth'(out_push) - OutLevelWidth'(pop);
+  // Empty after the last word leaves while none comes.
+  assign out_valid_d = out_push || (out_valid_q && !(pop && out_level_q == OutLevelWidth'(1)));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -74,8 +75,8 @@ module flex_stream_fifo #(
     end else begin
       if (out_push) out_wr_addr_q <= (out_wr_addr_q == OutLast) ? '0 : out_wr_addr_q + 1'b1;
       if (pop) out_rd_addr_q <= (out_rd_addr_q == OutLast) ? '0 : out_rd_addr_q + 1'b1;
-      out_level_q <= out_level_d;
-      out_valid_q <= out_level_d != '0;
+      out_level_q <= out_level_q + OutLevelWidth'(out_push) - OutLevelWidth'(pop);
+      out_valid_q <= out_valid_d;
     end
   end
 
@@ -87,10 +88,11 @@ module flex_stream_fifo #(
   // Input //
   ///////////
 
-  logic [LevelWidth-1:0] level_d, level_q;
-  logic ready_q;
+  logic [LevelWidth-1:0] level_q;
+  logic ready_d, ready_q;
 
-  assign level_d    = level_q + LevelWidth'(push) - LevelWidth'(pop);
+  // Full after the last place is taken while no word leaves.
+  assign ready_d    = pop || (ready_q && !(push && level_q == LevelWidth'(Depth - 1)));
   assign level_o    = level_q;
   assign in_ready_o = ready_q;
 
@@ -99,8 +101,8 @@ module flex_stream_fifo #(
       level_q <= '0;
       ready_q <= 1'b1;
     end else begin
-      level_q <= level_d;
-      ready_q <= level_d != LevelWidth'(Depth);
+      level_q <= level_q + LevelWidth'(push) - LevelWidth'(pop);
+      ready_q <= ready_d;
     end
   end
 

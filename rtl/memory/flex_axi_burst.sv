@@ -86,18 +86,21 @@ module flex_axi_burst
 
   rest_t rest_q, after;
   logic valid_q;
-  logic [LeftWidth-1:0] room;
+  logic [LeftWidth-1:0] room_q;
   logic [7:0] len;
   logic last, emit, emit_ready;
 
-  // The longest burst possible here.
-  assign room = (rest_q.left > LeftWidth'(Limit)) ? LeftWidth'(Limit) : rest_q.left;
-  assign last = rest_q.beats <= BeatsWidth'(room);
-  assign len = last ? 8'(rest_q.beats - 1'b1) : 8'(room - 1'b1);
+  // The longest burst possible with that many beats up to the end of the page.
+  function automatic logic [LeftWidth-1:0] longest(input logic [LeftWidth-1:0] left);
+    return (left > LeftWidth'(Limit)) ? LeftWidth'(Limit) : left;
+  endfunction
+
+  assign last = rest_q.beats <= BeatsWidth'(room_q);
+  assign len = last ? 8'(rest_q.beats - 1'b1) : 8'(room_q - 1'b1);
 
   // What remains after a burst that is not the last one.
-  assign after.addr = rest_q.addr + (64'(room) << BeatBits);
-  assign after.beats = rest_q.beats - BeatsWidth'(room);
+  assign after.addr = rest_q.addr + (64'(room_q) << BeatBits);
+  assign after.beats = rest_q.beats - BeatsWidth'(room_q);
   assign after.left  = (rest_q.left > LeftWidth'(Limit)) ? rest_q.left - LeftWidth'(Limit) :
                                                            LeftWidth'(PageBeats);
 
@@ -110,8 +113,13 @@ module flex_axi_burst
   end
 
   always_ff @(posedge clk_i) begin
-    if (next_ready) rest_q <= next;
-    else if (emit) rest_q <= after;
+    if (next_ready) begin
+      rest_q <= next;
+      room_q <= longest(next.left);
+    end else if (emit) begin
+      rest_q <= after;
+      room_q <= longest(after.left);
+    end
   end
 
   flex_stream_register #(

@@ -150,9 +150,9 @@ module flex_axi_write
   // Bursts //
   ////////////
 
-  // Lengths of the bursts whose beats have not all gone out.
-  logic [7:0] len, beat_q;
-  logic len_valid, beat_last, w_ready, w_push;
+  // Lengths of the bursts whose beats have not begun to go out.
+  logic [7:0] len;
+  logic len_valid, len_next;
   logic [OutstandingWidth-1:0] unused_len_level;
 
   flex_stream_fifo #(
@@ -166,17 +166,31 @@ module flex_axi_write
     .in_ready_o (len_ready),
     .out_data_o (len),
     .out_valid_o(len_valid),
-    .out_ready_i(w_push && beat_last),
+    .out_ready_i(len_next),
     .level_o    (unused_len_level)
   );
 
-  assign beat_last  = beat_q == len;
-  assign beat_ready = len_valid && w_ready;
+  // The burst whose beats go out: how many are to come after the next one.
+  logic [7:0] rest_q;
+  logic sending_q, beat_last_q, w_ready, w_push;
+
+  assign beat_ready = sending_q && w_ready;
   assign w_push     = beat_valid && beat_ready;
+  assign len_next   = !sending_q || (w_push && beat_last_q);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) beat_q <= '0;
-    else if (w_push) beat_q <= beat_last ? '0 : beat_q + 1'b1;
+    if (!rst_ni) sending_q <= 1'b0;
+    else if (len_next) sending_q <= len_valid;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (len_next) begin
+      rest_q      <= len;
+      beat_last_q <= len == '0;
+    end else if (w_push) begin
+      rest_q      <= rest_q - 1'b1;
+      beat_last_q <= rest_q == 8'd1;
+    end
   end
 
   flex_stream_register #(
@@ -184,7 +198,7 @@ module flex_axi_write
   ) u_w (
     .clk_i,
     .rst_ni,
-    .in_data_i  ({beat_last, beat_strb, beat_data}),
+    .in_data_i  ({beat_last_q, beat_strb, beat_data}),
     .in_valid_i (w_push),
     .in_ready_o (w_ready),
     .out_data_o ({axi_wlast_o, axi_wstrb_o, axi_wdata_o}),
