@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 __all__ = [
     "ArrayReport",
     "Difference",
+    "EngineCycles",
     "Figure",
     "LayerReport",
     "Report",
@@ -61,14 +62,24 @@ class ResourceReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCycles:
+    """Estimated cycles that each engine works for a layer; the largest bounds the layer."""
+
+    load: int
+    weights: int
+    array: int
+    store: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReport:
-    """A fusion group: what it computes, in useful MAC, and its estimated cycles."""
+    """A fusion group: its useful MAC, and the estimated cycles that it adds to the run."""
 
     name: str
     op: str
     macs: int
     cycles: int | None
-    mac_efficiency: float | None
+    engines: EngineCycles
     tiles: int
     tile_rows: int
     tile_cols: int

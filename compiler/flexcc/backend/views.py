@@ -40,19 +40,19 @@ class LayerRow:
     op: str
     macs: str
     cycles: str
-    efficiency: str
+    busiest: str
     tiles: str
+    weights: str
     share_percent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """What `report/report.html.j2` sees: rows of (label, text) and the layer table."""
+    """What `report/report.html.j2` sees: rows of label and text, and the layer table."""
 
     version: str
     model: str
     target: str
     summary: tuple[tuple[str, str], ...]
-    resources: tuple[tuple[str, str, str, str], ...]
+    resources: tuple[tuple[str, str], ...]
     layers: tuple[LayerRow, ...]
-    verification: tuple[tuple[str, str], ...]

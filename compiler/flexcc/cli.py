@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: arguments to options; everything else is the driver's."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+import flexcc
+from flexcc import console, driver, execute, inspection
+from flexcc.errors import FlexccError
+from flexcc.options import (
+    ArrayShape,
+    Backend,
+    Executor,
+    MemoryOptions,
+    Options,
+    RunOptions,
+)
+from flexcc.report import report_json
+from flexcc.targets.device import available_targets, load_device
+
+__all__ = ["main", "run"]
+
+EXIT_UNUSABLE = 2
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+EXIT_BROKEN_PIPE = 141
+
+
+class _CompileByDefault(click.Group):
+    """`flexcc MODEL ...` means `flexcc compile MODEL ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+            args = ["compile", *args]
+        return super().parse_args(ctx, args)
+
+
+def _array(_ctx: click.Context, param: click.Parameter, value: str | None) -> ArrayShape | None:
+    if value is None:
+        return None
+    try:
+        m, p, n = (int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not three integers like 8,4,8", param=param
+        ) from None
+    return ArrayShape(m=m, p=p, n=n)
+
+
+def _input_shapes(
+    _ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for value in values:
+        name, _, shape = value.rpartition("=")
+        try:
+            sizes = tuple(int(part) for part in shape.lower().split("x"))
+        except ValueError:
+            sizes = ()
+        if not name or not sizes or min(sizes) < 1:
+            raise click.BadParameter(
+                f"{value!r} is not NAME=SIZExSIZE..., like x=1x3x224x224", param=param
+            )
+        shapes[name] = sizes
+    return shapes
+
+
+def _backends(
+    _ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[Backend, ...]:
+    names = {backend.value: backend for backend in Backend}
+    parts = [] if value is None else value.split(",")
+    for part in parts:
+        if part not in names:
+            raise click.BadParameter(f"{part!r} is none of {', '.join(names)}", param=param)
+    return tuple(dict.fromkeys(names[part] for part in parts))
+
+
+_INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+_OUTPUT_FILE = click.Path(path_type=Path)
+_POSITIVE = click.IntRange(min=1)
+
+
+def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."
+    )(command)
+
+
+def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is compiled, in the order of the help text."""
+    for option in reversed(
+        (
+            click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
+            click.option(
+                "--calibration",
+                type=_INPUT_FILE,
+                help="Sample inputs: an .npz keyed by input name. Fixes the integer scales.",
+            ),
+            click.option(
+                "--random-calibration",
+                is_flag=True,
+                help="Random samples instead: speed is right, accuracy meaningless.",
+            ),
+            click.option(
+                "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+            ),
+            click.option(
+                "--input-shape",
+                "input_shapes",
+                callback=_input_shapes,
+                metavar="NAME=1x3x224x224",
+                multiple=True,
+                help="Fix the shape of an input that the model leaves open.",
+            ),
+            click.option(
+                "--clock",
+                "clock_mhz",
+                type=click.FloatRange(min=0, min_open=True),
+                metavar="MHZ",
+                help="Clock that figures in ms assume; default: the board's.",
+            ),
+            click.option(
+                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=_CompileByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(flexcc.__version__, prog_name="flexcc")
+def cli() -> None:
+    r"""Compile a trained CNN in ONNX into an FPGA accelerator, and prove it by simulation.
+
+    \b
+    flexcc MODEL.onnx --target u250 -o build/ --calibration data.npz --verify rtl
+    flexcc run build/ --input x.npz --output y.npz --on rtl
+
+    A model without a command is compiled; `flexcc compile --help` lists the options of that.
+
+    Exit codes: 0 good, 1 results differ, 2 unusable input, 3 the model does not fit.
+    """
+
+
+@cli.command("compile")
+@click.argument("model", type=_INPUT_FILE)
+@click.option("-o", "--output", type=_OUTPUT_FILE, required=True, help="Folder to write.")
+@_model_options
+@click.option(
+    "--verify", callback=_backends, metavar="rtl", help="Prove the result by simulating the RTL."
+)
+@click.option(
+    "--verify-images", type=_POSITIVE, default=1, show_default=True, help="Inputs to prove it on."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
+@_verbosity
+def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
+    """Compile MODEL, an ONNX file, into the folder OUTPUT."""
+    options = Options(**named)
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=not as_json) as progress:
+        report = driver.compile_model(options, progress)
+    if as_json:
+        click.echo(report_json(report), nl=False)
+    else:
+        console.print_report(report)
+    driver.require_equal(report)
+
+
+@cli.command("run")
+@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--input", type=_INPUT_FILE, required=True, help="Inputs: an .npz keyed by name.")
+@click.option("--output", type=_OUTPUT_FILE, required=True, help="Outputs: an .npz keyed by name.")
+@click.option(
+    "--on",
+    type=click.Choice(Executor),
+    default=Executor.REFERENCE,
+    show_default="reference",
+    help="reference: numpy; interpreter: the program, instruction by instruction; "
+    "rtl: the hardware in Verilator.",
+)
+@click.option("--raw", is_flag=True, help="Integers in and out instead of floats.")
+@click.option("--check", is_flag=True, help="Compare the whole memory with the reference.")
+@click.option("--stalls", type=int, metavar="SEED", help="Random memory back-pressure (rtl).")
+@click.option("--latency", type=click.IntRange(min=0), metavar="N", help="Memory latency (rtl).")
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
+@_verbosity
+def run_command(
+    as_json: bool, verbose: int, stalls: int | None, latency: int | None, **named: Any
+) -> None:
+    """Execute BUILD, a compiled folder, on the images of a file.
+
+    Arrays carry the names and shapes of the ONNX model's inputs and outputs; a leading dimension
+    more, or a batch dimension other than one, means several images.
+    """
+    memory = MemoryOptions(stalls=stalls, latency_cycles=latency)
+    options = RunOptions(memory=memory, **named)
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=not as_json) as progress:
+        summary = execute.run_build(options, progress)
+    if as_json:
+        click.echo(report_json(summary), nl=False)
+    else:
+        console.print_summary(summary)
+
+
+@cli.command("inspect")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--show",
+    type=click.Choice(inspection.View),
+    multiple=True,
+    help="What to print; default: everything but the program. May be repeated.",
+)
+@_verbosity
+def inspect_command(path: Path, show: tuple[inspection.View, ...], verbose: int) -> None:
+    """Print the representations of PATH: a compiled folder, or the graph of an ONNX model."""
+    console.ErrorConsole().log_to(verbose)
+    for text in inspection.describe(path, show):
+        click.echo(text)
+
+
+@cli.command("targets")
+@_verbosity
+def targets_command(verbose: int) -> None:
+    """List the boards that --target takes."""
+    console.ErrorConsole().log_to(verbose)
+    console.print_targets(load_device(name) for name in available_targets())
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits with its code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line and returns its exit code."""
+    errors = console.ErrorConsole()
+    try:
+        code = cli.main(list(arguments), prog_name="flexcc", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except FlexccError as error:
+        errors.error(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_UNUSABLE
+    except (click.Abort, KeyboardInterrupt):
+        errors.error("interrupted; nothing was written")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        if any(argument.startswith("-v") or argument == "--verbose" for argument in arguments):
+            traceback.print_exc()
+        errors.error(
+            f"{type(error).__name__}: {error}; this is a bug in flexcc, not in your model; "
+            "repeat the command with -v and report what it prints"
+        )
+        return EXIT_BUG

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people see: progress and errors on stderr, tables on stdout."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Column, Table
+
+from flexcc.progress import Progress
+from flexcc.report import Report, RunSummary
+from flexcc.report_text import busiest_text, known, summary_rows, tiles_text
+from flexcc.targets.device import Device
+
+__all__ = [
+    "ErrorConsole",
+    "TerminalProgress",
+    "print_report",
+    "print_summary",
+    "print_targets",
+    "progress",
+    "stdout",
+]
+
+_PIPE_WIDTH = 240
+
+Item = TypeVar("Item")
+
+
+def stdout() -> Console:
+    """The console of results; in a pipe, lines are as long as they need to be."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+class ErrorConsole:
+    """Errors, warnings and progress; one line each, however narrow the terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+
+    def error(self, message: str) -> None:
+        """Prints `message` as an error."""
+        self.console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+
+    def log_to(self, verbosity: int) -> None:
+        """Sends the program's log here: warnings, with -v information, with -vv everything."""
+        handler = _LineHandler(self.console)
+        logger = logging.getLogger("flexcc")
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
+
+
+class _LineHandler(logging.Handler):
+    _COLOURS = (("error", "bold red"), ("warning", "yellow"))
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        colour = dict(self._COLOURS).get(level, "dim")
+        text = escape(record.getMessage())
+        self._console.print(f"[{colour}]{level}:[/] {text}", soft_wrap=True)
+
+
+class TerminalProgress(Progress):
+    """Progress as one live line per step."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._step: TaskID | None = None
+
+    def step(self, title: str) -> None:
+        """Shows `title` as the live line."""
+        self.finish()
+        self._step = self._bars.add_task(title, total=None)
+
+    def track(self, items: Sequence[Item], title: str) -> Iterable[Item]:
+        """Shows how many of `items` are done."""
+        self.finish()
+        if len(items) > 1:
+            yield from self._bars.track(items, description=title)
+        else:
+            self.step(title)
+            yield from items
+
+    def finish(self) -> None:
+        """Marks the current step as done."""
+        if self._step is not None:
+            self._bars.update(self._step, total=1, completed=1)
+            self._step = None
+
+
+@contextmanager
+def progress(console: Console, *, wanted: bool) -> Iterator[Progress]:
+    """Live progress on a terminal; silence in a pipe, or when not wanted."""
+    if not (wanted and console.is_terminal):
+        yield Progress()
+        return
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        terminal = TerminalProgress(bars)
+        yield terminal
+        terminal.finish()
+
+
+def print_report(report: Report) -> None:
+    """Prints the figures of a build: a summary, then one row per layer."""
+    summary = _table(f"{report.model} on {report.target}", Column(), Column())
+    for label, text in summary_rows(report):
+        summary.add_row(label, text)
+    numbers = ("MAC", "cycles", "busiest engine", "tiles")
+    layers = _table(
+        "layers in order, estimated",
+        Column("name"),
+        Column("operation"),
+        *(Column(name, justify="right") for name in numbers),
+        Column("weights"),
+    )
+    for layer in report.layers:
+        layers.add_row(
+            escape(layer.name),
+            layer.op,
+            f"{layer.macs:,}",
+            known(layer.cycles, "{:,}"),
+            busiest_text(layer),
+            tiles_text(layer),
+            layer.weights,
+        )
+    for table in (summary, layers):
+        stdout().print(table)
+
+
+def print_summary(summary: RunSummary) -> None:
+    """Prints what an execution did."""
+    table = _table(f"{summary.images} images on {summary.on}", Column(), Column())
+    table.add_row("outputs", escape(summary.output))
+    if summary.cycles is not None:
+        table.add_row("cycles per image", f"{summary.cycles:,}")
+    if summary.compared_bytes is not None:
+        table.add_row("equal to the reference", f"all {summary.compared_bytes:,} bytes")
+    stdout().print(table)
+
+
+def print_targets(devices: Iterable[Device]) -> None:
+    """Prints one row per board."""
+    numbers = ("DSP", "BRAM36", "URAM", "LUT", "FF", "MHz")
+    table = _table(
+        "targets",
+        Column("name"),
+        Column("board"),
+        *(Column(name, justify="right") for name in numbers),
+        Column("memory"),
+    )
+    for device in devices:
+        counts = (device.dsp, device.bram36, device.uram, device.lut, device.ff)
+        table.add_row(
+            device.name,
+            device.title,
+            *(f"{count:,}" for count in counts),
+            f"{device.clock_mhz:g}",
+            f"{device.memory_channels} x {device.memory_bytes} bytes, {device.memory}",
+        )
+    stdout().print(table)
+    stdout().print("The clock is the one that figures in ms assume; --clock sets another.")
+
+
+def _table(title: str, *columns: Column) -> Table:
+    named = any(column.header for column in columns)
+    return Table(
+        *columns, title=escape(title), box=box.SIMPLE, title_justify="left", show_header=named
+    )

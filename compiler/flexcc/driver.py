@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole flow, from an ONNX file to a build folder that is proven by simulation."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc import dse, passes
+from flexcc.backend.plan import build_plan
+from flexcc.backend.writer import check_destination, output_folder
+from flexcc.build import Build, build_files
+from flexcc.errors import InputError, MismatchError
+from flexcc.execute import verify
+from flexcc.figures import build_report, with_verification
+from flexcc.frontend import fix_input_shape, import_model, load_model
+from flexcc.frontend.calibration import load_calibration, random_calibration
+from flexcc.frontend.quantize import quantize
+from flexcc.ir.affine import quantize_array
+from flexcc.ir.graph import Graph
+from flexcc.options import Backend, Executor, Options
+from flexcc.progress import Progress
+from flexcc.report import Report, report_json
+from flexcc.report_text import report_html
+from flexcc.targets.device import load_device
+
+__all__ = ["compile_model", "require_equal"]
+
+logger = logging.getLogger(__name__)
+
+
+def compile_model(options: Options, progress: Progress | None = None) -> Report:
+    """Compiles a model into the folder `options.output` and returns its figures.
+
+    The folder appears whole or not at all. That of a failed verification is written, too, for
+    study; `require_equal` tells.
+
+    Raises:
+        InputError: the model, the data or an option cannot be used.
+        DoesNotFitError: no legal mapping fits the target.
+        MismatchError: the simulated accelerator stopped with an error, or never.
+    """
+    progress = progress or Progress()
+    _check_options(options)
+    device = load_device(options.target)
+
+    progress.step("reading the model")
+    source = _read_model(options)
+    progress.step("quantising")
+    model = _quantize(source, options)
+
+    progress.step("exploring mappings")
+    graph = dse.lower(model.graph)
+    array = options.array
+    shape = None if array is None else (array.m, array.p, array.n)
+    exploration = dse.explore(graph, device, shape)
+
+    progress.step("planning")
+    build = Build(
+        model=options.model.stem,
+        target=device.name,
+        graph=graph,
+        mapping=exploration.mapping,
+        plan=build_plan(graph, exploration.mapping),
+    )
+    report = build_report(
+        build,
+        model.graph,
+        exploration,
+        device,
+        clock_mhz=device.clock_mhz if options.clock_mhz is None else options.clock_mhz,
+    )
+    if Backend.RTL in options.verify:
+        run = verify(build, model.samples, Executor.RTL, progress)
+        report = with_verification(report, run.verification, run.cycles)
+
+    progress.step("writing the build")
+    with output_folder(options.output) as folder:
+        for name, content in build_files(build).items():
+            folder.write(name, content)
+        folder.write("model.qdq.onnx", model.onnx)
+        folder.write("report.json", report_json(report))
+        folder.write("report.html", report_html(report))
+    return report
+
+
+def require_equal(report: Report) -> None:
+    """Raises MismatchError when a verification of the report failed."""
+    for name, found in (("RTL", report.verify.rtl), ("HLS", report.verify.hls)):
+        difference = None if found is None else found.first_difference
+        if difference is not None:
+            place = difference.tensor
+            if difference.channel is not None:
+                place += f" channel {difference.channel} row {difference.row}"
+                place += f" column {difference.column}"
+            raise MismatchError(
+                f"the {name} differs from the integer reference, first in {place} of image "
+                f"{difference.image}: expected {difference.expected}, found {difference.actual}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Quantized:
+    """An integer graph, its ONNX file, and inputs [K, C, H, W] by tensor name to verify with."""
+
+    graph: Graph
+    onnx: bytes
+    samples: Mapping[str, NDArray[np.int8]]
+
+
+def _check_options(options: Options) -> None:
+    check_destination(options.output)
+    if Backend.HLS in options.verify:
+        raise InputError("--verify hls is not available yet; use --verify rtl")
+    if options.calibration is not None and options.random_calibration:
+        raise InputError("--calibration and --random-calibration exclude each other; choose one")
+
+
+def _read_model(options: Options) -> Any:
+    """The ONNX model with the shapes that were asked for."""
+    model = load_model(options.model)
+    for name, shape in options.input_shapes.items():
+        model = fix_input_shape(model, name, shape)
+    return model
+
+
+def _quantize(model: Any, options: Options) -> _Quantized:
+    """The integer graph of an ONNX model, which is quantised unless it is already."""
+    graph = passes.lower(import_model(model))
+    if _is_integer(graph):
+        if options.calibration is not None or options.random_calibration:
+            raise InputError(
+                f"{options.model} is quantised already and takes no calibration; leave "
+                "--calibration away"
+            )
+        return _Quantized(
+            graph=graph,
+            onnx=model.SerializeToString(deterministic=True),
+            samples=_random_integers(graph, options),
+        )
+    if options.calibration is not None:
+        samples = load_calibration(options.calibration, graph)
+    elif options.random_calibration:
+        logger.warning(
+            "scales come from random inputs: speed and equality are right, accuracy is meaningless"
+        )
+        samples = random_calibration(graph, options.seed)
+    else:
+        raise InputError(
+            f"{options.model} is a float model and needs sample inputs to become integer; give "
+            "--calibration FILE.npz, or --random-calibration if accuracy does not matter"
+        )
+    quantized = quantize(graph, samples)
+    integer = passes.lower(quantized.graph)
+    return _Quantized(
+        graph=integer,
+        onnx=quantized.onnx_model.SerializeToString(deterministic=True),
+        samples=_first_samples(graph, integer, samples, options),
+    )
+
+
+def _is_integer(graph: Graph) -> bool:
+    return all(type_.quantization is not None for type_ in graph.tensors.values())
+
+
+def _first_samples(
+    source: Graph, graph: Graph, samples: Mapping[str, NDArray[np.float32]], options: Options
+) -> dict[str, NDArray[np.int8]]:
+    result = {}
+    count = options.verify_images if options.verify else 1
+    available = len(next(iter(samples.values())))
+    if count > available:
+        raise InputError(
+            f"--verify-images {count}: there are {available} calibration samples; ask for at most "
+            f"{available} images"
+        )
+    for old, new in zip(source.inputs, graph.inputs, strict=True):
+        quantization = graph.tensors[new.tensor].quantization
+        assert quantization is not None
+        result[new.tensor] = quantize_array(samples[old.tensor][:count], quantization)
+    return result
+
+
+def _random_integers(graph: Graph, options: Options) -> dict[str, NDArray[np.int8]]:
+    random = np.random.default_rng(options.seed)
+    types = {port.tensor: graph.tensors[port.tensor] for port in graph.inputs}
+    return {
+        name: random.integers(
+            -128, 128, (options.verify_images, t.channels, t.height, t.width), np.int8
+        )
+        for name, t in types.items()
+    }

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the figures of a report come from."""
+
+from dataclasses import replace
+
+from flexcc.backend.plan import StagePlan
+from flexcc.build import Build
+from flexcc.dse import Exploration, StageEstimate
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Conv2d
+from flexcc.report import (
+    ArrayReport,
+    EngineCycles,
+    Figure,
+    LayerReport,
+    Report,
+    ResourceReport,
+    Usage,
+    Verification,
+    VerifyReport,
+)
+from flexcc.targets.device import Device
+
+__all__ = ["build_report", "is_depthwise", "useful_macs", "with_verification"]
+
+
+def useful_macs(graph: Graph, conv: Conv2d) -> int:
+    """Full kernel times outputs of one convolution."""
+    output = graph.tensors[conv.output]
+    return int(conv.weight.size) * output.height * output.width
+
+
+def is_depthwise(conv: Conv2d) -> bool:
+    """Whether every group has a single input channel, of several."""
+    return conv.groups > 1 and conv.weight.shape[1] == 1
+
+
+def build_report(
+    build: Build, source: Graph, exploration: Exploration, device: Device, *, clock_mhz: float
+) -> Report:
+    """The figures known before simulation; `source` is the integer graph before lowering."""
+    a = build.plan.accelerator
+    convs = [layer for layer in source.layers if isinstance(layer, Conv2d)]
+    macs = {conv.name: useful_macs(source, conv) for conv in convs}
+    depthwise = sum(macs[conv.name] for conv in convs if is_depthwise(conv))
+    useful = sum(macs.values()) - depthwise
+    used = exploration.resources
+    estimates = {estimate.name: estimate for estimate in exploration.estimate.stages}
+    report = Report(
+        model=build.model,
+        target=build.target,
+        clock_mhz=clock_mhz,
+        clock_source="assumed",
+        macs=useful,
+        depthwise_macs=depthwise,
+        array=ArrayReport(m=a.m, p=a.p, n=a.n, cores=1, macs_per_cycle=a.macs_per_cycle),
+        cycles=Figure(estimated=exploration.estimate.cycles, measured=None),
+        mac_efficiency=Figure(estimated=None, measured=None),
+        latency_ms=None,
+        resources=ResourceReport(
+            dsp=Usage(used=used.dsp, available=device.dsp),
+            bram36=Usage(used=used.bram36, available=device.bram36),
+            uram=Usage(used=used.uram, available=device.uram),
+            lut=Usage(used=used.lut, available=device.lut),
+            ff=Usage(used=used.ff, available=device.ff),
+        ),
+        layers=tuple(
+            _layer(stage, estimates[stage.name], macs.get(stage.name, 0))
+            for stage in build.plan.stages
+        ),
+        verify=VerifyReport(rtl=None, hls=None),
+    )
+    return _with_ratios(report)
+
+
+def with_verification(report: Report, rtl: Verification, cycles: int | None) -> Report:
+    """The report after the RTL has been simulated; cycles of a wrong result are no measurement."""
+    measured = cycles if rtl.equal else None
+    return _with_ratios(
+        replace(
+            report,
+            cycles=replace(report.cycles, measured=measured),
+            verify=replace(report.verify, rtl=rtl),
+        )
+    )
+
+
+def _layer(stage: StagePlan, estimate: StageEstimate, macs: int) -> LayerReport:
+    group, engines = stage.group, estimate.engines
+    return LayerReport(
+        name=stage.name,
+        op="conv2d" if group.pool is None else "conv2d+max_pool2d",
+        macs=macs,
+        cycles=estimate.cycles,
+        engines=EngineCycles(
+            load=round(engines.load),
+            weights=engines.weights,
+            array=engines.array,
+            store=engines.store,
+        ),
+        tiles=len(stage.tiles),
+        tile_rows=group.tile_rows,
+        tile_cols=group.tile_cols,
+        weights=group.weights.value,
+    )
+
+
+def _efficiency(macs: int, cycles: float | None, macs_per_cycle: int) -> float | None:
+    return macs / (cycles * macs_per_cycle) if cycles else None
+
+
+def _with_ratios(report: Report) -> Report:
+    """The report with everything that follows from its cycles."""
+    cycles, per_cycle = report.cycles, report.array.macs_per_cycle
+    best = cycles.estimated if cycles.measured is None else cycles.measured
+    return replace(
+        report,
+        mac_efficiency=Figure(
+            estimated=_efficiency(report.macs, cycles.estimated, per_cycle),
+            measured=_efficiency(report.macs, cycles.measured, per_cycle),
+        ),
+        latency_ms=None if best is None else best / (report.clock_mhz * 1000),
+    )
