@@ -159,7 +159,7 @@ def _axis(path: Path, port: Port, array: NDArray[Any]) -> BatchAxis:
     if array.ndim == len(shape) + 1 and array.shape[1:] == shape and len(array):
         return BatchAxis(images=len(array), added=True)
     raise InputError(
-        f"{path}: input {port.onnx_name} has shape {_times(array.shape)}, the model takes "
+        f"{path}: input '{port.onnx_name}' has shape {_times(array.shape)}, the model takes "
         f"{_times(shape)}; give that, or K times that for K images"
     )
 
@@ -170,19 +170,19 @@ def _integers(
     type_ = graph.tensors[port.tensor]
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{path}: input {port.onnx_name} holds {array.dtype}; numbers are expected"
+            f"{path}: input '{port.onnx_name}' holds {array.dtype}; numbers are expected"
         )
     if raw:
         if array.dtype.kind == "f" or array.min() < -128 or array.max() > 127:
             raise InputError(
-                f"{path}: input {port.onnx_name} is not int8 ({array.dtype}, {array.min()} to "
+                f"{path}: input '{port.onnx_name}' is not int8 ({array.dtype}, {array.min()} to "
                 f"{array.max()}); without --raw floats are quantised"
             )
         values = array.astype(np.int8)
     else:
         wide = array.astype(np.float32)
         if np.isnan(wide).any():
-            raise InputError(f"{path}: input {port.onnx_name} holds NaN; remove it")
+            raise InputError(f"{path}: input '{port.onnx_name}' holds NaN; remove it")
         values = quantize_array(wide, _quantization(graph, port))
     return values.reshape(images, *_shape(type_))
 

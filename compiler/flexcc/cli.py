@@ -185,9 +185,10 @@ def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
 @click.option("--output", type=_OUTPUT_FILE, required=True, help="Outputs: an .npz keyed by name.")
 @click.option(
     "--on",
-    type=click.Choice(Executor),
-    default=Executor.REFERENCE,
-    show_default="reference",
+    type=click.Choice([executor.value for executor in Executor]),
+    callback=lambda _ctx, _param, value: Executor(value),
+    default=Executor.REFERENCE.value,
+    show_default=True,
     help="reference: numpy; interpreter: the program, instruction by instruction; "
     "rtl: the hardware in Verilator.",
 )
@@ -221,15 +222,17 @@ def run_command(
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--show",
-    type=click.Choice(inspection.View),
+    "views",
+    type=click.Choice([view.value for view in inspection.View]),
+    callback=lambda _ctx, _param, values: tuple(map(inspection.View, values)),
     multiple=True,
     help="What to print; default: everything but the program. May be repeated.",
 )
 @_verbosity
-def inspect_command(path: Path, show: tuple[inspection.View, ...], verbose: int) -> None:
+def inspect_command(path: Path, views: tuple[inspection.View, ...], verbose: int) -> None:
     """Print the representations of PATH: a compiled folder, or the graph of an ONNX model."""
     console.ErrorConsole().log_to(verbose)
-    for text in inspection.describe(path, show):
+    for text in inspection.describe(path, views):
         click.echo(text)
 
 

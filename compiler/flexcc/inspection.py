@@ -37,8 +37,8 @@ def describe(path: Path, views: Sequence[View] = ()) -> Iterator[str]:
             case View.GRAPH:
                 yield print_graph(build.graph)
             case View.MAPPING:
-                yield str(build.mapping)
+                yield str(build.mapping).rstrip()
             case View.PLAN:
-                yield str(build.plan)
+                yield str(build.plan).rstrip()
             case View.PROGRAM:
-                yield listing(decode(from_bytes(build.program)))
+                yield listing(decode(from_bytes(build.program))).rstrip()

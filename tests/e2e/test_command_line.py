@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands on good input: what they print, write and return."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import onnx
+import pytest
+
+import flexcc as package
+from tests.e2e.command import Result, conv_model, flexcc, save, tree
+
+ROOT = Path(__file__).parents[2]
+ARRAY = ("--target", "u250", "--array", "8,4,8")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, four images and a build of it."""
+    folder = tmp_path_factory.mktemp("work")
+    save(conv_model(), folder / "model.onnx")
+    samples = np.random.default_rng(1).normal(size=(4, 2, 10, 10)).astype(np.float32)
+    np.savez(folder / "data.npz", x=samples)
+    result = flexcc(
+        "model.onnx", *ARRAY, "-o", "build", "--calibration", "data.npz", "--json", cwd=folder
+    )
+    assert result.code == 0, result.stderr
+    assert result.stderr == ""
+    (folder / "stdout.json").write_text(result.stdout)
+    return folder
+
+
+def execute(work: Path, output: Path, *more: str, data: str = "data.npz") -> Result:
+    return flexcc("run", "build", "--input", data, "--output", output, *more, cwd=work)
+
+
+def test_report_obeys_its_schema(work: Path) -> None:
+    report = json.loads((work / "build" / "report.json").read_text())
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(report, schema)
+    assert report["macs"] == 4 * 2 * 9 * 64
+    assert report["array"] == {"m": 8, "p": 4, "n": 8, "cores": 1, "macs_per_cycle": 256}
+    assert report["cycles"]["measured"] is None
+    assert report["verify"] == {"rtl": None, "hls": None}
+    assert sum(layer["cycles"] for layer in report["layers"]) == report["cycles"]["estimated"]
+    assert report["resources"]["dsp"]["used"] == 8 * 2 * 8 + 2 * 4
+    assert report["resources"]["lut"]["used"] is None
+
+
+def test_every_key_of_the_report_is_documented() -> None:
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    text = (ROOT / "docs" / "report.md").read_text()
+    keys = [*schema["properties"]]
+    for part in ("array", "resources", "layers", "verify"):
+        node = schema["properties"][part]
+        keys += node.get("items", node)["properties"]
+    missing = [key for key in keys if f"`{key}`" not in text]
+    assert not missing
+
+
+def test_json_is_the_report(work: Path) -> None:
+    assert (work / "stdout.json").read_text() == (work / "build" / "report.json").read_text()
+
+
+def test_html_is_self_contained(work: Path) -> None:
+    page = (work / "build" / "report.html").read_text()
+    assert "model on u250" in page
+    assert "conv" in page
+    assert "http" not in page
+    assert len(page) < 20_000
+
+
+def test_same_input_gives_the_same_bytes(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        work / "model.onnx", *ARRAY, "-o", "other", "--calibration", work / "data.npz", cwd=tmp_path
+    )
+    assert result.code == 0, result.stderr
+    assert tree(tmp_path / "other") == tree(work / "build")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_nothing_but_the_summary_in_a_pipe(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        work / "model.onnx", *ARRAY, "-o", "b", "--calibration", work / "data.npz", cwd=tmp_path
+    )
+    assert "\x1b" not in result.stdout
+    assert result.stderr == ""
+    assert "conv2d" in result.stdout
+    assert "MAC efficiency" in result.stdout
+    assert "assumed 300 MHz" in result.stdout
+
+
+def test_emitted_model_is_a_qdq_model(work: Path) -> None:
+    model = onnx.load(work / "build" / "model.qdq.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
+
+
+def test_qdq_model_compiles_without_calibration(work: Path, tmp_path: Path) -> None:
+    model = work / "build" / "model.qdq.onnx"
+    result = flexcc(model, *ARRAY, "-o", "again", cwd=tmp_path)
+    assert result.code == 0, result.stderr
+    first, again = ((f / "program.bin").read_bytes() for f in (work / "build", tmp_path / "again"))
+    assert first == again
+    refused = flexcc(model, *ARRAY, "-o", "no", "--random-calibration", cwd=tmp_path)
+    assert refused.code == 2
+    assert "quantised already" in refused.stderr
+
+
+def test_an_explored_array_needs_no_option(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        work / "model.onnx", "--target", "zcu104", "-o", "b", "--calibration", work / "data.npz",
+        "--clock", "250", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["clock_mhz"] == 250
+    assert report["latency_ms"] == report["cycles"]["estimated"] / 250_000
+
+
+def test_runs_on_reference_and_interpreter_alike(work: Path, tmp_path: Path) -> None:
+    for number, more in enumerate(([], ["--on", "interpreter", "--check"])):
+        result = execute(work, tmp_path / f"{number}.npz", *more)
+        assert result.code == 0, result.stderr
+    one, other = (np.load(tmp_path / f"{number}.npz") for number in range(2))
+    assert one.files == other.files == ["y"]
+    assert one["y"].dtype == np.float32
+    assert one["y"].shape == (4, 4, 8, 8)
+    assert (one["y"] >= 0).all()
+    np.testing.assert_array_equal(one["y"], other["y"])
+
+
+def test_outputs_are_near_those_of_the_float_model(work: Path, tmp_path: Path) -> None:
+    assert execute(work, tmp_path / "y.npz").code == 0
+    actual = np.load(tmp_path / "y.npz")["y"]
+    evaluator = onnx.reference.ReferenceEvaluator(conv_model())
+    expected = np.concatenate(
+        [evaluator.run(None, {"x": x[None]})[0] for x in np.load(work / "data.npz")["x"]]
+    )
+    assert np.abs(actual - expected).max() < 0.03 * expected.max()
+
+
+def test_raw_integers_and_floats_agree(work: Path, tmp_path: Path) -> None:
+    plan = json.loads((work / "build" / "plan.json").read_text())
+    tensors = {tensor["onnx_name"]: tensor for tensor in plan["tensors"]}
+    x, y = tensors["x"], tensors["y"]
+    floats = np.load(work / "data.npz")["x"]
+    integers = np.rint(floats / np.float32(x["scale"])) + x["zero_point"]
+    np.savez(tmp_path / "raw.npz", x=np.clip(integers, -128, 127).astype(np.int8))
+    assert execute(work, tmp_path / "y.npz").code == 0
+    raw = execute(work, tmp_path / "raw_y.npz", "--raw", data=str(tmp_path / "raw.npz"))
+    assert raw.code == 0, raw.stderr
+    outputs = np.load(tmp_path / "raw_y.npz")["y"]
+    assert outputs.dtype == np.int8
+    scaled = (outputs.astype(np.float32) - y["zero_point"]) * np.float32(y["scale"])
+    np.testing.assert_array_equal(scaled, np.load(tmp_path / "y.npz")["y"])
+
+
+def test_one_image_keeps_the_shape_of_the_model(work: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.load(work / "data.npz")["x"][:1])
+    result = execute(work, tmp_path / "y.npz", "--json", data=str(tmp_path / "one.npy"))
+    assert result.code == 0, result.stderr
+    assert np.load(tmp_path / "y.npz")["y"].shape == (1, 4, 8, 8)
+    assert json.loads(result.stdout)["images"] == 1
+
+
+def test_a_changed_program_is_noticed(work: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "build"
+    subprocess.run(["cp", "-r", work / "build", copy], check=True)
+    data = bytearray((copy / "program.bin").read_bytes())
+    data[8] ^= 1
+    (copy / "program.bin").write_bytes(data)
+    result = flexcc("run", copy, "--input", work / "data.npz", "--output", "y.npz", cwd=tmp_path)
+    assert result.code == 2
+    assert "program.bin was changed" in result.stderr
+    assert not (tmp_path / "y.npz").exists()
+
+
+def test_inspect_prints_every_representation(work: Path) -> None:
+    texts = {
+        view: flexcc("inspect", "build", "--show", view, cwd=work).stdout
+        for view in ("graph", "mapping", "plan", "program")
+    }
+    assert "conv2d(%x)" in texts["graph"]
+    assert "array 8x4x8 packed" in texts["mapping"]
+    assert "conv" in texts["plan"]
+    assert "control_end" in texts["program"]
+    everything = flexcc("inspect", "build", cwd=work).stdout
+    assert everything == texts["graph"] + texts["mapping"] + texts["plan"]
+    model = flexcc("inspect", "model.onnx", cwd=work)
+    assert "f32[1x2x10x10]" in model.stdout
+
+
+def test_targets_lists_every_board(tmp_path: Path) -> None:
+    result = flexcc("targets", cwd=tmp_path)
+    assert result.code == 0
+    for name in ("u250", "zcu104", "ulx3s-85f"):
+        assert name in result.stdout
+
+
+def test_help_reads_well(tmp_path: Path) -> None:
+    result = flexcc("--help", cwd=tmp_path)
+    assert result.code == 0
+    assert "flexcc MODEL.onnx --target u250 -o build/" in result.stdout
+    assert "Exit codes" in result.stdout
+    assert "--calibration" in flexcc("compile", "--help", cwd=tmp_path).stdout
+    assert flexcc("--version", cwd=tmp_path).stdout == f"flexcc, version {package.__version__}\n"
+    bare = flexcc(cwd=tmp_path)
+    assert bare.code == 2
+    assert "Usage" in bare.stderr + bare.stdout
+
+
+def test_a_bug_is_called_one(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("flexcc.driver.build_plan", broken)
+    arguments = [*ARRAY, "-o", "b", "--calibration", work / "data.npz"]
+    result = flexcc(work / "model.onnx", *arguments, cwd=tmp_path)
+    assert result.code == 70
+    assert "bug in flexcc" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Traceback" in flexcc(work / "model.onnx", *arguments, "-v", cwd=tmp_path).stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    save(conv_model(channels=64, size=200), tmp_path / "model.onnx")
+    before = tree(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "flexcc", "model.onnx", *ARRAY, "-o", "build",
+         "--random-calibration", "--verify", "rtl", "--verify-images", "8"],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        # A warning about random data comes first, then work that takes far longer than this test.
+        assert "random" in process.stderr.readline()
+        time.sleep(0.5)
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert "Traceback" not in process.stderr.read()
+    assert tree(tmp_path) == before
