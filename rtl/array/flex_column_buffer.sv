@@ -5,11 +5,11 @@
 //
 // A read names a word and the bank of the first column: column p comes from bank (p + rotation) mod
 // P, from the next word (modulo Depth) when that wraps. Latency flex_pkg::ColumnReadLatency, one
-// read per cycle; data stay until those of the next read. Every bank has its own write port; a write
-// at one edge is seen by reads from the next cycle on.
+// read per cycle; data stay until those of the next read. Every bank has its own write port.
 //
-// Columns beyond those that the reader uses may be under way of being written: their data are
-// undefined, and it is the user's duty that the others are not.
+// A read sees the writes of its own cycle and of earlier ones. A word that is written in the cycle
+// after its read comes out undefined, which is allowed: columns beyond those that the reader uses may
+// lie in a half that is being filled. It is the user's duty that the others do not.
 
 `include "flex_assert.svh"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flex_column_buffer for powers of two and other numbers of banks, whole words and lanes."""
+"""flex_column_buffer: banks from one to sixteen, powers of two and not, write lanes."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("p", "n", "lane_bytes"), [(1, 4, 4), (3, 16, 4), (4, 8, 2), (7, 8, 8), (16, 4, 1)]
+    ("p", "n", "depth", "lane_bytes"),
+    [(1, 8, 16, 8), (3, 16, 8, 4), (4, 4, 32, 1), (7, 8, 16, 8), (16, 8, 16, 8)],
 )
-def test_flex_column_buffer(tmp_path: Path, p: int, n: int, lane_bytes: int) -> None:
-    parameters = {"P": p, "N": n, "Depth": 32, "LaneBytes": lane_bytes}
-    env = {"P": str(p), "N": str(n), "DEPTH": "32", "LANE_BYTES": str(lane_bytes)}
-    assert simulate("flex_column_buffer", tmp_path, parameters, env=env) == 2
+def test_flex_column_buffer(tmp_path: Path, p: int, n: int, depth: int, lane_bytes: int) -> None:
+    parameters = {"P": p, "N": n, "Depth": depth, "LaneBytes": lane_bytes}
+    env = {"P": str(p), "N": str(n), "DEPTH": str(depth), "LANE_BYTES": str(lane_bytes)}
+    assert simulate("flex_column_buffer", tmp_path, parameters, env=env) == 7
