@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import numpy as np
 import onnx
 import pytest
@@ -129,7 +129,7 @@ def test_runs_on_reference_and_interpreter_alike(work: Path, tmp_path: Path) -> 
     for number, more in enumerate(([], ["--on", "interpreter", "--check"])):
         result = execute(work, tmp_path / f"{number}.npz", *more)
         assert result.code == 0, result.stderr
-    one, other = (np.load(tmp_path / f"{number}.npz") for number in range(2))
+    one, other = (np.load(tmp_path / name) for name in ("0.npz", "1.npz"))
     assert one.files == other.files == ["y"]
     assert one["y"].dtype == np.float32
     assert one["y"].shape == (4, 4, 8, 8)
@@ -141,9 +141,8 @@ def test_outputs_are_near_those_of_the_float_model(work: Path, tmp_path: Path) -
     assert execute(work, tmp_path / "y.npz").code == 0
     actual = np.load(tmp_path / "y.npz")["y"]
     evaluator = onnx.reference.ReferenceEvaluator(conv_model())
-    expected = np.concatenate(
-        [evaluator.run(None, {"x": x[None]})[0] for x in np.load(work / "data.npz")["x"]]
-    )
+    outputs = [evaluator.run(None, {"x": x[None]}) for x in np.load(work / "data.npz")["x"]]
+    expected = np.concatenate([list(output)[0] for output in outputs])
     assert np.abs(actual - expected).max() < 0.03 * expected.max()
 
 
@@ -222,7 +221,7 @@ def test_a_bug_is_called_one(work: Path, tmp_path: Path, monkeypatch: pytest.Mon
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("flexcc.driver.build_plan", broken)
-    arguments = [*ARRAY, "-o", "b", "--calibration", work / "data.npz"]
+    arguments = [*ARRAY, "-o", "b", "--calibration", str(work / "data.npz")]
     result = flexcc(work / "model.onnx", *arguments, cwd=tmp_path)
     assert result.code == 70
     assert "bug in flexcc" in result.stderr
