@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration data: representative inputs, from a file or, when asked for, random."""
 
+import logging
 import zipfile
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +17,15 @@ from flexcc.ir.graph import Graph, Port
 
 __all__ = ["CALIBRATION_LIMIT", "Samples", "load_calibration", "random_calibration"]
 
+logger = logging.getLogger(__name__)
+
 CALIBRATION_LIMIT = 256
-"""Samples that are used of a file, the first ones, unless told otherwise."""
+"""Samples that are used of a file, evenly spread over it, unless told otherwise."""
 
 _RANDOM_SAMPLES = 8
+# What a file that is no archive, a damaged or an encrypted one makes the libraries raise.
+_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_SKIP_BYTES = 1 << 20
 
 Samples = Mapping[str, NDArray[np.float32]]
 """Arrays [K, C, H, W] by tensor name."""
@@ -25,27 +34,43 @@ Samples = Mapping[str, NDArray[np.float32]]
 def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -> Samples:
     """Reads an .npz that holds, by ONNX input name, arrays of K samples, any numeric type.
 
-    A single array serves a model with a single input whatever its name, as does one called `x`
-    among several. The first `limit` samples are taken.
+    Samples are [C,H,W] or shaped as in the ONNX model. For a model with a single input, an array
+    called `x` or the only array of the file serves whatever the input's name. Of more than `limit`
+    samples an even spread is taken, and only those are ever held in memory.
 
     Raises:
         InputError: unreadable, an input is missing, or has a wrong shape, type or value.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            members = {
+                name.removesuffix(".npy"): name
+                for name in archive.namelist()
+                if name.endswith(".npy")
+            }
+            headers = {name: _read_header(archive, file) for name, file in members.items()}
+            chosen = {port: _find(path, graph, port, headers) for port in graph.inputs}
+            for port, name in chosen.items():
+                _check_header(path, graph, port, headers[name])
+            counts = {port.onnx_name: headers[name].shape[0] for port, name in chosen.items()}
+            if len(set(counts.values())) > 1:
+                raise InputError(f"{path}: inputs differ in their number of samples: {counts}")
+            arrays = {
+                port: _read_spread(archive, members[name], headers[name], limit)
+                for port, name in chosen.items()
+            }
+    except _UNREADABLE as error:
         raise InputError(
             f"{path}: cannot be read as .npz ({error}); write it with numpy.savez(path, "
             f"{graph.inputs[0].onnx_name}=samples)"
         ) from error
     samples = {
-        port.tensor: _checked(path, graph, port, _find(path, graph, port, arrays))[:limit]
-        for port in graph.inputs
+        port.tensor: _real(path, port, array).reshape(-1, *_shape(graph, port))
+        for port, array in arrays.items()
     }
-    counts = {name: len(array) for name, array in samples.items()}
-    if len(set(counts.values())) > 1:
-        raise InputError(f"{path}: inputs differ in their number of samples: {counts}")
+    count = next(iter(counts.values()))
+    if count > limit:
+        logger.info("%s: %d of %d samples, evenly spread", path, limit, count)
     return samples
 
 
@@ -58,45 +83,110 @@ def random_calibration(graph: Graph, seed: int = 0) -> Samples:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What an .npy file says of its array before the values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran_order: bool
+
+
+def _open(archive: zipfile.ZipFile, member: str) -> tuple[IO[bytes], _Header]:
+    """The member behind its header, and the header."""
+    file = archive.open(member)
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise ValueError(f"{member} has version {version}")
+    shape, fortran_order, dtype = read(file)
+    return file, _Header(shape=shape, dtype=dtype, fortran_order=fortran_order)
+
+
+def _read_header(archive: zipfile.ZipFile, member: str) -> _Header:
+    file, header = _open(archive, member)
+    file.close()
+    return header
+
+
+def _read_spread(
+    archive: zipfile.ZipFile, member: str, header: _Header, limit: int
+) -> NDArray[Any]:
+    """At most `limit` samples, evenly spread over the array."""
+    file, _ = _open(archive, member)
+    count, shape = header.shape[0], header.shape[1:]
+    wanted = [index * count // min(limit, count) for index in range(min(limit, count))]
+    size = header.dtype.itemsize * int(np.prod(shape))
+    with file:
+        if header.fortran_order:
+            # The samples are interleaved: there is no reading one without the others.
+            values = np.frombuffer(file.read(), header.dtype)
+            return values.reshape(header.shape, order="F")[wanted]
+        result = np.empty((len(wanted), *shape), header.dtype)
+        position = 0
+        for row, index in enumerate(wanted):
+            _skip(file, (index - position) * size)
+            content = file.read(size)
+            if len(content) < size:
+                raise ValueError(f"{member} ends in sample {index} of {count}")
+            result[row] = np.frombuffer(content, header.dtype).reshape(shape)
+            position = index + 1
+    return result
+
+
+def _skip(file: IO[bytes], size: int) -> None:
+    while size > 0:
+        step = len(file.read(min(size, _SKIP_BYTES)))
+        if step == 0:
+            return
+        size -= step
+
+
 def _shape(graph: Graph, port: Port) -> tuple[int, int, int]:
     type_ = graph.tensors[port.tensor]
     return type_.channels, type_.height, type_.width
 
 
-def _find(
-    path: Path, graph: Graph, port: Port, arrays: Mapping[str, NDArray[np.generic]]
-) -> NDArray[np.generic]:
-    if port.onnx_name in arrays:
-        return arrays[port.onnx_name]
+def _find(path: Path, graph: Graph, port: Port, headers: Mapping[str, _Header]) -> str:
+    """The name of the array for an input."""
+    if port.onnx_name in headers:
+        return port.onnx_name
     if len(graph.inputs) == 1:
-        if "x" in arrays:
-            return arrays["x"]
-        if len(arrays) == 1:
-            return next(iter(arrays.values()))
-    held = ", ".join(sorted(arrays)) or "nothing"
+        if "x" in headers:
+            return "x"
+        if len(headers) == 1:
+            return next(iter(headers))
+    held = ", ".join(sorted(headers)) or "nothing"
     raise InputError(
         f"{path}: no array for input '{port.onnx_name}'; the file holds {held}; "
         f"name the array '{port.onnx_name}'"
     )
 
 
-def _checked(
-    path: Path, graph: Graph, port: Port, array: NDArray[np.generic]
-) -> NDArray[np.float32]:
+def _check_header(path: Path, graph: Graph, port: Port, header: _Header) -> None:
     place = f"{path}: input '{port.onnx_name}'"
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{place}: values of type {array.dtype} are no numbers; use float32")
+    if header.dtype.kind not in "fiub":
+        raise InputError(f"{place}: values of type {header.dtype} are no numbers; use float32")
     shape = _shape(graph, port)
-    wanted = "x".join(str(size) for size in ("K", *shape))
-    # An input without spatial axes may come as the model takes it: [K, C].
-    flat = shape[1:] == (1, 1) and array.ndim == 2 and array.shape[1] == shape[0]
-    if not flat and (array.ndim != 4 or array.shape[1:] != shape):
-        got = "x".join(str(size) for size in array.shape) or "a scalar"
+    as_in_onnx = port.onnx_shape[1:] if len(port.onnx_shape) > 1 else port.onnx_shape
+    if header.shape[1:] not in (shape, as_in_onnx) or len(header.shape) < 2:
+        got = "x".join(map(str, header.shape)) or "a scalar"
+        wanted = "x".join(map(str, ("K", *shape)))
         raise InputError(f"{place}: calibration has shape {got}, the model needs {wanted}")
-    if len(array) == 0:
+    if header.shape[0] == 0:
         raise InputError(f"{place}: calibration holds no samples; give at least one")
-    samples = array.reshape(-1, *shape).astype(np.float32)
+
+
+def _real(path: Path, port: Port, array: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        samples = array.astype(np.float32)
     if not np.isfinite(samples).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(samples))[0])
-        raise InputError(f"{place}: not a finite number at {first}; remove the sample")
+        raise InputError(
+            f"{path}: input '{port.onnx_name}': not a finite number at {first} of the samples "
+            "taken; remove the sample"
+        )
     return samples
