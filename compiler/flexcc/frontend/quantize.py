@@ -7,7 +7,6 @@ biases and clamps are then rounded here, from the float graph: the quantiser dro
 their bounds, and lets biases overflow when weights are tiny.
 """
 
-import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnxruntime.quantization import (  # type: ignore[import-untyped]
     CalibrationDataReader,
@@ -28,6 +28,7 @@ from onnxruntime.quantization.quant_utils import (  # type: ignore[import-untype
     add_pre_process_metadata,
 )
 
+from flexcc.errors import InputError
 from flexcc.frontend.calibration import Samples
 from flexcc.frontend.export import clamp_name, export_model
 from flexcc.frontend.weights import quantize_convolution
@@ -38,7 +39,8 @@ from flexcc.ir.verify import verify
 
 __all__ = ["QuantizedModel", "quantize"]
 
-logger = logging.getLogger(__name__)
+# Severities of ONNX Runtime's log; the second is its default.
+_LOG_FATAL, _LOG_WARNING = 4, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +57,7 @@ def quantize(graph: Graph, calibration: Samples) -> QuantizedModel:
     The same graph and samples give the same model. Memory holds one sample's tensors at a time.
 
     Raises:
-        InputError: a layer cannot be brought into the accelerator's integers.
+        InputError: ONNX Runtime cannot run the model, or a layer does not fit the accelerator.
     """
     model = _statically_quantized(graph, calibration)
     scales = _activation_scales(graph, model)
@@ -110,19 +112,29 @@ def _statically_quantized(graph: Graph, calibration: Samples) -> onnx.ModelProto
     add_pre_process_metadata(model)
     with tempfile.TemporaryDirectory(prefix="flexcc-quantize-") as folder:
         path = Path(folder) / "quantized.onnx"
-        quantize_static(
-            model,
-            path,
-            _Reader(calibration),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MaxPool", "Relu", "Clip"],
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            # Adjusting weights to their biases crashes on some models; it is done here anyway.
-            extra_options={"QDQDisableWeightAdjustForInt32Bias": True},
-        )
+        # What goes wrong comes as an exception, too.
+        onnxruntime.set_default_logger_severity(_LOG_FATAL)
+        try:
+            quantize_static(
+                model,
+                path,
+                _Reader(calibration),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "MaxPool", "Relu", "Clip"],
+                per_channel=True,
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+                # Adjusting weights to biases crashes on some models; it is done here anyway.
+                extra_options={"QDQDisableWeightAdjustForInt32Bias": True},
+            )
+        except Exception as error:  # ONNX Runtime has a class of its own for each code
+            reason = str(error).strip().splitlines() or [repr(error)]
+            raise InputError(
+                f"ONNX Runtime cannot quantise the model: {reason[0]}; check that it runs there"
+            ) from error
+        finally:
+            onnxruntime.set_default_logger_severity(_LOG_WARNING)
         return onnx.load(path)
 
 

@@ -1,52 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantisation: accuracy on all digits, ports kept, the same model every time."""
+"""Quantisation: accuracy, awkward channels, clamps kept, the same model every time."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.errors import InputError
-from flexcc.frontend import (
-    import_model,
-    load_calibration,
-    load_model,
-    quantize,
-    random_calibration,
-)
-from flexcc.ir.affine import quantize_array
-from flexcc.ir.graph import Graph
-from flexcc.passes import PIPELINE, run_pipeline
+from flexcc.frontend import import_model, load_calibration, load_model, quantize, random_calibration
+from flexcc.ir.affine import dequantize_array, quantize_array
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import Clamp, Conv2d, MaxPool2d, Pads
+from flexcc.ir.requantize import accumulator_bounds, requantization, require_lossless_clamp27
+from flexcc.ir.types import Quantization
+from flexcc.passes import lower
+from tests.models import chain, random_conv, random_float_graph, tensor
 
 MNIST = Path(__file__).parents[3] / "designs" / "mnist_conv_u250"
+Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
 def mnist() -> Graph:
-    return run_pipeline(PIPELINE, import_model(load_model(MNIST / "model.onnx")))
+    return lower(import_model(load_model(MNIST / "model.onnx")))
+
+
+def _quantization(graph: Graph, tensor: str) -> Quantization:
+    quantization = graph.tensors[tensor].quantization
+    assert quantization is not None
+    return quantization
+
+
+def _run(graph: Graph, inputs: dict[str, Floats]) -> dict[str, Floats]:
+    """Real outputs of an integer graph for real inputs, by tensor."""
+    integers = {
+        name: quantize_array(array, _quantization(graph, name)) for name, array in inputs.items()
+    }
+    outputs = reference.run(graph, integers)
+    return {
+        name: dequantize_array(array, _quantization(graph, name)) for name, array in outputs.items()
+    }
 
 
 def test_digits_keep_their_accuracy(mnist: Graph) -> None:
-    """All 10,000 digits, calibrated on the first 256: at least 99.2 % right."""
-    quantized = quantize(mnist, load_calibration(MNIST / "digits.npz", mnist))
-    graph = run_pipeline(PIPELINE, quantized.graph)
+    """All 10,000 digits, calibrated on 256 that are spread over them evenly."""
+    graph = quantize(mnist, load_calibration(MNIST / "digits.npz", mnist)).graph
     with np.load(MNIST / "digits.npz") as digits:
         pixels, labels = digits["x"], digits["y"]
-    [source], [target] = graph.inputs, graph.outputs
-    quantization = graph.tensors[source.tensor].quantization
-    assert quantization is not None
-    inputs = {source.tensor: quantize_array(pixels.astype(np.float32), quantization)}
-    scores = reference.run(graph, inputs)[target.tensor].reshape(len(labels), -1)
-    right = float(np.mean(scores.argmax(axis=1) == labels))
-    assert right >= 0.992, f"{right:.2%} of the digits are right"
+    outputs = _run(graph, {graph.inputs[0].tensor: pixels.astype(np.float32)})
+    scores = outputs[graph.outputs[0].tensor].reshape(len(labels), -1)
+    right = int(np.sum(scores.argmax(axis=1) == labels))
+    print(f"\nmnist_conv: {right} of {len(labels)} digits right")  # noqa: T201 the figure is wanted
+    assert len(labels) == 10_000
+    assert right >= 9_920
 
 
 def test_ports_stay_those_of_the_model(mnist: Graph) -> None:
-    graph = quantize(mnist, random_calibration(mnist)).graph
-    assert [port.onnx_name for port in graph.inputs] == ["Input3"]
-    assert [port.onnx_name for port in graph.outputs] == ["Plus214_Output_0"]
-    assert graph.outputs[0].onnx_shape == (1, 10)
+    quantized = quantize(mnist, random_calibration(mnist))
+    for graph in (quantized.graph, lower(import_model(quantized.onnx_model))):
+        assert [port.onnx_name for port in graph.inputs] == ["Input3"]
+        assert [port.onnx_name for port in graph.outputs] == ["Plus214_Output_0"]
+        assert graph.outputs[0].onnx_shape == (1, 10)
 
 
 def test_the_same_samples_give_the_same_model(mnist: Graph) -> None:
@@ -55,29 +73,149 @@ def test_the_same_samples_give_the_same_model(mnist: Graph) -> None:
     assert first.SerializeToString() == second.SerializeToString()
 
 
-@pytest.mark.parametrize(
-    ("arrays", "fact"),
-    [
-        ({"Input3": np.zeros((4, 1, 28, 27), np.float32)}, "shape 4x1x28x27"),
-        ({"Input3": np.zeros((0, 1, 28, 28), np.float32)}, "no samples"),
-        ({"Input3": np.full((1, 1, 28, 28), np.nan, np.float32)}, "not a finite number"),
-        ({"Input3": np.zeros((1, 1, 28, 28), np.complex64)}, "complex64"),
-        ({"a": np.zeros(3), "b": np.zeros(3)}, "no array for input 'Input3'"),
-    ],
-)
-def test_wrong_samples_are_named(
-    mnist: Graph, tmp_path: Path, arrays: dict[str, np.ndarray], fact: str
-) -> None:
-    path = tmp_path / "samples.npz"
-    np.savez(path, **arrays)
-    with pytest.raises(InputError, match=fact):
-        load_calibration(path, mnist)
+def _bound(
+    conv: Conv2d, quantized: Conv2d, source: Quantization, target: Quantization, x: Floats
+) -> Floats:
+    """How far the integer layer may be from the real one, per channel, without saturation."""
+    assert quantized.weight_scale is not None
+    elements = conv.weight[0].size
+    # One step for the input, for the zero point is rounded too; half a step for every weight.
+    inputs = source.scale * np.abs(conv.weight).sum(axis=(1, 2, 3))
+    weights = quantized.weight_scale / 2 * elements * (np.abs(x).max() + source.scale)
+    result: Floats = inputs + weights + source.scale * quantized.weight_scale + target.scale
+    return result
 
 
-def test_a_file_that_is_no_archive_is_named(mnist: Graph, tmp_path: Path) -> None:
-    path = tmp_path / "samples.npz"
-    path.write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(InputError, match=r"cannot be read as \.npz"):
-        load_calibration(path, mnist)
-    with pytest.raises(InputError, match=r"cannot be read as \.npz"):
-        load_calibration(tmp_path / "absent.npz", mnist)
+def _check_accuracy(conv: Conv2d, x: Floats) -> Conv2d:
+    """The layer, quantised on `x`, stays within its error bound on the same data."""
+    source = tensor(*x.shape[1:])
+    graph = chain(source, [conv])
+    quantized = quantize(graph, {"x": x}).graph
+    (layer,) = quantized.layers
+    assert isinstance(layer, Conv2d)
+    real = reference.run_float(graph, {"x": x})[conv.output]
+    bound = _bound(
+        conv, layer, _quantization(quantized, "x"), _quantization(quantized, conv.output), x
+    )
+    error = np.abs(_run(quantized, {"x": x})[conv.output] - real).max(axis=(0, 2, 3))
+    assert (error <= bound).all(), (error, bound)
+    return layer
+
+
+@pytest.mark.parametrize("clamp", [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0)])
+@pytest.mark.parametrize("shift", [-5.0, 0.0, 5.0])
+def test_error_stays_within_its_bound(seed: int, clamp: Clamp, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(size=(6, 5, 7, 6)) + shift).astype(np.float32)
+    conv = random_conv(
+        rng, "c", ("x", tensor(5, 7, 6)), channels=9, kernel=(3, 2), pads=Pads(top=1), clamp=clamp
+    )
+    assert _check_accuracy(conv, x).clamp == clamp
+
+
+def test_awkward_channels(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Weights that are zero, tiny, or tiny beside their bias."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 255, size=(4, 5, 7, 6)).astype(np.float32)
+    conv = random_conv(rng, "awkward", ("x", tensor(5, 7, 6)), channels=8, kernel=(3, 3))
+    weight, bias = conv.weight.astype(np.float32), conv.bias.astype(np.float32)
+    weight[0], bias[0] = 0, 0
+    weight[1], bias[1] = 0, 77.7
+    weight[2], bias[2] = 0, -1e-3
+    weight[3], bias[3] = 1e-30, 123.0
+    weight[4], bias[4] = weight[4] * 1e-7, -55.5
+    weight[5], bias[5] = 1e-42, 0
+    weight[6], bias[6] = weight[6] * 1e-7, 0
+    with caplog.at_level(logging.WARNING):
+        layer = _check_accuracy(replace(conv, weight=weight, bias=bias), x)
+    assert "awkward: weight scales of some channels were enlarged" in caplog.text
+    assert not layer.weight[:3].any()
+    assert not layer.bias[0]
+
+
+def test_wide_sums_get_a_larger_weight_scale(seed: int) -> None:
+    """4,608 equal weights on an input with zero point -128: 2^26, too wide for the bias."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 1, size=(3, 512, 3, 3)).astype(np.float32)
+    conv = random_conv(rng, "wide", ("x", tensor(512, 3, 3)), channels=4, kernel=(3, 3))
+    even = replace(conv, weight=np.full_like(conv.weight, 0.01))
+    layer = _check_accuracy(even, x)
+    assert 8 <= layer.weight.max() < 64
+    graph = quantize(chain(tensor(512, 3, 3), [even]), {"x": x}).graph
+    rq = requantization(layer, graph.tensors["x"], graph.tensors["wide_out"])
+    require_lossless_clamp27(layer, rq)
+    assert accumulator_bounds(layer)[1].max() < 1 << 27
+
+
+def test_constant_zero_input_and_output(seed: int) -> None:
+    conv = random_conv(
+        np.random.default_rng(seed), "c", ("x", tensor(2, 3, 3)), channels=2, kernel=(2, 2)
+    )
+    dead = replace(conv, bias=np.full(2, -1e3, np.float32), clamp=Clamp(low=0.0))
+    _check_accuracy(dead, np.zeros((2, 2, 3, 3), np.float32))
+
+
+@pytest.mark.parametrize("clamp", [Clamp(low=0.5, high=0.8), Clamp(low=-0.3), Clamp(high=-0.2)])
+def test_clip_bounds_survive_the_quantiser(seed: int, clamp: Clamp) -> None:
+    rng = np.random.default_rng(seed)
+    source = tensor(3, 6, 6)
+    conv = random_conv(rng, "c", ("x", source), channels=4, kernel=(1, 1), clamp=clamp)
+    # The pool makes the clip's output an inner tensor, where the quantiser drops it.
+    pool = MaxPool2d(name="p", inputs=("c_out",), output="y", kernel=(1, 1), strides=(1, 1))
+    x = rng.normal(size=(2, 3, 6, 6)).astype(np.float32)
+    graph = quantize(chain(source, [conv, pool]), {"x": x}).graph
+    wild = (100 * x).astype(np.float32)
+    result, step = _run(graph, {"x": wild})["y"], _quantization(graph, "y").scale
+    if clamp.low is not None:
+        assert abs(result.min() - clamp.low) <= step
+    if clamp.high is not None:
+        assert abs(result.max() - clamp.high) <= step
+
+
+@pytest.mark.parametrize("trial", range(10))
+def test_qdq_model_imports_as_the_same_integers(seed: int, trial: int) -> None:
+    rng = np.random.default_rng([seed, trial])
+    floating = random_float_graph(rng, depth=5)
+    x = rng.normal(size=(3, *floating.inputs[0].onnx_shape[1:])).astype(np.float32)
+    quantized = quantize(floating, {"x": x})
+    again = lower(import_model(quantized.onnx_model))
+    assert [layer.name for layer in again.layers] == [layer.name for layer in floating.layers]
+    first, second = (_run(graph, {"x": x}) for graph in (quantized.graph, again))
+    for ours, theirs in zip(quantized.graph.layers, again.layers, strict=True):
+        assert np.array_equal(first[ours.output], second[theirs.output])
+
+
+def test_model_that_onnx_runtime_does_not_run_is_refused() -> None:
+    # As much padding as kernel: fine with dilation, but not for ONNX Runtime.
+    pool = MaxPool2d(
+        name="p",
+        inputs=("x",),
+        output="y",
+        kernel=(2, 1),
+        strides=(1, 1),
+        pads=Pads(top=2, bottom=2),
+        dilations=(3, 1),
+    )
+    graph = chain(tensor(1, 4, 4), [pool])
+    with pytest.raises(
+        InputError, match=r"ONNX Runtime cannot quantise the model: .*; check that it"
+    ):
+        quantize(graph, random_calibration(graph))
+
+
+def test_two_outputs_and_a_shared_tensor(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = tensor(3, 6, 6)
+    first = random_conv(rng, "a", ("x", source), channels=4, kernel=(3, 3), clamp=Clamp(low=0.0))
+    second = random_conv(rng, "b", ("a_out", tensor(4, 4, 4)), channels=2, kernel=(1, 1))
+    graph = chain(source, [first, second])
+    extra = Port(tensor="a_out", onnx_name="features", onnx_shape=(1, 64))
+    graph = replace(graph, outputs=(*graph.outputs, extra, replace(extra, onnx_name="again")))
+    x = rng.normal(size=(2, 3, 6, 6)).astype(np.float32)
+    quantized = quantize(graph, {"x": x})
+    again = lower(import_model(quantized.onnx_model))
+    assert [port.onnx_name for port in again.outputs] == ["b_out", "features", "again"]
+    ours, theirs = (_run(each, {"x": x}) for each in (quantized.graph, again))
+    for port, other in zip(quantized.graph.outputs, again.outputs, strict=True):
+        assert port.onnx_shape == other.onnx_shape
+        assert np.array_equal(ours[port.tensor], theirs[other.tensor])
