@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The array maps on exactly as many multipliers as the resource model counts."""
+
+import pytest
+
+from flexcc.dse.resources import array_multipliers
+from sim.synthesis import Family, SynthesisError, multiplier_cells
+
+pytest.importorskip("pyosys", reason="needs the extra synth")
+
+
+@pytest.mark.parametrize(
+    ("m", "p", "n", "packed", "family", "multiplier", "count"),
+    [
+        # Two pixels share a DSP slice, the odd last one has its own.
+        (2, 3, 8, True, Family.ULTRASCALE_PLUS, "DSP48E2", 32),
+        (2, 3, 4, False, Family.ECP5, "MULT18X18D", 24),
+    ],
+)
+def test_array_takes_the_multipliers_of_the_model(
+    m: int, p: int, n: int, packed: bool, family: Family, multiplier: str, count: int
+) -> None:
+    parameters = {"M": m, "P": p, "N": n, "Q": 1, "Packed": int(packed)}
+    cells = multiplier_cells("flex_systolic_array", parameters, family)
+    assert cells[multiplier] == count == array_multipliers(m=m, p=p, n=n, packed=packed)
+    assert not {"$mul", "$macc"} & set(cells), "a product was left to LUTs"
+
+
+def test_refused_designs_are_told() -> None:
+    with pytest.raises(SynthesisError, match=r"flex_ram_sdp.*LaneWidth"):
+        multiplier_cells("flex_ram_sdp", {"LaneWidth": 0}, Family.ECP5)
+
+
+def test_unknown_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="flex_mac_cell has no parameter Lane; it has Lanes, Pack"):
+        multiplier_cells("flex_mac_cell", {"Lane": 4}, Family.ECP5)
