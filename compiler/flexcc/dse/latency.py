@@ -16,6 +16,7 @@ from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles
 
 __all__ = [
     "MEMORY_LATENCY",
+    "START_CYCLES",
     "StageCycles",
     "TileCycles",
     "TileWork",
@@ -32,6 +33,8 @@ __all__ = [
 
 MEMORY_LATENCY = 100
 """Assumed cycles from a request to its first data, and from the last data written to its answer."""
+START_CYCLES = MEMORY_LATENCY + 30
+"""Cycles from the start to the first load: the program's first beats come and are parsed."""
 _POOL_COLUMNS = 4
 _PARAMETER_BYTES = 16
 
@@ -79,13 +82,14 @@ def array_cycles(tiling: Tiling, tile: Tile) -> int:
 
 
 def weight_cycles(tiling: Tiling, steps: int) -> tuple[int, int]:
-    """Cycles of one pass's parameters, header included, and of its weights.
+    """Cycles of one pass's parameters and of its weights, each with a header beat.
 
-    Beats and ring words both pass at one a cycle at most.
+    Beats and ring words both pass at one a cycle at most. Unless weights are streamed, one header
+    serves both, a cycle less than charged here.
     """
     a = tiling.accelerator
     parameters = max(-(-a.m * _PARAMETER_BYTES // a.beat_bytes), a.drain_cycles)
-    return 1 + parameters, max(-(-steps * a.m * a.n // a.beat_bytes), steps)
+    return 1 + parameters, 1 + max(-(-steps * a.m * a.n // a.beat_bytes), steps)
 
 
 def store_cycles(tiling: Tiling, tile: Tile) -> int:
@@ -170,9 +174,9 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
     """
     latency = array_latency(accelerator)
     done: list[float] = []
-    array_begins, array_ends, half_stored = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+    array_begins, array_ends, half_stored = [float(START_CYCLES)], [0.0, 0.0], [0.0, 0.0]
     load_ends = [0.0, 0.0]
-    request = weights_end = 0.0
+    request, weights_end = float(START_CYCLES), 0.0
     for work in works:
         cycles = work.cycles
         stored = done[work.wait_tiles - 1] if work.wait_tiles else 0.0

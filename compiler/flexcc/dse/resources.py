@@ -7,6 +7,7 @@ from flexcc.accelerator import Accelerator
 from flexcc.targets.device import Device, Family
 
 __all__ = [
+    "CONTROL_MULTIPLIERS",
     "Resources",
     "array_multipliers",
     "multipliers",
@@ -15,6 +16,8 @@ __all__ = [
     "resources",
 ]
 
+CONTROL_MULTIPLIERS = 1
+"""The store engine multiplies the rows and beats of a request, 16 by 16 bits."""
 _AXI_FIFO_BEATS = 128
 _BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096))
 _SHALLOW_WORDS = 64
@@ -42,10 +45,10 @@ def requantize_multipliers(*, p: int, q: int, family: Family) -> int:
 
 
 def multipliers(accelerator: Accelerator, family: Family) -> int:
-    """Multiplier blocks of the whole accelerator: nothing else in it multiplies."""
+    """Multiplier blocks of the whole accelerator: array, requantisation, and one elsewhere."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
-    return array + requantize_multipliers(p=a.p, q=a.q, family=family)
+    return array + requantize_multipliers(p=a.p, q=a.q, family=family) + CONTROL_MULTIPLIERS
 
 
 def _blocks(words: int, bits: int) -> int:

@@ -14,6 +14,7 @@ from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles,
 from flexcc.dse.lower import fusion_groups
 from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
 from flexcc.dse.resources import (
+    CONTROL_MULTIPLIERS,
     Resources,
     array_multipliers,
     multipliers,
@@ -89,7 +90,9 @@ class _Shape:
 
     @property
     def multipliers(self) -> int:
-        return array_multipliers(m=self.m, p=self.p, n=self.n, packed=self.packed)
+        """Those that the drain chains do not change."""
+        array = array_multipliers(m=self.m, p=self.p, n=self.n, packed=self.packed)
+        return array + CONTROL_MULTIPLIERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

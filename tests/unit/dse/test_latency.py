@@ -8,6 +8,7 @@ import pytest
 
 from flexcc.dse.latency import (
     MEMORY_LATENCY,
+    START_CYCLES,
     TileCycles,
     TileWork,
     array_cycles,
@@ -73,8 +74,8 @@ def _steps(times: list[float]) -> list[float]:
 
 
 def test_a_single_tile_is_the_sum_of_its_parts() -> None:
-    expected = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
-    assert timeline([_work()], ACCELERATOR) == [expected]
+    busy = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
+    assert timeline([_work()], ACCELERATOR) == [START_CYCLES + busy]
 
 
 def test_tiles_overlap_behind_the_slowest_engine() -> None:
@@ -98,9 +99,11 @@ def test_a_wait_shows_as_a_bubble() -> None:
 
 def test_weights_hold_the_array_back() -> None:
     (done,) = timeline([_work(weights=5000, first_weights=10)], ACCELERATOR)
-    assert done == MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
+    assert done == START_CYCLES + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
     late = timeline([_work(), _work(weights=5000, first_weights=10)], ACCELERATOR)
-    begin = MEMORY_LATENCY + 50  # the first tile's array begins, and with it the fetch
+    begin = (
+        START_CYCLES + MEMORY_LATENCY + 50
+    )  # the first tile's array begins, and with it the fetch
     assert late[1] == begin + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
 
 

@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_named(
         (
             (4, 4, 4),
             DoesNotFitError,
-            "array 4,4,4: multipliers: 80 needed, 64 available on small; choose a smaller array",
+            "array 4,4,4: multipliers: 81 needed, 64 available on small; choose a smaller array",
         ),
     ],
 )
