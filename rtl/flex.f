@@ -24,6 +24,8 @@ array/flex_pe.sv
 array/flex_systolic_array.sv
 engine/flex_fetch.sv
 engine/flex_load_scatter.sv
+engine/flex_load_pkg.sv
+engine/flex_load_prepare.sv
 engine/flex_load_walker.sv
 engine/flex_load.sv
 engine/flex_ring_slicer.sv
@@ -35,6 +37,8 @@ engine/flex_requantize_lane.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
 engine/flex_store_requests.sv
+engine/flex_store_prepare.sv
+engine/flex_store_mask.sv
 engine/flex_store_walk.sv
 engine/flex_store.sv
 flex_core.sv

@@ -27,8 +27,6 @@ module flex_pool #(
   `FLEX_ASSERT_INIT(BytesNonZero, N > 0)
   `FLEX_ASSERT_INIT(PixelsInRange, Pixels >= 1 && Pixels <= 4)
 
-  localparam logic signed [7:0] Lowest = -8'sd128;
-
   logic valid0_q, first0_q, last0_q;
   logic valid1_q, first1_q, last1_q;
   logic valid2_q;
@@ -56,15 +54,16 @@ module flex_pool #(
 
   for (genvar b = 0; b < N; b++) begin : gen_byte
 
-    // The window's row, padded to four pixels.
-    logic signed [7:0] tap[4];
-    logic signed [7:0] left0_q, right0_q, row1_q, window2_q;
+    // The window's row, padded to four pixels. Bytes are 128 higher within, so that they compare as
+    // unsigned ones and zero is the lowest.
+    logic [7:0] tap[4];
+    logic [7:0] left0_q, right0_q, row1_q, window2_q;
 
     for (genvar l = 0; l < 4; l++) begin : gen_tap
       if (l < Pixels) begin : gen_pixel
-        assign tap[l] = mask_i[l] ? data_i[l][b*8+:8] : Lowest;
+        assign tap[l] = mask_i[l] ? data_i[l][b*8+:8] ^ 8'h80 : '0;
       end else begin : gen_none
-        assign tap[l] = Lowest;
+        assign tap[l] = '0;
       end
     end
 
@@ -77,7 +76,7 @@ module flex_pool #(
       if (valid1_q && (first1_q || row1_q > window2_q)) window2_q <= row1_q;
     end
 
-    assign data_o[b*8+:8] = window2_q;
+    assign data_o[b*8+:8] = window2_q ^ 8'h80;
 
   end
 

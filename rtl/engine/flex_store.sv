@@ -6,7 +6,7 @@
 // to beats and hands them to the write engine together with the requests that say where they go.
 // Throughput: RawPixels = largest power of two <= min(P, BeatPixels) pixels per cycle without
 // pooling; with pooling one row of a window, min(P, 4) columns, per cycle. Tiles follow each other
-// without a gap while the next record (6 words, then 1 cycle or with pooling 18) comes in time.
+// without a gap while the next record (6 words, then 2 cycles or with pooling 18) comes in time.
 // Every beat has its place in a FIFO before it is read: stalls downstream reach no RAM.
 // A record that is none, or empty, raises `error_o`; what follows is swallowed until reset.
 
@@ -182,6 +182,7 @@ module flex_store
   localparam int unsigned CreditWidth = $clog2(FifoBeats + 1);
 
   logic [CreditWidth-1:0] credits_q;
+  logic room_q;
   logic beat_read, beat_given;
   logic read_valid, read_pool, read_first, read_last, read_beat_last;
   logic [Pixels-1:0] read_mask;
@@ -189,9 +190,15 @@ module flex_store
 
   assign beat_given = data_valid_o && data_ready_i;
 
+  // Two places now are one in the next cycle, whatever is read in this one.
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) credits_q <= CreditWidth'(FifoBeats);
-    else credits_q <= credits_q + CreditWidth'(beat_given) - CreditWidth'(beat_read);
+    if (!rst_ni) begin
+      credits_q <= CreditWidth'(FifoBeats);
+      room_q    <= 1'b0;
+    end else begin
+      credits_q <= credits_q + CreditWidth'(beat_given) - CreditWidth'(beat_read);
+      room_q    <= credits_q >= CreditWidth'(2);
+    end
   end
 
   flex_store_walk #(
@@ -210,7 +217,7 @@ module flex_store
     .tile_ready_o    (walk_ready),
     .group_full_i,
     .group_freed_o,
-    .room_i          (credits_q != '0),
+    .room_i          (room_q),
     .beat_o          (beat_read),
     .rd_en_o,
     .rd_addr_o,
@@ -314,6 +321,7 @@ module flex_store
   // Every beat read finds its place.
   `FLEX_ASSERT(BeatHasPlace, beat_valid_q |-> beat_ready)
   `FLEX_ASSERT(CreditsInRange, credits_q <= CreditWidth'(FifoBeats))
+  `FLEX_ASSERT(RoomMeansCredit, room_q |-> credits_q != '0)
   // Pooled and other pixels do not meet.
   `FLEX_ASSERT(OneSource, !(raw_valid && pool_valid))
   // A beat offered stays put until it is taken.

@@ -4,7 +4,8 @@
 //
 // A tile takes one request per plane when its rows follow each other in memory without gaps, else
 // one per row. One request per cycle, 3 cycles between tiles. A tile counts when the write engine
-// has acknowledged all its requests, in order; at most TilesAhead tiles are unacknowledged.
+// has acknowledged all its requests, in order, 3 cycles after the last acknowledgement; about
+// TilesAhead tiles may be unacknowledged.
 
 `include "flex_assert.svh"
 
@@ -121,15 +122,16 @@ module flex_store_requests
   // Acknowledgements //
   //////////////////////
 
-  // Running numbers of requests: issued, acknowledged, and issued at the end of each tile.
-  logic [CountWidth-1:0] issued_q, issued_next, done_q, total, behind;
-  logic total_valid, tile_done;
+  // Running numbers of requests: issued, acknowledged, and issued at the end of each tile. The
+  // oldest tile's number is held and compared on its own, one tile in four cycles at most.
+  logic [CountWidth-1:0] issued_q, issued_next, done_q, total, total_q, behind;
+  logic total_valid, total_ready, total_valid_q, tile_done_q;
   logic [$clog2(TilesAhead+1)-1:0] unused_level;
 
   assign issued_next = issued_q + 1'b1;
   assign totals_push = fire && tile_last;
-  assign behind      = done_q - total;
-  assign tile_done   = total_valid && !behind[CountWidth-1];
+  assign total_ready = !total_valid_q;
+  assign behind      = done_q - total_q;
 
   flex_stream_fifo #(
     .Width(CountWidth),
@@ -142,20 +144,29 @@ module flex_store_requests
     .in_ready_o (totals_ready),
     .out_data_o (total),
     .out_valid_o(total_valid),
-    .out_ready_i(tile_done),
+    .out_ready_i(total_ready),
     .level_o    (unused_level)
   );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      issued_q     <= '0;
-      done_q       <= '0;
-      tiles_done_o <= '0;
+      issued_q      <= '0;
+      done_q        <= '0;
+      total_valid_q <= 1'b0;
+      tile_done_q   <= 1'b0;
+      tiles_done_o  <= '0;
     end else begin
       if (fire) issued_q <= issued_next;
       if (done_i) done_q <= done_q + 1'b1;
-      if (tile_done) tiles_done_o <= tiles_done_o + 1'b1;
+      if (total_ready) total_valid_q <= total_valid;
+      else if (tile_done_q) total_valid_q <= 1'b0;
+      tile_done_q <= total_valid_q && !tile_done_q && !behind[CountWidth-1];
+      if (tile_done_q) tiles_done_o <= tiles_done_o + 1'b1;
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (total_ready) total_q <= total;
   end
 
   logic unused_tile;

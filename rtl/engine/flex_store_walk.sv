@@ -5,10 +5,10 @@
 // Plane by plane, row by row: without pooling RawPixels adjacent pixels per read; with pooling, for
 // each window, its rows from the top, PoolPixels columns per read. A read starts at any column,
 // also left of the buffer: its word may then lie anywhere, and the mask tells what counts.
-// One read per cycle, also across rows, planes, halves and tiles; 18 cycles to prepare a pooled
+// One read per cycle, also across rows, planes, halves and tiles; 17 cycles to prepare a pooled
 // tile, 1 for another, spent while the tile before is read. A tile without pooling waits until
 // PoolLatency cycles after the last read of a pooled one, so that results keep their order.
-// What belongs to a read comes with the buffer's data, 1 + ColumnReadLatency cycles after the
+// What belongs to a read comes with the buffer's data, 2 + ColumnReadLatency cycles after the
 // decision to read.
 
 `include "flex_assert.svh"
@@ -73,12 +73,16 @@ module flex_store_walk
   `FLEX_ASSERT_INIT(BeatPixelsPowerOfTwo, (BeatPixels & (BeatPixels - 1)) == 0)
   `FLEX_ASSERT_INIT(RawPixelsPowerOfTwo, (RawPixels & (RawPixels - 1)) == 0)
   `FLEX_ASSERT_INIT(ReadsFit, RawPixels <= P && RawPixels <= BeatPixels && PoolPixels <= P)
+  `FLEX_ASSERT_INIT(PoolLatencyNonZero, PoolLatency > 0)
   `FLEX_ASSERT_INIT(WordsInRange, OutWords >= 2 && OutWords <= 65536 && PlanesPerHalf >= 1)
 
   // Coordinates: a window's edge may lie left of the buffer, its right end beyond the valid part.
   localparam int unsigned CoordWidth = 18;
-  localparam int unsigned CountBits = $clog2(Pixels + 1);
-  localparam logic signed [CoordWidth-1:0] AllPixels = signed'(CoordWidth'(Pixels));
+  localparam int unsigned HalfWidth = $clog2(PlanesPerHalf + 1);
+  // From the decision to read to the data.
+  localparam int unsigned DataLatency = 2 + ColumnReadLatency;
+  localparam int unsigned MaskLatency = 4;
+  localparam int unsigned HoldWidth = $clog2(PoolLatency + 1);
 
   // Words and banks that a column step moves.
   typedef struct packed {
@@ -90,326 +94,275 @@ module flex_store_walk
   function automatic column_t moved(column_t position, column_t step);
     column_t result;
     logic [RotationWidth:0] bank;
+    logic wrap;
     bank        = {1'b0, position.bank} + {1'b0, step.bank};
-    result.word = position.word + step.word;
-    if (bank >= (RotationWidth + 1)'(P)) begin
-      bank        = bank - (RotationWidth + 1)'(P);
-      result.word = result.word + 1'b1;
-    end
+    wrap        = bank >= (RotationWidth + 1)'(P);
+    result.word = position.word + step.word + AddrWidth'(wrap);
+    if (wrap) bank = bank - (RotationWidth + 1)'(P);
     result.bank = bank[RotationWidth-1:0];
     return result;
   endfunction
 
-  localparam column_t RawStep = '{
-      word: AddrWidth'(RawPixels / P),
-      bank: RotationWidth'(RawPixels % P)
-  };
   localparam column_t PoolStep = '{
       word: AddrWidth'(PoolPixels / P),
       bank: RotationWidth'(PoolPixels % P)
   };
 
-  /////////////////
-  // Preparation //
-  /////////////////
-
-  // A pooled tile needs origin_x and stride_w in words and banks, origin_y and stride_h in words:
-  // divisions by P and multiplications by row_words, one bit per cycle from the highest.
-  typedef enum logic [1:0] {
-    StIdle,
-    StDivide,
-    StReady
-  } prepare_e;
-
-  prepare_e prepare_q, prepare_d;
-  logic [3:0] bit_q;
-  logic [15:0] origin_x_q, origin_y_q, stride_w_q, stride_h_q;
-  logic [AddrWidth-1:0] origin_words_q, step_words_q;
-  column_t origin_q, step_q;
-  logic left_q;
-  logic load;
-
-  // One step of a division by P: remainder and the next bit of the dividend, quotient so far.
-  function automatic column_t divided(column_t partial, logic next_bit);
-    column_t result;
-    logic [RotationWidth:0] remainder;
-    logic enough;
-    remainder = {partial.bank, next_bit};
-    enough    = remainder >= (RotationWidth + 1)'(P);
-    if (enough) remainder = remainder - (RotationWidth + 1)'(P);
-    result.word = {partial.word[AddrWidth-2:0], enough};
-    result.bank = remainder[RotationWidth-1:0];
-    return result;
-  endfunction
-
-  // One step of a multiplication by row_words.
-  function automatic logic [AddrWidth-1:0] multiplied(logic [AddrWidth-1:0] partial, logic next_bit,
-                                                      logic [AddrWidth-1:0] row_words);
-    return (partial << 1) + (next_bit ? row_words : '0);
-  endfunction
-
-  always_comb begin
-    prepare_d = prepare_q;
-    unique case (prepare_q)
-      StIdle:   if (tile_valid_i) prepare_d = tile_data_i.pool ? StDivide : StReady;
-      StDivide: if (bit_q == '1) prepare_d = StReady;
-      StReady:  if (load) prepare_d = StIdle;
-      default:  prepare_d = StIdle;
-    endcase
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) prepare_q <= StIdle;
-    else prepare_q <= prepare_d;
-  end
-
-  always_ff @(posedge clk_i) begin
-    unique case (prepare_q)
-      StIdle: begin
-        bit_q          <= '0;
-        // A column left of the buffer: -x div P and mod P follow from those of x - 1.
-        left_q         <= tile_data_i.origin_x[15];
-        origin_x_q     <= tile_data_i.origin_x ^ {16{tile_data_i.origin_x[15]}};
-        origin_y_q     <= tile_data_i.origin_y;
-        stride_w_q     <= 16'(tile_data_i.stride_w);
-        stride_h_q     <= 16'(tile_data_i.stride_h);
-        origin_q       <= '0;
-        step_q         <= '0;
-        origin_words_q <= '0;
-        step_words_q   <= '0;
-        if (!tile_data_i.pool) begin
-          left_q       <= 1'b0;
-          step_q       <= RawStep;
-          step_words_q <= AddrWidth'(tile_data_i.row_words);
-        end
-      end
-      StDivide: begin
-        bit_q <= bit_q + 1'b1;
-        origin_x_q <= origin_x_q << 1;
-        origin_y_q <= origin_y_q << 1;
-        stride_w_q <= stride_w_q << 1;
-        stride_h_q <= stride_h_q << 1;
-        origin_q <= divided(origin_q, origin_x_q[15]);
-        step_q <= divided(step_q, stride_w_q[15]);
-        step_words_q <= multiplied(step_words_q, stride_h_q[15], AddrWidth'(tile_data_i.row_words));
-        // The highest bit of a signed number counts negative.
-        if (bit_q == '0) begin
-          origin_words_q <= origin_y_q[15] ? -AddrWidth'(tile_data_i.row_words) : '0;
-        end else begin
-          origin_words_q <=
-              multiplied(origin_words_q, origin_y_q[15], AddrWidth'(tile_data_i.row_words));
-        end
-      end
-      default: ;
-    endcase
-  end
-
-  column_t origin;
-  assign origin.word = left_q ? ~origin_q.word : origin_q.word;
-  assign origin.bank = left_q ? RotationWidth'(P - 1) - origin_q.bank : origin_q.bank;
-
   //////////
   // Walk //
   //////////
 
-  // What stays for a tile.
-  logic active_q, pool_q;
-  logic [15:0] wins_q, rows_q;
-  logic [AddrWidth-1:0] row_words_q, plane_words_q;
-  logic [7:0] kernel_h_q, kernel_w_q;
+  // The next tile.
+  store_tile_t next;
+  logic [AddrWidth-1:0] next_origin_row, next_step_row;
+  column_t next_origin, next_step;
+  logic next_valid, load;
+
+  // The tile that is walked, its steps in words and banks.
+  store_tile_t tile_q;
+  logic active_q;
   column_t origin_column_q, step_column_q;
-  logic [AddrWidth-1:0] origin_row_q, step_row_q;
-  logic signed [CoordWidth-1:0] first_x_q, first_y_q, step_x_q, step_y_q;
-  logic [15:0] valid_rows_q, valid_cols_q;
+  logic [AddrWidth-1:0] origin_row_q, step_row_q, row_words_q, plane_words_q;
+  logic signed [CoordWidth-1:0] origin_x, origin_y;
 
-  // Where the walk is. "Left" counts what follows the current one.
-  logic half_q, half_open_q;
-  logic [15:0] planes_left_q, wins_left_q, rows_left_q, in_half_q;
-  logic [7:0] kernel_rows_left_q, kernel_cols_left_q;
-  logic window_first_q;
-  logic [SlotWidth-1:0] slot_q;
+  assign origin_x = CoordWidth'(tile_q.origin_x);
+  assign origin_y = CoordWidth'(tile_q.origin_y);
+
+  // What is left of each loop, the current turn included, and whether this is its last turn: read
+  // in a window's row, row in a window, window in a row, row, plane, plane in a half.
+  logic [7:0] reads_left_q, kernel_left_q;
+  logic [15:0] windows_left_q, rows_left_q, planes_left_q;
+  logic [HalfWidth-1:0] half_left_q;
+  logic read_last_q, kernel_last_q, window_last_q, row_last_q, plane_last_q, half_last_q;
+  logic one_read_q, one_kernel_row_q;
+
+  // Where the walk is: word of the plane, word of the row in it, column; the window's first ones.
+  logic half_q, half_open_q, window_first_q;
   logic [AddrWidth-1:0] plane_word_q, window_row_q, row_q;
-  column_t window_q, column_q;
-  logic signed [CoordWidth-1:0] window_x_q, x_q, window_y_q, y_q;
+  column_t window_q, column_q, next_window;
+  logic signed [CoordWidth-1:0] window_x_q, x_q, window_y_q, y_q, next_x, next_y;
+  logic [AddrWidth-1:0] next_row;
+  logic [SlotWidth-1:0] slot_q;
 
-  logic [1:0] full_q;
-  logic [2:0] order_q;
-  logic issue, take_half, half_ok;
-  logic chunk_last, win_last, row_last, plane_last, half_last, tile_last, beat_last;
+  // Full halves that are not begun; whether there is one to read; how long results of a pooled tile
+  // are still to come.
+  logic [1:0] full_q, full_d;
+  logic [HoldWidth-1:0] hold_q;
+  logic held_q, half_open_d, half_there_q;
+  logic issue, take_half;
+  logic window_end, row_end, plane_end, half_end, tile_end, beat_end;
 
-  assign half_ok = half_open_q || full_q != '0;
-  assign issue = active_q && half_ok && room_i && order_q == '0;
+  assign issue = active_q && half_there_q && room_i && !held_q;
   assign take_half = issue && !half_open_q;
-  assign load = prepare_q == StReady && (!active_q || (issue && tile_last));
-  assign tile_ready_o = load;
+  assign half_open_d = issue ? !half_end : half_open_q;
+  assign full_d = full_q + 2'(group_full_i) - 2'(take_half);
+  assign load = next_valid && (!active_q || (issue && tile_end));
 
-  // kernel_cols_left_q counts the columns of this read as well.
-  assign chunk_last = !pool_q || kernel_cols_left_q <= 8'(PoolPixels);
-  assign win_last = chunk_last && kernel_rows_left_q == '0;
-  assign row_last = win_last && wins_left_q == '0;
-  assign plane_last = row_last && rows_left_q == '0;
-  assign tile_last = plane_last && planes_left_q == '0;
-  assign half_last = plane_last && (planes_left_q == '0 || in_half_q == 16'(PlanesPerHalf - 1));
-  assign beat_last    = win_last && (wins_left_q == '0 ||
-      slot_q == (pool_q ? SlotWidth'(BeatPixels - 1) : SlotWidth'(BeatPixels - RawPixels)));
-  assign beat_o = issue && beat_last;
+  assign window_end = read_last_q && kernel_last_q;
+  assign row_end = window_end && window_last_q;
+  assign plane_end = row_end && row_last_q;
+  assign half_end = plane_end && half_last_q;
+  assign tile_end = plane_end && plane_last_q;
+  assign beat_end     = window_end && (window_last_q ||
+      slot_q == (tile_q.pool ? SlotWidth'(BeatPixels - 1) : SlotWidth'(BeatPixels - RawPixels)));
+  assign beat_o = issue && beat_end;
 
   assign busy_o = issue;
-  assign starved_o = active_q && order_q == '0 && !half_ok;
-  assign blocked_o = active_q && order_q == '0 && half_ok && !room_i;
+  assign starved_o = active_q && !held_q && !half_there_q;
+  assign blocked_o = active_q && !held_q && half_there_q && !room_i;
 
-  // Words at which the next plane begins, and the one after a new tile's first.
-  logic [AddrWidth-1:0] next_plane_word, tile_word;
-  logic next_half;
-  assign next_half = half_q ^ (issue && half_last);
-  assign next_plane_word = half_last ? {!half_q, {(AddrWidth - 1) {1'b0}}} :
-      plane_word_q + plane_words_q;
-  assign tile_word = {next_half, {(AddrWidth - 1) {1'b0}}};
+  flex_store_prepare #(
+    .P        (P),
+    .AddrWidth(AddrWidth),
+    .RawPixels(RawPixels)
+  ) u_prepare (
+    .clk_i,
+    .rst_ni,
+    .tile_data_i,
+    .tile_valid_i,
+    .tile_ready_o,
+    .out_tile_o       (next),
+    .out_origin_word_o(next_origin.word),
+    .out_origin_bank_o(next_origin.bank),
+    .out_step_word_o  (next_step.word),
+    .out_step_bank_o  (next_step.bank),
+    .out_origin_row_o (next_origin_row),
+    .out_step_row_o   (next_step_row),
+    .out_valid_o      (next_valid),
+    .out_ready_i      (!active_q || (issue && tile_end))
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      active_q    <= 1'b0;
-      half_q      <= 1'b0;
-      half_open_q <= 1'b0;
-      full_q      <= '0;
-      order_q     <= '0;
+      active_q     <= 1'b0;
+      half_q       <= 1'b0;
+      half_open_q  <= 1'b0;
+      half_there_q <= 1'b0;
+      full_q       <= '0;
+      hold_q       <= '0;
+      held_q       <= 1'b0;
     end else begin
       if (load) active_q <= 1'b1;
-      else if (issue && tile_last) active_q <= 1'b0;
-      half_q <= next_half;
-      if (issue) half_open_q <= !half_last;
-      full_q <= full_q + 2'(group_full_i) - 2'(take_half);
-      if (load && pool_q && !tile_data_i.pool) order_q <= 3'(PoolLatency);
-      else if (order_q != '0) order_q <= order_q - 1'b1;
+      else if (issue && tile_end) active_q <= 1'b0;
+      if (issue && half_end) half_q <= !half_q;
+      half_open_q  <= half_open_d;
+      half_there_q <= half_open_d || full_d != '0;
+      full_q       <= full_d;
+      if (load && tile_q.pool && !next.pool) begin
+        hold_q <= HoldWidth'(PoolLatency);
+        held_q <= 1'b1;
+      end else begin
+        if (hold_q != '0) hold_q <= hold_q - 1'b1;
+        held_q <= hold_q > HoldWidth'(1);
+      end
     end
   end
 
+  // Next turns of the loops.
   always_ff @(posedge clk_i) begin
     if (load) begin
-      pool_q          <= tile_data_i.pool;
-      row_words_q     <= AddrWidth'(tile_data_i.row_words);
-      plane_words_q   <= AddrWidth'(tile_data_i.plane_words);
-      rows_q          <= tile_data_i.rows - 1'b1;
-      rows_left_q     <= tile_data_i.rows - 1'b1;
-      planes_left_q   <= tile_data_i.planes - 1'b1;
-      in_half_q       <= '0;
-      step_column_q   <= step_q;
-      step_row_q      <= step_words_q;
-      origin_column_q <= origin;
-      origin_row_q    <= origin_words_q;
-      window_first_q  <= 1'b1;
-      slot_q          <= '0;
-      plane_word_q    <= tile_word;
-      window_row_q    <= tile_word + origin_words_q;
-      row_q           <= tile_word + origin_words_q;
-      window_q        <= origin;
-      column_q        <= origin;
-      if (tile_data_i.pool) begin
-        wins_q             <= tile_data_i.cols - 1'b1;
-        wins_left_q        <= tile_data_i.cols - 1'b1;
-        kernel_h_q         <= tile_data_i.kernel_h - 1'b1;
-        kernel_rows_left_q <= tile_data_i.kernel_h - 1'b1;
-        kernel_w_q         <= tile_data_i.kernel_w;
-        kernel_cols_left_q <= tile_data_i.kernel_w;
-        first_x_q          <= CoordWidth'(tile_data_i.origin_x);
-        window_x_q         <= CoordWidth'(tile_data_i.origin_x);
-        x_q                <= CoordWidth'(tile_data_i.origin_x);
-        first_y_q          <= CoordWidth'(tile_data_i.origin_y);
-        window_y_q         <= CoordWidth'(tile_data_i.origin_y);
-        y_q                <= CoordWidth'(tile_data_i.origin_y);
-        step_x_q           <= CoordWidth'({1'b0, tile_data_i.stride_w});
-        step_y_q           <= CoordWidth'({1'b0, tile_data_i.stride_h});
-        valid_rows_q       <= tile_data_i.valid_rows;
-        valid_cols_q       <= tile_data_i.valid_cols;
-      end else begin
-        // A window of one row and RawPixels columns, next to each other.
-        wins_q             <= (tile_data_i.cols - 1'b1) >> $clog2(RawPixels);
-        wins_left_q        <= (tile_data_i.cols - 1'b1) >> $clog2(RawPixels);
-        kernel_h_q         <= '0;
-        kernel_rows_left_q <= '0;
-        kernel_w_q         <= 8'(Pixels);
-        kernel_cols_left_q <= 8'(Pixels);
-        first_x_q          <= '0;
-        window_x_q         <= '0;
-        x_q                <= '0;
-        first_y_q          <= '0;
-        window_y_q         <= '0;
-        y_q                <= '0;
-        step_x_q           <= CoordWidth'(RawPixels);
-        step_y_q           <= CoordWidth'(1);
-        valid_rows_q       <= tile_data_i.rows;
-        valid_cols_q       <= tile_data_i.cols;
-      end
+      reads_left_q     <= next.kernel_w;
+      read_last_q      <= !next.pool || next.kernel_w <= 8'(PoolPixels);
+      one_read_q       <= !next.pool || next.kernel_w <= 8'(PoolPixels);
+      kernel_left_q    <= next.kernel_h;
+      kernel_last_q    <= next.kernel_h == 8'd1;
+      one_kernel_row_q <= next.kernel_h == 8'd1;
+      windows_left_q   <= next.cols;
+      window_last_q    <= next.cols == 16'd1;
+      rows_left_q      <= next.rows;
+      row_last_q       <= next.rows == 16'd1;
+      planes_left_q    <= next.planes;
+      plane_last_q     <= next.planes == 16'd1;
+      half_left_q      <= HalfWidth'(PlanesPerHalf);
+      half_last_q      <= PlanesPerHalf == 1 || next.planes == 16'd1;
+      slot_q           <= '0;
+      window_first_q   <= 1'b1;
     end else if (issue) begin
-      window_first_q <= win_last;
-      if (!chunk_last) begin
-        kernel_cols_left_q <= kernel_cols_left_q - 8'(PoolPixels);
-        column_q           <= moved(column_q, PoolStep);
-        x_q                <= x_q + CoordWidth'(PoolPixels);
-      end else begin
-        kernel_cols_left_q <= kernel_w_q;
-        if (!win_last) begin
-          kernel_rows_left_q <= kernel_rows_left_q - 1'b1;
-          row_q              <= row_q + row_words_q;
-          column_q           <= window_q;
-          x_q                <= window_x_q;
-          y_q                <= y_q + CoordWidth'(1);
-        end else begin
-          kernel_rows_left_q <= kernel_h_q;
-          slot_q <= beat_last ? '0 : slot_q + (pool_q ? SlotWidth'(1) : SlotWidth'(RawPixels));
-          if (!row_last) begin
-            wins_left_q <= wins_left_q - 1'b1;
-            row_q       <= window_row_q;
-            window_q    <= moved(window_q, step_column_q);
-            column_q    <= moved(window_q, step_column_q);
-            window_x_q  <= window_x_q + step_x_q;
-            x_q         <= window_x_q + step_x_q;
-            y_q         <= window_y_q;
-          end else begin
-            wins_left_q <= wins_q;
-            window_q    <= origin_column_q;
-            column_q    <= origin_column_q;
-            window_x_q  <= first_x_q;
-            x_q         <= first_x_q;
-            if (!plane_last) begin
-              rows_left_q  <= rows_left_q - 1'b1;
-              window_row_q <= window_row_q + step_row_q;
-              row_q        <= window_row_q + step_row_q;
-              window_y_q   <= window_y_q + step_y_q;
-              y_q          <= window_y_q + step_y_q;
-            end else begin
-              rows_left_q   <= rows_q;
-              planes_left_q <= planes_left_q - 1'b1;
-              in_half_q     <= half_last ? '0 : in_half_q + 1'b1;
-              plane_word_q  <= next_plane_word;
-              window_row_q  <= next_plane_word + origin_row_q;
-              row_q         <= next_plane_word + origin_row_q;
-              window_y_q    <= first_y_q;
-              y_q           <= first_y_q;
-            end
-          end
+      reads_left_q   <= reads_left_q - 8'(PoolPixels);
+      read_last_q    <= reads_left_q <= 8'(2 * PoolPixels);
+      window_first_q <= window_end;
+      if (read_last_q) begin
+        reads_left_q  <= tile_q.kernel_w;
+        read_last_q   <= one_read_q;
+        kernel_left_q <= kernel_left_q - 1'b1;
+        kernel_last_q <= kernel_left_q == 8'd2;
+      end
+      if (window_end) begin
+        kernel_left_q  <= tile_q.kernel_h;
+        kernel_last_q  <= one_kernel_row_q;
+        windows_left_q <= windows_left_q - 1'b1;
+        window_last_q  <= windows_left_q == 16'd2;
+        slot_q         <= slot_q + (tile_q.pool ? SlotWidth'(1) : SlotWidth'(RawPixels));
+        if (beat_end) slot_q <= '0;
+      end
+      if (row_end) begin
+        windows_left_q <= tile_q.cols;
+        window_last_q  <= tile_q.cols == 16'd1;
+        rows_left_q    <= rows_left_q - 1'b1;
+        row_last_q     <= rows_left_q == 16'd2;
+      end
+      if (plane_end) begin
+        rows_left_q   <= tile_q.rows;
+        row_last_q    <= tile_q.rows == 16'd1;
+        planes_left_q <= planes_left_q - 1'b1;
+        plane_last_q  <= planes_left_q == 16'd2;
+        half_left_q   <= half_left_q - 1'b1;
+        half_last_q   <= planes_left_q == 16'd2 || half_left_q == HalfWidth'(2);
+        if (half_last_q) begin
+          half_left_q <= HalfWidth'(PlanesPerHalf);
+          half_last_q <= planes_left_q == 16'd2 || PlanesPerHalf == 1;
         end
       end
     end
   end
+
+  // Next places.
+  assign next_row    = window_row_q + step_row_q;
+  assign next_window = moved(window_q, step_column_q);
+  assign next_x      = window_x_q + CoordWidth'({1'b0, tile_q.stride_w});
+  assign next_y      = window_y_q + CoordWidth'({1'b0, tile_q.stride_h});
+
+  always_ff @(posedge clk_i) begin
+    if (load) begin
+      tile_q          <= next;
+      row_words_q     <= AddrWidth'(next.row_words);
+      plane_words_q   <= AddrWidth'(next.plane_words);
+      step_column_q   <= next_step;
+      step_row_q      <= next_step_row;
+      origin_column_q <= next_origin;
+      origin_row_q    <= next_origin_row;
+      // A tile ends with its half.
+      plane_word_q    <= {half_q ^ active_q, {(AddrWidth - 1) {1'b0}}};
+      window_row_q    <= next_origin_row;
+      row_q           <= next_origin_row;
+      window_q        <= next_origin;
+      column_q        <= next_origin;
+      window_x_q      <= CoordWidth'(next.origin_x);
+      x_q             <= CoordWidth'(next.origin_x);
+      window_y_q      <= CoordWidth'(next.origin_y);
+      y_q             <= CoordWidth'(next.origin_y);
+    end else if (issue) begin
+      column_q <= moved(column_q, PoolStep);
+      x_q      <= x_q + CoordWidth'(PoolPixels);
+      if (read_last_q) begin
+        column_q <= window_q;
+        x_q      <= window_x_q;
+        row_q    <= row_q + row_words_q;
+        y_q      <= y_q + CoordWidth'(1);
+      end
+      if (window_end) begin
+        {window_q, column_q} <= {2{next_window}};
+        {window_x_q, x_q}    <= {2{next_x}};
+        row_q                <= window_row_q;
+        y_q                  <= window_y_q;
+      end
+      if (row_end) begin
+        {window_q, column_q}  <= {2{origin_column_q}};
+        {window_x_q, x_q}     <= {2{origin_x}};
+        {window_row_q, row_q} <= {2{next_row}};
+        {window_y_q, y_q}     <= {2{next_y}};
+      end
+      if (plane_end) begin
+        {window_row_q, row_q} <= {2{origin_row_q}};
+        {window_y_q, y_q}     <= {2{origin_y}};
+        plane_word_q          <= plane_word_q + plane_words_q;
+        if (half_last_q) plane_word_q <= {!half_q, {(AddrWidth - 1) {1'b0}}};
+      end
+    end
+  end
+
+  logic unused_tile;
+  assign unused_tile = ^tile_q;
 
   ///////////
   // Reads //
   ///////////
 
-  logic read_q;
+  logic read1_q, read2_q;
+  logic [AddrWidth-1:0] plane1_q, offset1_q;
+  logic [RotationWidth-1:0] bank1_q;
 
-  assign rd_en_o = read_q;
+  assign rd_en_o = read2_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) read_q <= 1'b0;
-    else read_q <= issue;
+    if (!rst_ni) begin
+      read1_q <= 1'b0;
+      read2_q <= 1'b0;
+    end else begin
+      read1_q <= issue;
+      read2_q <= read1_q;
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (issue) begin
-      rd_addr_o     <= row_q + column_q.word;
-      rd_rotation_o <= column_q.bank;
+      plane1_q  <= plane_word_q;
+      offset1_q <= row_q + column_q.word;
+      bank1_q   <= column_q.bank;
+    end
+    if (read1_q) begin
+      rd_addr_o     <= plane1_q + offset1_q;
+      rd_rotation_o <= bank1_q;
     end
   end
 
@@ -417,98 +370,68 @@ module flex_store_walk
   // What data mean //
   ////////////////////
 
-  // Stage 1 holds the coordinates, stage 2 the first and the number of pixels that count, stage 3
-  // the mask, which then waits for the data.
-  localparam int unsigned MaskDelay = ColumnReadLatency - 2;
+  logic [Pixels-1:0] mask;
 
-  logic signed [CoordWidth-1:0] x1_q, y1_q;
-  logic [7:0] kernel_cols1_q;
-  logic [15:0] valid_rows1_q, valid_cols1_q;
-  logic signed [CoordWidth:0] cols_left1;
-  logic row_ok1, row_ok2_q;
-  logic [CountBits-1:0] end1, skip1, end2_q, skip2_q;
-  logic [Pixels-1:0] mask3_q;
-
-  assign cols_left1 = (CoordWidth + 1)'(signed'({1'b0, valid_cols1_q})) - (CoordWidth + 1)'(x1_q);
-
-  assign row_ok1    = y1_q >= 0 && y1_q < signed'(CoordWidth'(valid_rows1_q));
-
-  always_comb begin
-    end1 = CountBits'(Pixels);
-    if (cols_left1 < 0) end1 = '0;
-    else if (cols_left1 < (CoordWidth + 1)'(AllPixels)) end1 = cols_left1[CountBits-1:0];
-    if (kernel_cols1_q < 8'(end1)) end1 = kernel_cols1_q[CountBits-1:0];
-    skip1 = '0;
-    if (x1_q <= -AllPixels) skip1 = CountBits'(Pixels);
-    else if (x1_q < 0) skip1 = -x1_q[CountBits-1:0];
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (issue) begin
-      x1_q           <= x_q;
-      y1_q           <= y_q;
-      kernel_cols1_q <= kernel_cols_left_q;
-      valid_rows1_q  <= valid_rows_q;
-      valid_cols1_q  <= valid_cols_q;
-    end
-    if (read_q) begin
-      end2_q    <= end1;
-      skip2_q   <= skip1;
-      row_ok2_q <= row_ok1;
-    end
-    for (int unsigned p = 0; p < Pixels; p++) begin
-      mask3_q[p] <= row_ok2_q && CountBits'(p) >= skip2_q && CountBits'(p) < end2_q;
-    end
-  end
+  flex_store_mask #(
+    .Pixels    (Pixels),
+    .CoordWidth(CoordWidth)
+  ) u_mask (
+    .clk_i,
+    .valid_i     (issue),
+    .y_i         (y_q),
+    .x_i         (x_q),
+    .columns_i   (reads_left_q),
+    .valid_rows_i(tile_q.valid_rows),
+    .valid_cols_i(tile_q.valid_cols),
+    .mask_o      (mask)
+  );
 
   flex_delay #(
     .Width (Pixels),
-    .Cycles(MaskDelay)
-  ) u_mask (
+    .Cycles(DataLatency - MaskLatency)
+  ) u_mask_delay (
     .clk_i,
     .rst_ni,
-    .data_i(mask3_q),
+    .data_i(mask),
     .data_o(data_mask_o)
   );
 
   flex_delay #(
     .Width (2),
-    .Cycles(1 + ColumnReadLatency),
+    .Cycles(DataLatency),
     .Reset (1'b1)
   ) u_valid (
     .clk_i,
     .rst_ni,
-    .data_i({issue, issue && half_last}),
+    .data_i({issue, issue && half_end}),
     .data_o({data_valid_o, group_freed_o})
   );
 
   flex_delay #(
     .Width (4 + SlotWidth),
-    .Cycles(1 + ColumnReadLatency)
+    .Cycles(DataLatency)
   ) u_meaning (
     .clk_i,
     .rst_ni,
-    .data_i({pool_q, window_first_q, win_last, beat_last, slot_q}),
+    .data_i({tile_q.pool, window_first_q, window_end, beat_end, slot_q}),
     .data_o({data_pool_o, data_first_o, data_last_o, data_beat_last_o, data_slot_o})
   );
 
   // At most two halves are full.
   `FLEX_ASSERT(HalvesFull, full_q <= 2'd2 && !(full_q == 2'd2 && group_full_i && !take_half))
-  // A tile offered stays put until it is taken.
-  `FLEX_ASSERT(TileStable, tile_valid_i && !tile_ready_o |=> tile_valid_i && $stable(tile_data_i))
-  // A tile has something to store, and its windows advance.
-  logic not_empty, advances;
-  assign not_empty = tile_data_i.rows != '0 && tile_data_i.cols != '0 && tile_data_i.planes != '0;
-  assign advances  = tile_data_i.stride_h != '0 && tile_data_i.stride_w != '0;
-  `FLEX_ASSERT(TileNotEmpty, tile_valid_i |-> not_empty)
-  `FLEX_ASSERT(
-      KernelNotEmpty,
-      tile_valid_i && tile_data_i.pool |-> tile_data_i.kernel_h != '0 && tile_data_i.kernel_w != '0)
-  `FLEX_ASSERT(WindowsAdvance, tile_valid_i && tile_data_i.pool |-> advances)
-  // A read whose first pixel counts stays in its half.
-  logic half1_q, counts1;
-  always_ff @(posedge clk_i) half1_q <= half_q;
-  assign counts1 = read_q && row_ok1 && skip1 == '0 && end1 != '0;
-  `FLEX_ASSERT(ReadInHalf, counts1 |-> rd_addr_o[AddrWidth-1] == half1_q)
+  // A first pixel that counts lies in the half that is read.
+  logic half1_q, half2_q, in_half, data_in_half;
+  always_ff @(posedge clk_i) {half2_q, half1_q} <= {half1_q, half_q};
+  assign in_half = rd_addr_o[AddrWidth-1] == half2_q;
+  flex_delay #(
+    .Width (1),
+    .Cycles(ColumnReadLatency)
+  ) u_in_half (
+    .clk_i,
+    .rst_ni,
+    .data_i(in_half),
+    .data_o(data_in_half)
+  );
+  `FLEX_ASSERT(ReadInHalf, data_valid_o && data_mask_o[0] |-> data_in_half)
 
 endmodule

@@ -17,8 +17,8 @@ SHAPE = Shape(
     m=16, p=4, n=int(os.environ["N"]), data_bytes=int(os.environ["DATA_BYTES"]), out_words=64
 )
 FIELDS = ("addr", "beats")
-# Cycles from the acknowledgement that completes a tile to its count, with a FIFO of one cycle.
-COUNT_LATENCY = 2
+# Cycles from the acknowledgement that completes a tile to its count, and between two counts.
+COUNT_LATENCY, COUNT_DISTANCE = 3, 3
 
 
 async def start(dut: Any, tiles: list[StoreTile], source: Pauses, sink: Pauses) -> StreamMonitor:
@@ -59,7 +59,8 @@ async def requests_and_counts(
         total += len(tile.requests(SHAPE))
         ends.append(total)
     pauses, acknowledged, counted = done_pauses(), 0, 0
-    history = [0] * (COUNT_LATENCY + 1)
+    due: list[int] = []  # when each completed tile must count
+    cycle = 0
     while counted < len(tiles):
         await FallingEdge(dut.clk_i)
         done = not next(pauses) and acknowledged < len(monitor.words)
@@ -67,10 +68,13 @@ async def requests_and_counts(
         await RisingEdge(dut.clk_i)
         counted = int(dut.tiles_done_o.value)
         acknowledged += done
-        # Tiles that acknowledgements until this edge complete; the count may lag, not lead.
+        cycle += 1
+        # The count may lag, not lead.
         assert counted <= sum(end <= acknowledged - done for end in ends)
-        history = [*history[1:], sum(end <= acknowledged for end in ends)]
-        assert counted >= history[0], "a completed tile is not counted"
+        while len(due) < len(tiles) and ends[len(due)] <= acknowledged:
+            after_last = due[-1] + COUNT_DISTANCE if due else 0
+            due.append(max(cycle + COUNT_LATENCY, after_last))
+        assert counted >= sum(when <= cycle for when in due), "a completed tile is not counted"
     assert await monitor.wait_for(total) == all_requests(tiles)
     assert counted == len(tiles)
 

@@ -24,6 +24,7 @@ SHAPE = Shape(
 )
 POOL_LATENCY = 3
 BUFFER_LATENCY = 4
+READ_LATENCY = 2  # from the decision to read to the read
 LANES = max(SHAPE.raw_pixels, SHAPE.pool_pixels)
 # Reads of a tile that hide the preparation of the next one, and of a half its hand-over.
 LONG_TILE, LONG_HALF = 24, 10
@@ -120,7 +121,7 @@ class Surroundings:
             cycle += 1
             if dut.rd_en_o.value == 1:
                 self._check_read(cycle)
-                assert decisions[-1] == cycle - 1
+                assert decisions[len(self.read_cycles) - 1] == cycle - READ_LATENCY
             busy, starved, blocked = (
                 dut.busy_o.value == 1,
                 dut.starved_o.value == 1,
