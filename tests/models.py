@@ -137,7 +137,7 @@ def _quantization(rng: np.random.Generator, scale: float) -> Quantization:
 
 
 def _any_conv(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> Conv2d:
-    clamps = [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0), Clamp(low=0.1, high=0.6)]
+    clamps = [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0), Clamp(low=0.125, high=0.625)]
     divisors = [n for n in range(1, source[1].channels + 1) if source[1].channels % n == 0]
     groups = int(rng.choice(divisors))
     while True:

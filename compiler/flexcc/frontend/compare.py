@@ -204,7 +204,7 @@ def _run(
 def optimized(model: onnx.ModelProto) -> onnx.ModelProto:
     """What ONNX Runtime makes of a QDQ model before it runs it."""
     options = _options("ORT_ENABLE_EXTENDED")
-    unsigned = any(kind == onnx.TensorProto.UINT8 for kind in _integer_types(model).values())
+    unsigned = onnx.TensorProto.UINT8 in _integer_types(model).values()
     # Either keeps int8 tensors as they are, or makes the weights uint8 as well.
     setting = "session.x64quantprecision" if unsigned else "session.qdqisint8allowed"
     options.add_session_config_entry(setting, "1")
@@ -228,17 +228,15 @@ def _options(level: str) -> Any:
 
 def _integer_types(model: onnx.ModelProto) -> dict[str, int]:
     """Element type of every value that a quantised operator of the model makes."""
-    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    zero_points = {"QuantizeLinear": 2, "QLinearConv": 7}
+    constants = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    zero_points = {"QuantizeLinear": 2, "QLinearConv": 7, "QLinearMatMul": 7, "QGemm": 8}
+    kinds: dict[str, int] = {}
     for node in model.graph.node:
         if node.op_type in zero_points:
-            kinds[node.output[0]] = kinds[node.input[zero_points[node.op_type]]]
+            kinds[node.output[0]] = constants[node.input[zero_points[node.op_type]]]
         elif node.op_type in ("MaxPool", "Reshape") and node.input[0] in kinds:
             kinds[node.output[0]] = kinds[node.input[0]]
-    return {name: kind for name, kind in kinds.items() if kind in _BYTES}
-
-
-_BYTES = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    return kinds
 
 
 def _as_int8(values: NDArray[Any]) -> Integers:
