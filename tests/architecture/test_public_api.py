@@ -18,7 +18,6 @@ SOURCE_SUFFIXES = {
     ".hpp",
     ".h",
     ".vlt",
-    ".f",
     ".toml",
     ".j2",
     ".yaml",
