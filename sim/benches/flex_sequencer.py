@@ -199,9 +199,8 @@ async def issues_a_step_every_cycle(dut: Any) -> None:
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def refuses_a_record_it_does_not_know(dut: Any) -> None:
     await _start(dut)
-    words = record(
-        STORE_TILE, **dict.fromkeys((field.name for word in STORE_TILE.words for field in word), 0)
-    )
+    fields = {field.name: 0 for word in STORE_TILE.words for field in word}
+    words = record(STORE_TILE, (), **fields)
     words[0] |= 77 << 16
     await StreamSource(dut, "cmd").send(words)
     await RisingEdge(dut.clk_i)
