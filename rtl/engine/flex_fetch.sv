@@ -7,7 +7,7 @@
 // withdrawn. After CONTROL_END, or the first record that it does not understand, the rest of the
 // program is read and dropped.
 //
-// Throughput: one word per cycle. Latency: 4 cycles from a beat to its first record word.
+// Throughput: one word per cycle. Latency: 5 cycles from a beat to its first record word.
 // Limits: a full record FIFO holds up the records behind it, those of other engines too.
 
 `include "flex_assert.svh"
@@ -123,8 +123,8 @@ module flex_fetch
   ////////////////////////////////////////////////////////////////
 
   logic split_ready;
-  logic [WordBits-1:0] word;
-  logic word_valid, word_ready, word_take;
+  logic [WordBits-1:0] split;
+  logic split_valid, decode_ready;
 
   // Outside of a run the splitter is held empty and beats go nowhere.
   flex_gearbox #(
@@ -137,17 +137,12 @@ module flex_fetch
     .in_last_i  (1'b0),
     .in_valid_i (data_valid_i && parsing_q),
     .in_ready_o (split_ready),
-    .out_data_o (word),
-    .out_valid_o(word_valid),
-    .out_ready_i(word_ready)
+    .out_data_o (split),
+    .out_valid_o(split_valid),
+    .out_ready_i(decode_ready)
   );
 
   assign data_ready_o = !parsing_q || split_ready;
-  assign word_take    = word_valid && word_ready && parsing_q;
-
-  ////////////////////////////////////////////////////////////////
-  // Records
-  ////////////////////////////////////////////////////////////////
 
   // Receivers with a FIFO; the others get nothing.
   localparam int unsigned NumFifos = 4;
@@ -156,13 +151,67 @@ module flex_fetch
   localparam int unsigned ArrayFifo = 2;
   localparam int unsigned StoreFifo = 3;
 
-  header_t header;
+  // Whether there is such a record.
+  function automatic logic is_known(header_t h);
+    logic fits;
+    unique case ({
+      h.engine, h.kind
+    })
+      {EngineControl, ControlEndKind} :   fits = h.words == 16'(ControlEndWords);
+      {EngineLoad, LoadTileKind} :        fits = h.words >= 16'(LoadTileWords);
+      {EngineWeights, WeightsFetchKind} : fits = h.words == 16'(WeightsFetchWords);
+      {EngineArray, ArrayListsKind} :     fits = 1'b1;
+      {EngineArray, ArrayTileKind} :      fits = h.words == 16'(ArrayTileWords);
+      {EngineArray, ArrayPassesKind} :    fits = 1'b1;
+      {EngineStore, StoreTileKind} :      fits = h.words == 16'(StoreTileWords);
+      default:                            fits = 1'b0;
+    endcase
+    return fits && h.unused_0 == '0;
+  endfunction
+
+  // The receiver, one-hot.
+  function automatic logic [NumFifos-1:0] receiver(logic [7:0] engine);
+    logic [NumFifos-1:0] to_fifo;
+    to_fifo              = '0;
+    to_fifo[LoadFifo]    = engine == EngineLoad;
+    to_fifo[WeightsFifo] = engine == EngineWeights;
+    to_fifo[ArrayFifo]   = engine == EngineArray;
+    to_fifo[StoreFifo]   = engine == EngineStore;
+    return to_fifo;
+  endfunction
+
+  header_t split_header, header;
+  logic known;  // what the word says if it is a header
+  logic [NumFifos-1:0] header_to;
+  logic [WordBits-1:0] word;
+  logic word_valid, word_ready, word_take;
+
+  assign split_header = header_t'(split);
+
+  flex_stream_register #(
+    .Width(1 + NumFifos + WordBits)
+  ) u_decode (
+    .clk_i,
+    .rst_ni     (rst_ni && parsing_q),
+    .in_data_i  ({is_known(split_header), receiver(split_header.engine), split}),
+    .in_valid_i (split_valid),
+    .in_ready_o (decode_ready),
+    .out_data_o ({known, header_to, word}),
+    .out_valid_o(word_valid),
+    .out_ready_i(word_ready)
+  );
+
+  assign word_take = word_valid && word_ready && parsing_q;
+
+  ////////////////////////////////////////////////////////////////
+  // Records
+  ////////////////////////////////////////////////////////////////
+
   load_tile_t tile;
   control_end_t control_end;
   logic unused_fields;
-  logic known;  // the header
   logic consistent;  // a load record's number of planes
-  logic [NumFifos-1:0] to_d, to_q;  // where the record goes, one-hot
+  logic [NumFifos-1:0] to_q;  // where the record goes
   logic [NumFifos-1:0] to;  // where the word goes
   logic [NumFifos-1:0] fifo_ready, fifo_valid;
   logic [15:0] record_left_d, record_left_q;  // words of the record to come
@@ -172,36 +221,13 @@ module flex_fetch
   logic error_d, error_q;
   logic [31:0] end_tiles_q;
 
-  assign header        = header_t'(word);
-  assign control_end   = control_end_t'(word);
+  assign control_end = control_end_t'(word);
   // Only word 0 of the record is looked at.
-  assign tile          = load_tile_t'({{(LoadTileWords - 1) * WordBits{1'b0}}, word});
-  assign unused_fields = ^{tile, control_end.unused_0};
+  assign tile = load_tile_t'({{(LoadTileWords - 1) * WordBits{1'b0}}, word});
+  assign header = header_t'(word);
+  assign unused_fields = ^{tile, control_end.unused_0, header};
 
-  always_comb begin
-    unique case ({
-      header.engine, header.kind
-    })
-      {EngineControl, ControlEndKind} : known = header.words == 16'(ControlEndWords);
-      {EngineLoad, LoadTileKind} : known = header.words >= 16'(LoadTileWords);
-      {EngineWeights, WeightsFetchKind} : known = header.words == 16'(WeightsFetchWords);
-      {EngineArray, ArrayListsKind}, {EngineArray, ArrayPassesKind} : known = 1'b1;
-      {EngineArray, ArrayTileKind} : known = header.words == 16'(ArrayTileWords);
-      {EngineStore, StoreTileKind} : known = header.words == 16'(StoreTileWords);
-      default: known = 1'b0;
-    endcase
-    if (header.unused_0 != '0) known = 1'b0;
-  end
-
-  always_comb begin
-    to_d              = '0;
-    to_d[LoadFifo]    = header.engine == EngineLoad;
-    to_d[WeightsFifo] = header.engine == EngineWeights;
-    to_d[ArrayFifo]   = header.engine == EngineArray;
-    to_d[StoreFifo]   = header.engine == EngineStore;
-  end
-
-  assign to = record_left_q == '0 ? to_d : to_q;
+  assign to = record_left_q == '0 ? header_to : to_q;
   assign consistent = !to_q[LoadFifo] || !first_q ||
       17'(tile.planes) + 17'(LoadTileWords) == 17'(record_left_q);
   assign word_ready = (to & ~fifo_ready) == '0;
@@ -258,7 +284,7 @@ module flex_fetch
     words_left_q  <= words_left_d;
     record_left_q <= record_left_d;
     first_q       <= first_d;
-    if (word_take && record_left_q == '0) to_q <= to_d;
+    if (word_take && record_left_q == '0) to_q <= header_to;
     if (word_take) end_tiles_q <= control_end.tiles;
   end
 

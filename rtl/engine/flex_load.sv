@@ -14,6 +14,7 @@
 `include "flex_assert.svh"
 
 module flex_load
+  import flex_load_pkg::*;
   import flex_pkg::*;
   import flex_program_pkg::*;
 #(
@@ -216,6 +217,8 @@ module flex_load
   // Writer
   ////////////////////////////////////////////////////////////////
 
+  shape_t shape;
+  logic shape_valid, shape_ready;
   logic [1:0] beat_stride, beat_phase;
   logic [3:0] beat_bank;
   logic [15:0] beat_word;
@@ -226,6 +229,21 @@ module flex_load
   logic beat_mem, beat_half, beat_last, beat_valid, beat_ready;
   logic walker_busy, scatter_busy;
 
+  flex_load_prepare #(
+    .P        (P),
+    .N        (N),
+    .DataBytes(DataBytes)
+  ) u_prepare (
+    .clk_i,
+    .rst_ni,
+    .tile_data_i  (tile),
+    .tile_valid_i (tile_valid_q),
+    .tile_ready_o (tile_ready),
+    .shape_data_o (shape),
+    .shape_valid_o(shape_valid),
+    .shape_ready_i(shape_ready)
+  );
+
   flex_load_walker #(
     .P        (P),
     .N        (N),
@@ -233,9 +251,9 @@ module flex_load
   ) u_walker (
     .clk_i,
     .rst_ni,
-    .tile_data_i    (tile),
-    .tile_valid_i   (tile_valid_q),
-    .tile_ready_o   (tile_ready),
+    .shape_data_i   (shape),
+    .shape_valid_i  (shape_valid),
+    .shape_ready_o  (shape_ready),
     .freed_i,
     .beat_stride_o  (beat_stride),
     .beat_phase_o   (beat_phase),

@@ -7,7 +7,7 @@
 // bank q mod P, word `word + base[f] + q div P`, where beat_bank_i and beat_word_i bring Q as bank
 // and word. Lanes that share a bank are written in successive cycles, the lowest first.
 //
-// Latency: 5 cycles from a beat to its first write, 2 from a memory beat to its first write.
+// Latency: 6 cycles from a beat to its first write, 2 from a memory beat to its first write.
 // Throughput: a beat takes as many cycles as its fullest bank has masked lanes, one at the least.
 // Limits: rotations below P; no write port back-pressure.
 
@@ -107,43 +107,82 @@ module flex_load_scatter #(
     logic         last;
   } beat_t;
 
+  // What comes in.
+  typedef struct packed {
+    logic [1:0]       stride;
+    logic [1:0]       phase;
+    logic [3:0]       bank;
+    logic [15:0]      word;
+    logic [3:0][3:0]  rot;
+    logic [3:0][15:0] base;
+    beat_t            beat;
+  } entry_t;
+
   // The first three stages move together.
-  logic              advance;
+  logic advance;
 
   ////////////////////////////////////////////////////////////////
-  // Stage 1: the beat as it came, positions of its phases
+  // Stage 0: cuts the path from memory to where the beats come from
   ////////////////////////////////////////////////////////////////
 
-  logic              valid_1_q;
-  beat_t             beat_1_q;
-  logic  [3:0]       lane_key_q;  // {stride - 1, phase}
-  logic  [3:0][ 4:0] phase_span_q;  // bank of the first column plus the phase's rotation
-  logic  [3:0][15:0] phase_word_1_q;
+  entry_t entry_in, entry;
+  logic entry_valid;
 
-  assign beat_ready_o = advance;
+  assign entry_in = '{
+          stride: beat_stride_i,
+          phase: beat_phase_i,
+          bank: beat_bank_i,
+          word: beat_word_i,
+          rot: beat_rot_i,
+          base: beat_base_i,
+          beat: '{
+              mask: beat_mask_i,
+              mem_mask: beat_mem_mask_i,
+              mem: beat_mem_i,
+              pad: beat_pad_i,
+              half: beat_half_i,
+              last: beat_last_i
+          }
+      };
+
+  flex_stream_register #(
+    .Width($bits(entry_t))
+  ) u_entry (
+    .clk_i,
+    .rst_ni,
+    .in_data_i  (entry_in),
+    .in_valid_i (beat_valid_i),
+    .in_ready_o (beat_ready_o),
+    .out_data_o (entry),
+    .out_valid_o(entry_valid),
+    .out_ready_i(advance)
+  );
+
+  ////////////////////////////////////////////////////////////////
+  // Stage 1: positions of the beat's phases
+  ////////////////////////////////////////////////////////////////
+
+  logic valid_1_q;
+  beat_t beat_1_q;
+  logic [3:0] lane_key_q;  // {stride - 1, phase}
+  logic [3:0][4:0] phase_span_q;  // bank of the first column plus the phase's rotation
+  logic [3:0][15:0] phase_word_1_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid_1_q <= 1'b0;
     end else if (advance) begin
-      valid_1_q <= beat_valid_i;
+      valid_1_q <= entry_valid;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      beat_1_q <= '{
-          mask: beat_mask_i,
-          mem_mask: beat_mem_mask_i,
-          mem: beat_mem_i,
-          pad: beat_pad_i,
-          half: beat_half_i,
-          last: beat_last_i
-      };
-      lane_key_q <= {beat_stride_i, beat_phase_i};
+      beat_1_q   <= entry.beat;
+      lane_key_q <= {entry.stride, entry.phase};
       for (int unsigned f = 0; f < 4; f++) begin
-        phase_span_q[f]   <= 5'(beat_bank_i) + 5'(beat_rot_i[f]);
-        phase_word_1_q[f] <= beat_word_i + beat_base_i[f];
+        phase_span_q[f]   <= 5'(entry.bank) + 5'(entry.rot[f]);
+        phase_word_1_q[f] <= entry.word + entry.base[f];
       end
     end
   end
@@ -301,11 +340,12 @@ module flex_load_scatter #(
     end
   end
 
-  assign wr_en_o   = wr_en_q;
+  assign wr_en_o = wr_en_q;
   assign wr_addr_o = wr_addr_q;
   assign wr_data_o = wr_data_q;
-  assign full_o    = full_q;
-  assign busy_o    = valid_1_q || valid_2_q || valid_3_q || valid_4_q || |wr_en_q || last_5_q;
+  assign full_o = full_q;
+  assign busy_o    = entry_valid || valid_1_q || valid_2_q || valid_3_q || valid_4_q || last_5_q ||
+      |wr_en_q;
   assign starved_o = valid_3_q && beat_3_q.mem && !more_q && !data_valid_i;
 
   // A beat offered stays put until it is taken.

@@ -155,7 +155,8 @@ module flex_weight_load
   logic [31:0] weights_left_d, weights_left_q;  // words of the image to come
   logic [CountWidth+LLog-1:0] params_taken_q, params_count_q;  // words taken, words in the RAM
   logic [CountWidth-1:0] weights_count_q;  // words in the RAM
-  logic weight_done, weight_word, weight_last, weight_room;
+  logic weight_last_d, weight_last_q;  // one word is to come
+  logic weight_done, weight_word, weight_room;
   logic param_done, param_word, param_last, param_room;
 
   flex_stream_register #(
@@ -173,16 +174,17 @@ module flex_weight_load
 
   assign header        = weight_image_t'(beat[WordBits-1:0]);
   assign unused_header = ^header.unused_0;
-  assign weight_last   = weights_left_q == 32'd1;
 
   always_comb begin
     image_d        = image_q;
-    weights_left_d = weights_left_q - 32'(weight_word);
+    weights_left_d = weight_word ? weights_left_q - 32'd1 : weights_left_q;
+    weight_last_d  = weight_word ? weights_left_q == 32'd2 : weight_last_q;
     beat_ready     = 1'b0;
     unique case (image_q)
       ImageHeader: begin
         beat_ready     = 1'b1;
         weights_left_d = header.weight_words;
+        weight_last_d  = header.weight_words == 32'd1;
         if (beat_valid) begin
           if (header.has_params) image_d = ImageParams;
           else if (header.weight_words != '0) image_d = ImageWeights;
@@ -194,7 +196,7 @@ module flex_weight_load
       end
       ImageWeights: begin
         beat_ready = weight_done;
-        if (weight_word && weight_last) image_d = ImageHeader;
+        if (weight_word && weight_last_q) image_d = ImageHeader;
       end
       default: image_d = ImageHeader;
     endcase
@@ -207,6 +209,7 @@ module flex_weight_load
 
   always_ff @(posedge clk_i) begin
     weights_left_q <= weights_left_d;
+    weight_last_q  <= weight_last_d;
   end
 
   ////////////////////////////////////////////////////////////////
@@ -224,7 +227,7 @@ module flex_weight_load
     .beat_done_o(weight_done),
     .room_i     (weight_room),
     .word_o     (weight_word),
-    .last_i     (weight_last),
+    .last_i     (weight_last_q),
     .wr_en_o    (weight_wr_en_o),
     .wr_data_o  (weight_wr_data_o)
   );
@@ -248,6 +251,8 @@ module flex_weight_load
   // The counters move when the RAM has the word; their low bits are its address.
   logic [CountWidth-1:0] weights_held_q, params_held_q;  // words, passes taken and not released
   logic [CountWidth-1:0] weights_released_q, params_released_q;
+  logic [CountWidth-1:0] weights_freed_q, params_freed_q;  // by the cycle before
+  logic [CountWidth-1:0] weights_kept, params_kept;  // held without those
 
   if (L > 1) begin : gen_param_words
     assign param_last = params_taken_q[LLog-1:0] == '1;
@@ -255,8 +260,10 @@ module flex_weight_load
     assign param_last = 1'b1;
   end
 
-  assign weight_room = weights_held_q != CountWidth'(WeightWords);
-  assign param_room  = params_held_q != CountWidth'(ParamPasses);
+  assign weights_kept = weights_held_q - weights_freed_q;
+  assign params_kept  = params_held_q - params_freed_q;
+  assign weight_room  = weights_held_q != CountWidth'(WeightWords);
+  assign param_room   = params_held_q != CountWidth'(ParamPasses);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -267,16 +274,18 @@ module flex_weight_load
       params_held_q      <= '0;
       weights_released_q <= '0;
       params_released_q  <= '0;
+      weights_freed_q    <= '0;
+      params_freed_q     <= '0;
     end else begin
-      weights_count_q <= weights_count_q + CountWidth'(weight_wr_en_o);
-      params_count_q <= params_count_q + (CountWidth + LLog)'(param_wr_en_o);
-      params_taken_q <= params_taken_q + (CountWidth + LLog)'(param_word);
-      weights_held_q     <= weights_held_q + CountWidth'(weight_word) -
-          (weights_released_i - weights_released_q);
-      params_held_q      <= params_held_q + CountWidth'(param_word && param_last) -
-          (params_released_i - params_released_q);
+      weights_count_q    <= weights_count_q + CountWidth'(weight_wr_en_o);
+      params_count_q     <= params_count_q + (CountWidth + LLog)'(param_wr_en_o);
+      params_taken_q     <= params_taken_q + (CountWidth + LLog)'(param_word);
+      weights_held_q     <= weight_word ? weights_kept + CountWidth'(1) : weights_kept;
+      params_held_q      <= param_word && param_last ? params_kept + CountWidth'(1) : params_kept;
       weights_released_q <= weights_released_i;
-      params_released_q <= params_released_i;
+      params_released_q  <= params_released_i;
+      weights_freed_q    <= weights_released_i - weights_released_q;
+      params_freed_q     <= params_released_i - params_released_q;
     end
   end
 

@@ -145,7 +145,7 @@ async def _run(
     return receivers
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(
     data_pauses=[never, bursty, mostly_paused], word_pauses=[never, bursty, mostly_paused]
 )
@@ -156,7 +156,7 @@ async def hands_out_records(
     await _run(dut, programs, bursty, data_pauses, word_pauses)
 
 
-@cocotb.test(timeout_time=8, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pauses=[never, bursty])
 async def stops_at_what_it_does_not_understand(dut: Any, pauses: Callable[[], Pauses]) -> None:
     """Broken programs end with an error, the records before it are handed out; good ones follow."""
@@ -167,7 +167,7 @@ async def stops_at_what_it_does_not_understand(dut: Any, pauses: Callable[[], Pa
     await _run(dut, programs, pauses, pauses, pauses)
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def names_every_mistake(dut: Any) -> None:
     """Each mistake alone, between good records, which are not reached after it."""
     good = random_record(STORE_TILE, 0)
@@ -202,7 +202,7 @@ async def names_every_mistake(dut: Any) -> None:
     await _run(dut, programs)
 
 
-@cocotb.test(timeout_time=8, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pauses=[never, bursty, mostly_paused])
 async def forgets_the_run_before(dut: Any, pauses: Callable[[], Pauses]) -> None:
     """A start in the middle of a run, or of the wait for an earlier one, is as good as any."""
@@ -220,7 +220,7 @@ async def forgets_the_run_before(dut: Any, pauses: Callable[[], Pauses]) -> None
     assert not parse(stored[-1].words).error
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def hands_out_a_word_per_cycle(dut: Any) -> None:
     words = random_record(ARRAY_LISTS, 400) + random_record(ARRAY_LISTS, 400)
     receivers = await _run(dut, [words + random_record(CONTROL_END, 0)])
@@ -229,7 +229,7 @@ async def hands_out_a_word_per_cycle(dut: Any) -> None:
     assert cycles[-1] - cycles[0] == len(words) - 1
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(engine=list(RECEIVERS.values()))
 async def waits_for_a_full_engine(dut: Any, engine: str) -> None:
     """An engine that takes nothing holds up the program, which loses nothing."""

@@ -162,7 +162,7 @@ async def _run(
     return array
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(
     pauses=[never, bursty],
     data_pauses=[never, bursty, mostly_paused],
@@ -178,7 +178,7 @@ async def fills_halves(
     await _run(dut, tiles, pauses, data_pauses, free_pauses)
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def hands_over_tiles_without_pixels(dut: Any) -> None:
     """A tile without planes, rows or columns fills its half with nothing, in its turn."""
     tiles = []
@@ -190,7 +190,7 @@ async def hands_over_tiles_without_pixels(dut: Any) -> None:
     await _run(dut, tiles)
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pauses=[never, bursty])
 async def reads_what_is_stored(dut: Any, pauses: Callable[[], Pauses]) -> None:
     """No request comes before the tiles it waits for are stored, also when the count wraps."""
@@ -211,7 +211,7 @@ async def reads_what_is_stored(dut: Any, pauses: Callable[[], Pauses]) -> None:
     await checker
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_its_rate(dut: Any) -> None:
     """Tiles follow each other with no cycle lost: each takes what its fullest banks take."""
     tiles: list[LoadTile] = []
@@ -226,7 +226,7 @@ async def keeps_its_rate(dut: Any) -> None:
         assert cycles == tile.cycles(SHAPE), f"tile {number} took {cycles} cycles: {tile}"
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def writes_a_beat_per_cycle(dut: Any) -> None:
     """Stride 1 and as many banks as pixels: one cycle per beat; fewer banks: B/P rounded up."""
     size = SHAPE.beat_pixels
@@ -249,7 +249,7 @@ async def writes_a_beat_per_cycle(dut: Any) -> None:
     ] * 4
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def waits_for_the_array(dut: Any) -> None:
     """Two halves and no more: with none freed the engine reports that it is blocked."""
     tile = conflict_free_tile(SHAPE, 2, 2, planes=1)
@@ -269,7 +269,7 @@ async def waits_for_the_array(dut: Any) -> None:
     assert array.blocked >= 50
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def waits_for_memory(dut: Any) -> None:
     """While memory brings nothing, the engine is starved, and not otherwise."""
     tile = conflict_free_tile(SHAPE, 2, 2, planes=1)

@@ -160,7 +160,7 @@ def _random_groups() -> list[tuple[list[Image], int]]:
     ]
 
 
-@cocotb.test(timeout_time=8, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(
     pauses=[never, bursty],
     data_pauses=[never, bursty, mostly_paused],
@@ -178,7 +178,7 @@ async def fills_rings(
     )
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_its_rate(dut: Any) -> None:
     """A cycle per beat or ring word, whichever is longer, and one per header; no others."""
     images = [random_image(SHAPE, random.randint(5, 40), True) for _ in range(24)]
@@ -191,7 +191,7 @@ async def keeps_its_rate(dut: Any) -> None:
     assert cycles[-1] - cycles[0] == total - first
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def skips_records_that_ask_for_nothing(dut: Any) -> None:
     memory, [before, after] = place(SHAPE, [(random_images(SHAPE, 2), 1)] * 2)
     nothing = [
@@ -210,7 +210,7 @@ async def skips_records_that_ask_for_nothing(dut: Any) -> None:
     assert engine.requests == [*before.requests(), *after.requests()]
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(ring=["weight", "param"])
 async def waits_for_room(dut: Any, ring: str) -> None:
     """A full ring blocks the engine; nothing is overwritten."""
@@ -235,7 +235,7 @@ async def waits_for_room(dut: Any, ring: str) -> None:
         assert len(rings.params.cycles) == SHAPE.param_passes * SHAPE.param_words
 
 
-@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def waits_for_memory(dut: Any) -> None:
     """While memory brings nothing, the engine is starved, and not otherwise."""
     memory, fetches = place(SHAPE, [(random_images(SHAPE, 1), 1)])
@@ -259,7 +259,7 @@ async def waits_for_memory(dut: Any) -> None:
 # Counters of 16 bits wrap in long programs. One long run is enough: where beats hold many words.
 if SHAPE.word_bytes < SHAPE.beat_bytes:
 
-    @cocotb.test(timeout_time=4, timeout_unit="ms")
+    @cocotb.test(timeout_time=1, timeout_unit="ms")
     async def counts_modulo_65536(dut: Any) -> None:
         image = random_image(SHAPE, 1000, False)
         memory, fetches = place(SHAPE, [([image], 67)])
