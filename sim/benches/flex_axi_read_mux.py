@@ -118,8 +118,7 @@ class Masters:
 
 def _random_burst() -> tuple[int, int]:
     """Address and beats - 1 of a burst within a page."""
-    length = random.choice([0, 1, random.randrange(8), random.randrange(PAGE // DATA_BYTES)])
-    length = min(length, 255)
+    length = random.choice([0, 1, random.randrange(8), random.randrange(32)])
     first = random.randrange(PAGE // DATA_BYTES - length)
     return random.getrandbits(52) * PAGE + first * DATA_BYTES, length
 
