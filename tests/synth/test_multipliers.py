@@ -23,7 +23,8 @@ def test_array_takes_the_multipliers_of_the_model(
     parameters = {"M": m, "P": p, "N": n, "Q": 1, "Packed": int(packed)}
     cells = multiplier_cells("flex_systolic_array", parameters, family)
     assert cells[multiplier] == count == array_multipliers(m=m, p=p, n=n, packed=packed)
-    assert not {"$mul", "$macc"} & set(cells), "a product was left to LUTs"
+    left = [name for name in cells if name.startswith(("$mul", "$macc", "$__soft_mul"))]
+    assert not left
 
 
 def test_refused_designs_are_told() -> None:
