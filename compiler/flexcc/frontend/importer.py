@@ -33,9 +33,22 @@ def import_model(model: onnx.ModelProto) -> Graph:
     Raises:
         InputError: names everything in the model that is broken or not supported.
     """
+    _check_names(model.graph)
     opset = _check_versions(model)
     walk = _Walk(model, opset)
     return walk.graph()
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    """Damaged files hold names that are no text, which protobuf hands out as bytes."""
+    names: list[object] = [graph.name, *(tensor.name for tensor in graph.initializer)]
+    names += [value.name for value in (*graph.input, *graph.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    broken = next((name for name in names if not isinstance(name, str)), None)
+    if broken is not None:
+        raise InputError(f"the model is damaged: the name {broken!r} is no text; export it again")
 
 
 def _check_versions(model: onnx.ModelProto) -> int:
@@ -85,6 +98,9 @@ class _Walk:
         if not self._problems:
             self._problems = self._build.quantization_problems()
         self._raise_problems()
+        if not self._inputs or not outputs:
+            missing = "inputs that it uses" if outputs else "outputs"
+            raise InputError(f"the model has no {missing}; export it again")
         graph = Graph(
             name=proto.name or "model",
             inputs=tuple(self._inputs),

@@ -29,7 +29,8 @@ def input_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
     if not value.type.HasField("tensor_type"):
         raise InputError(f"input '{name}' is no tensor; only float32 tensors are supported")
     if tensor.elem_type != onnx.TensorProto.FLOAT:
-        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        known = tensor.elem_type in onnx.TensorProto.DataType.values()
+        kind = onnx.TensorProto.DataType.Name(tensor.elem_type) if known else "of an unknown type"
         raise InputError(
             f"input '{name}' is {kind}, only FLOAT is supported; export the model with float32 "
             "inputs"

@@ -29,6 +29,8 @@ def needed_nodes(graph: onnx.GraphProto, given: Collection[str]) -> list[onnx.No
     needed: set[int] = set()
     pending = [(f"output '{value.name}'", value.name) for value in graph.output]
     problems: dict[str, str] = {}
+    if any(value.name == "" for value in graph.output):
+        problems[""] = "an output has no name"
     while pending:
         reader, name = pending.pop()
         if name in given or name == "":

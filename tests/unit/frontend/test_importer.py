@@ -190,6 +190,25 @@ def test_outputs_that_are_not_computed() -> None:
         import_model(make_model([node("Relu", "x", "y")], WEIGHT, outputs="w y"))
 
 
+def test_models_without_inputs_or_outputs() -> None:
+    with pytest.raises(InputError, match="the model has no outputs; export it again"):
+        import_model(make_model([node("Relu", "x", "y")], outputs=""))
+
+
+def test_output_without_a_name() -> None:
+    model = make_model([node("Relu", "x", "y")])
+    model.graph.output[0].name = ""
+    with pytest.raises(InputError, match="an output has no name"):
+        import_model(model)
+
+
+def test_names_that_are_no_text() -> None:
+    content = make_model([node("Relu", "x", "y", "relu_abc")]).SerializeToString()
+    model = onnx.ModelProto.FromString(content.replace(b"relu_abc", b"relu_\xff\xfe\xfd"))
+    with pytest.raises(InputError, match=r"the model is damaged: the name .* is no text"):
+        import_model(model)
+
+
 def test_two_outputs_of_one_tensor(seed: int) -> None:
     nodes = [node("Conv", "x w", "a"), node("Identity", "a", "y")]
     model = make_model(nodes, WEIGHT, outputs="y a")

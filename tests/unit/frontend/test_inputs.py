@@ -61,6 +61,13 @@ def test_other_types_are_refused(kind: str) -> None:
         import_model(model)
 
 
+def test_unknown_type_is_refused() -> None:
+    model = _model((1, 3, 6, 7))
+    model.graph.input[0].type.tensor_type.elem_type = 99
+    with pytest.raises(InputError, match="input 'x' is of an unknown type, only FLOAT"):
+        import_model(model)
+
+
 def test_input_that_is_no_tensor_is_refused() -> None:
     model = _model((1, 3, 6, 7))
     model.graph.input[0].CopyFrom(
