@@ -12,7 +12,7 @@ from flexcc.errors import InputError
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.constants import evaluate, is_deterministic
 from flexcc.frontend.inputs import input_shape, real_inputs
-from flexcc.frontend.node import AlreadyToldError, Node, NodeError
+from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe, label_nodes, needed_nodes
 from flexcc.frontend.registry import HANDLERS
 from flexcc.frontend.values import Activation, Constant, QuantizedConstant, Unusable, Value
@@ -143,6 +143,9 @@ class _Walk:
         try:
             self._import(node, label, inputs, read)
         except AlreadyToldError:
+            self._forget(node)
+        except ModelInputError as problem:
+            self._problems.append(str(problem))
             self._forget(node)
         except NodeError as problem:
             self._problems.append(f"{describe(node)}: {problem}")

@@ -98,7 +98,9 @@ def _remedy(name: str, dims: Sequence[int | str] | None) -> str:
     if dims is None:
         example = "1x3x224x224"
     else:
-        typical = [1, 3, 224, 224]
+        known = [dim for dim in dims[2:] if isinstance(dim, int) and dim > 0]
+        side = known[0] if known else 224
+        typical = [1, 3, side, side]
         sizes = [
             dim if isinstance(dim, int) and dim > 0 else typical[min(index, 3)]
             for index, dim in enumerate(dims)

@@ -19,11 +19,15 @@ from flexcc.frontend.values import (
     Value,
 )
 
-__all__ = ["AlreadyToldError", "Node", "NodeError", "finite"]
+__all__ = ["AlreadyToldError", "ModelInputError", "Node", "NodeError", "finite"]
 
 
 class NodeError(Exception):
     """Why a node is refused; the importer adds its name and operator."""
+
+
+class ModelInputError(NodeError):
+    """Why the input of the model that a node reads cannot be used; complete in itself."""
 
 
 class AlreadyToldError(Exception):
@@ -112,7 +116,7 @@ class Node:
         if isinstance(value, Unusable):
             if value.reason is None:
                 raise AlreadyToldError
-            raise NodeError(value.reason)
+            raise ModelInputError(value.reason)
         return value
 
     def activation(self, index: int = 0) -> Activation:
