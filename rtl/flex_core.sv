@@ -3,7 +3,7 @@
 // One core: fetch, load, weight load, versatile systolic array, requantiser, output buffer, store.
 //
 // A start pulse runs one program; `done_o` rises when all its tiles are stored and acknowledged, or at once when the
-// program is not understood. AXI errors are reported and do not stop the run. See docs/rtl/microarchitecture.md.
+// program or its weights cannot be trusted. Other AXI errors are reported and do not stop the run. See docs/rtl/microarchitecture.md.
 
 `include "flex_assert.svh"
 
@@ -560,7 +560,16 @@ module flex_core
   assign program_error = fetch_error || array_error || store_error;
   assign error_o       = {program_error, write_error, |wgt_error, act_error};
 
-  assign ending        = program_error || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+  // A wrong program or pass image may ask for beats that never come: such a run ends at once.
+  logic lost_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!core_rst_n) lost_q <= 1'b0;
+    else if (wgt_error != '0) lost_q <= 1'b1;
+  end
+
+  assign ending = program_error || lost_q ||
+      (end_valid && !fetch_busy && tiles_done_o == end_tiles);
 
   always_ff @(posedge clk_i) begin
     if (!core_rst_n) done_o <= 1'b0;
