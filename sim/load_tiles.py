@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random load records, and what must be asked for, written and how fast."""
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ class Shape:
     pixel_bytes: int
     beat_bytes: int
     act_words: int
+
+    @classmethod
+    def from_environment(cls) -> "Shape":
+        """The shape that the caller of the bench has put into the environment."""
+        return cls(
+            banks=int(os.environ["P"]),
+            pixel_bytes=int(os.environ["N"]),
+            beat_bytes=int(os.environ["DATA_BYTES"]),
+            act_words=int(os.environ["ACT_WORDS"]),
+        )
 
     @property
     def beat_pixels(self) -> int:
@@ -148,23 +159,16 @@ class LoadTile:
         cycles = sum(
             max([1, *self._bank_load(shape, row, columns).values()])
             for row in range(self.rows)
-            for columns in self._beats(shape, row)
+            for columns in self.row_beats_of(shape, row)
         )
         return max(1, cycles * len(self.addresses))
 
     def beats(self, shape: Shape) -> int:
         """Beats of the tile."""
-        per_plane = sum(1 for row in range(self.rows) for _ in self._beats(shape, row))
+        per_plane = sum(1 for row in range(self.rows) for _ in self.row_beats_of(shape, row))
         return max(1, per_plane * len(self.addresses))
 
-    def _bank_load(self, shape: Shape, row: int, columns: range) -> Counter[int]:
-        return Counter(
-            self.place(shape, 0, row, column).bank
-            for column in columns
-            if 0 <= column < self.columns
-        )
-
-    def _beats(self, shape: Shape, row: int) -> Iterator[range]:
+    def row_beats_of(self, shape: Shape, row: int) -> Iterator[range]:
         """The columns under the lanes of each beat of a row; lanes outside the row included."""
         size = shape.beat_pixels
         if self.columns == 0:
@@ -177,6 +181,13 @@ class LoadTile:
             beats = max(beats, (before + self.pad_left) // size + self.row_beats)
         for beat in range(beats):
             yield range(first + beat * size, first + (beat + 1) * size)
+
+    def _bank_load(self, shape: Shape, row: int, columns: range) -> Counter[int]:
+        return Counter(
+            self.place(shape, 0, row, column).bank
+            for column in columns
+            if 0 <= column < self.columns
+        )
 
 
 def random_tile(shape: Shape, memory_bytes: int, wait_tiles: int) -> LoadTile:

@@ -2,7 +2,6 @@
 """Bench of flex_load: random tiles against a plain model of the buffer, halves, waits, rate."""
 
 import itertools
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,43 +13,27 @@ from cocotb.triggers import ClockCycles, Event, FallingEdge, RisingEdge
 from sim.bus.clock import reset, start_clock
 from sim.bus.read_engine import ReadEngine
 from sim.bus.stream import Pauses, StreamSource, bursty, mostly_paused, never
-from sim.load_tiles import (
-    WAIT_MODULUS,
-    LoadTile,
-    Place,
-    Shape,
-    conflict_free_tile,
-    random_tile,
-)
+from sim.load_buffer import LoadBuffer
+from sim.load_tiles import WAIT_MODULUS, LoadTile, Shape, conflict_free_tile, random_tile
 
-SHAPE = Shape(
-    banks=int(os.environ["P"]),
-    pixel_bytes=int(os.environ["N"]),
-    beat_bytes=int(os.environ["DATA_BYTES"]),
-    act_words=int(os.environ["ACT_WORDS"]),
-)
+SHAPE = Shape.from_environment()
 MEMORY_BYTES = 128 * SHAPE.beat_bytes
 
 
 class Array:
-    """Plays the buffer and the array: takes the writes, compares each half when it is full.
+    """Plays the buffer and the array, which frees a full half when `free_pauses` lets it.
 
-    The array frees a half when `free_pauses` lets it; until then nothing may be written there.
-    `full_cycles` holds the cycle of each full pulse; `starved`, `blocked` count cycles.
+    `full_cycles` holds the cycle of each full pulse; `blocked` counts cycles.
     """
 
     def __init__(
         self, dut: Any, tiles: Sequence[LoadTile], memory: bytes, free_pauses: Pauses
     ) -> None:
         self._dut = dut
-        self._tiles = tiles
-        self._memory = memory
+        self._buffer = LoadBuffer(dut, SHAPE, tiles, memory)
         self._free_pauses = free_pauses
-        self._freed = 0
-        self._written: dict[Place, int] = {}
         self._progress = Event()
-        self.full_cycles: list[int] = []
-        self.starved = 0
+        self.full_cycles = self._buffer.full_cycles
         self.blocked = 0
         dut.freed_i.value = 0
         cocotb.start_soon(self._watch())
@@ -63,51 +46,18 @@ class Array:
 
     async def _watch(self) -> None:
         dut = self._dut
-        cycle = 0
+        cycle = freed = 0
         while True:
             await RisingEdge(dut.clk_i)
             cycle += 1
             if dut.rst_ni.value != 1:
                 continue
-            # A half is full with the writes of earlier cycles; those of this one are the next's.
-            if dut.full_o.value == 1:
-                self._compare()
-                self.full_cycles.append(cycle)
+            if self._buffer.clock(cycle, freed + 2):
                 self._progress.set()
-            enables = int(dut.wr_en_o.value)
-            if enables:
-                self._write(enables)
-            self.starved += int(dut.starved_o.value)
             self.blocked += int(dut.blocked_o.value)
-            free = len(self.full_cycles) > self._freed and not next(self._free_pauses)
+            free = len(self.full_cycles) > freed and not next(self._free_pauses)
             dut.freed_i.value = int(free)
-            self._freed += free
-
-    def _write(self, enables: int) -> None:
-        tile = len(self.full_cycles)
-        assert tile < len(self._tiles), "a write after the last tile"
-        assert tile < self._freed + 2, f"tile {tile}: written before its half was freed"
-        width = (2 * SHAPE.act_words - 1).bit_length()
-        addresses, data = int(self._dut.wr_addr_o.value), int(self._dut.wr_data_o.value)
-        for bank in range(SHAPE.banks):
-            if enables >> bank & 1:
-                address = addresses >> (bank * width) & ((1 << width) - 1)
-                pixel = data >> (bank * SHAPE.pixel_bytes * 8)
-                half, word = divmod(address, SHAPE.act_words)
-                place = Place(bank=bank, word=word)
-                assert half == tile % 2, f"tile {tile}: half {half} is written"
-                assert place not in self._written, f"tile {tile}: {place} is written twice"
-                self._written[place] = pixel & ((1 << SHAPE.pixel_bytes * 8) - 1)
-
-    def _compare(self) -> None:
-        number = len(self.full_cycles)
-        wanted = self._tiles[number].content(SHAPE, self._memory)
-        wrong = {place for place, value in wanted.items() if self._written.get(place) != value}
-        excess = self._written.keys() - wanted.keys()
-        name = f"tile {number} {self._tiles[number]}"
-        assert not wrong, f"{name}: wrong {sorted(wrong, key=str)[:4]}"
-        assert not excess, f"{name}: never to be written {sorted(excess, key=str)[:4]}"
-        self._written = {}
+            freed += free
 
 
 async def count_stored_tiles(dut: Any, start: int, end: int) -> None:

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flex_load_prepare with more and with fewer banks than pixels of a beat, and with one pixel."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.runner import simulate
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.mark.parametrize(
+    ("banks", "pixel_bytes", "beat_bytes", "act_words"),
+    [(7, 4, 32, 128), (3, 4, 128, 256), (5, 32, 32, 128)],
+)
+def test_flex_load_prepare(
+    tmp_path: Path, banks: int, pixel_bytes: int, beat_bytes: int, act_words: int
+) -> None:
+    parameters = {"P": banks, "N": pixel_bytes, "DataBytes": beat_bytes}
+    env = {
+        "P": str(banks),
+        "N": str(pixel_bytes),
+        "DATA_BYTES": str(beat_bytes),
+        "ACT_WORDS": str(act_words),
+    }
+    assert simulate("flex_load_prepare", tmp_path, parameters, env=env) == 5
