@@ -158,7 +158,7 @@ def _quantize(model: Any, options: Options) -> _Quantized:
     return _Quantized(
         graph=integer,
         onnx=quantized.onnx_model.SerializeToString(deterministic=True),
-        samples=_first_samples(graph, integer, samples, options),
+        samples=_some_samples(graph, integer, samples, options),
     )
 
 
@@ -166,10 +166,10 @@ def _is_integer(graph: Graph) -> bool:
     return all(type_.quantization is not None for type_ in graph.tensors.values())
 
 
-def _first_samples(
+def _some_samples(
     source: Graph, graph: Graph, samples: Mapping[str, NDArray[np.float32]], options: Options
 ) -> dict[str, NDArray[np.int8]]:
-    result = {}
+    """As many samples as are verified, an even spread, quantised."""
     count = options.verify_images if options.verify else 1
     available = len(next(iter(samples.values())))
     if count > available:
@@ -177,10 +177,12 @@ def _first_samples(
             f"--verify-images {count}: there are {available} calibration samples; ask for at most "
             f"{available} images"
         )
+    chosen = np.linspace(0, available - 1, count).astype(int)
+    result = {}
     for old, new in zip(source.inputs, graph.inputs, strict=True):
         quantization = graph.tensors[new.tensor].quantization
         assert quantization is not None
-        result[new.tensor] = quantize_array(samples[old.tensor][:count], quantization)
+        result[new.tensor] = quantize_array(samples[old.tensor][chosen], quantization)
     return result
 
 

@@ -13,11 +13,11 @@ from flexcc.errors import InputError, MismatchError
 from flexcc.options import MemoryOptions
 from flexcc.resources import ROOT
 
-__all__ = ["rtl_parameters", "simulate", "watchdog_cycles"]
+__all__ = ["Image", "rtl_parameters", "simulate", "work_cycles"]
 
 Image = NDArray[np.uint8]
 
-_OPTIMISE_FROM_CYCLES = 5_000_000
+_OPTIMISE_FROM_CYCLES = 3_000_000
 
 
 def simulate(
@@ -47,17 +47,18 @@ def simulate(
         behaviour = MemoryBehaviour(stall_seed=memory.stalls, latency_cycles=memory.latency_cycles)
     # Everything between weights and program: inputs, and tensors as they were before any run.
     variable = slice(plan.weights_bytes, plan.program_address)
-    watchdog = watchdog_cycles(plan)
+    work = work_cycles(plan)
     try:
         runs = run_program(
             rtl_parameters(plan),
             build.empty_image,
             program_offset=plan.program_address,
             program_beats=len(build.program) // plan.accelerator.beat_bytes,
-            watchdog_cycles=watchdog,
+            # Twenty times its work, and a run hangs.
+            watchdog_cycles=20 * work + 1_000_000,
             inputs=[{variable.start: image[variable]} for image in images],
             memory=behaviour,
-            optimise=watchdog * len(images) > _OPTIMISE_FROM_CYCLES,
+            optimise=work * len(images) > _OPTIMISE_FROM_CYCLES,
         )
     except MissingToolError as error:
         raise InputError(f"the RTL cannot be simulated: {error}") from error
@@ -85,8 +86,8 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
     }
 
 
-def watchdog_cycles(plan: Plan) -> int:
-    """Cycles after which a run hangs, not works: 20 times all its steps and memory words."""
+def work_cycles(plan: Plan) -> int:
+    """A bound of the cycles of a run: array steps and memory beats, one after the other."""
     steps = 0
     for stage in plan.stages:
         runs = [entry.run for entry in stage.entries]
@@ -105,4 +106,4 @@ def watchdog_cycles(plan: Plan) -> int:
             for fetch in group
         )
         steps += loads + fetches
-    return 20 * steps + 1_000_000
+    return steps

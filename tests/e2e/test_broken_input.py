@@ -223,7 +223,7 @@ def test_array_that_does_not_fit(work: Path) -> None:
 
 
 def test_layer_that_does_not_fit(work: Path) -> None:
-    # One output needs a window of half a million bytes, twice: more than the block RAM of the device.
+    # One output needs a window of half a million bytes, twice: more than the block RAM there is.
     save(conv_model(inputs=256, size=48, kernel=48, channels=1), work / "model.onnx")
     arguments = ["--target", "ulx3s-85f", "-o", "build", "--random-calibration"]
     result = flexcc("model.onnx", *arguments, cwd=work)

@@ -14,6 +14,12 @@ import onnx
 import pytest
 
 import flexcc as package
+from flexcc import reference
+from flexcc.backend.image import expected_image, read_tensor
+from flexcc.build import Build
+from flexcc.dse.resources import CONTROL_MULTIPLIERS
+from flexcc.options import MemoryOptions
+from flexcc.simulation import Image
 from tests.e2e.command import Result, conv_model, flexcc, save, tree
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +56,7 @@ def test_report_obeys_its_schema(work: Path) -> None:
     assert report["cycles"]["measured"] is None
     assert report["verify"] == {"rtl": None, "hls": None}
     assert sum(layer["cycles"] for layer in report["layers"]) == report["cycles"]["estimated"]
-    assert report["resources"]["dsp"]["used"] == 8 * 2 * 8 + 2 * 4
+    assert report["resources"]["dsp"]["used"] == 8 * 2 * 8 + 2 * 4 + CONTROL_MULTIPLIERS
     assert report["resources"]["lut"]["used"] is None
 
 
@@ -142,7 +148,7 @@ def test_outputs_are_near_those_of_the_float_model(work: Path, tmp_path: Path) -
     actual = np.load(tmp_path / "y.npz")["y"]
     evaluator = onnx.reference.ReferenceEvaluator(conv_model())
     outputs = [evaluator.run(None, {"x": x[None]}) for x in np.load(work / "data.npz")["x"]]
-    expected = np.concatenate([list(output)[0] for output in outputs])
+    expected = np.concatenate([next(iter(output)) for output in outputs])
     assert np.abs(actual - expected).max() < 0.03 * expected.max()
 
 
@@ -228,6 +234,43 @@ def test_a_bug_is_called_one(work: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert "Traceback" not in result.stderr
     assert "Traceback" in flexcc(work / "model.onnx", *arguments, "-v", cwd=tmp_path).stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_difference_is_named_and_the_build_kept(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulator that flips one bit of the output; the real one takes a minute to build."""
+
+    def faulty(build: Build, images: list[Image], _: MemoryOptions) -> list[tuple[Image, int]]:
+        results = []
+        for image in images:
+            tensors = reference.run(build.graph, {"x": read_tensor(build.plan, image, "x")[None]})
+            after = expected_image(build.plan, image, {n: t[0] for n, t in tensors.items()})
+            output = build.plan.tensors[build.plan.outputs[0]]
+            after[output.address + output.layout.offset(2, 3, 5)] ^= 1
+            results.append((after, 1234))
+        return results
+
+    monkeypatch.setattr("flexcc.execute.simulate", faulty)
+    arguments = [*ARRAY, "-o", "b", "--calibration", str(work / "data.npz"), "--verify", "rtl"]
+    result = flexcc(work / "model.onnx", *arguments, "--json", cwd=tmp_path)
+    assert result.code == 1
+    assert "channel 2 row 3 column 5 of image 0" in result.stderr
+    report = json.loads((tmp_path / "b" / "report.json").read_text())
+    assert json.loads(result.stdout) == report
+    jsonschema.validate(report, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    found = report["verify"]["rtl"]
+    assert (found["equal"], found["images"]) == (False, 1)
+    assert found["first_difference"]["channel"] == 2
+    assert abs(found["first_difference"]["expected"] - found["first_difference"]["actual"]) == 1
+    assert report["cycles"]["measured"] is None
+
+    run = ["run", "b", "--input", str(work / "data.npz"), "--output", "y.npz", "--on", "rtl"]
+    checked = flexcc(*run, "--check", cwd=tmp_path)
+    assert checked.code == 1
+    assert "channel 2, row 3, column 5" in checked.stderr
+    assert not (tmp_path / "y.npz").exists()
+    assert flexcc(*run, cwd=tmp_path).code == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
