@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup ## compile a model, simulate its accelerator on real inputs, show the results
-	$(PYTHON) designs/mnist_conv_u250/demo.py
+	$(PYTHON) -m designs.mnist_conv_u250.demo
 
 check: lint format-check types test ## everything that CI runs
 
@@ -70,7 +70,7 @@ golden: setup ## accept changed output files; review the diff
 	$(PYTHON) -m pytest -m "not rtl" --update-golden
 
 results: setup ## measure every design and write docs/results.md
-	$(PYTHON) designs/results.py
+	$(PYTHON) -m designs.results
 
 clean: ## remove what builds and tests left
 	rm -rf build dist .cache .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from flexcc.backend.archive import arrays_from_bytes, arrays_to_bytes, pack, unp
 from flexcc.backend.image import initial_image, memory_map
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
+from flexcc.backend.render import render
 from flexcc.backend.rtl import rtl_files
 from flexcc.backend.views import SystemView
 from flexcc.backend.writer import read_manifest
@@ -83,6 +84,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         "graph": pack(build.graph, arrays),
         "mapping": pack(build.mapping, arrays),
     }
+    view = _system_view(build)
     return {
         _NETWORK: _json(network),
         _ARRAYS: arrays_to_bytes(arrays),
@@ -90,7 +92,8 @@ def build_files(build: Build) -> dict[str, bytes]:
         _PROGRAM: build.program,
         _WEIGHTS: build.weights,
         _LISTING: listing(decode(from_bytes(build.program))).encode(),
-        **{f"rtl/{name}": data for name, data in rtl_files(_system_view(build)).items()},
+        "Makefile": render("build/Makefile.j2", view).encode(),
+        **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
     }
 
 

@@ -188,6 +188,20 @@ def test_a_changed_program_is_noticed(work: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "y.npz").exists()
 
 
+def test_make_runs_a_build(work: Path, tmp_path: Path) -> None:
+    folder = work / "build"
+    before = tree(folder)
+    command = ["make", "-C", folder, f"FLEXCC={sys.executable} -m flexcc"]
+    files = [f"INPUT={work / 'data.npz'}", f"OUTPUT={tmp_path / 'y.npz'}"]
+    subprocess.run([*command, "run", *files], check=True, capture_output=True)
+    assert np.load(tmp_path / "y.npz")["y"].shape == (4, 4, 8, 8)
+    listed = subprocess.run([*command], check=True, capture_output=True, text=True).stdout
+    assert "simulate the RTL" in listed
+    unnamed = subprocess.run([*command, "run"], check=False, capture_output=True, text=True)
+    assert "name the inputs: make run" in unnamed.stderr
+    assert tree(folder) == before
+
+
 def test_inspect_prints_every_representation(work: Path) -> None:
     texts = {
         view: flexcc("inspect", "build", "--show", view, cwd=work).stdout

@@ -3,6 +3,7 @@
 
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,11 @@ def test_demonstration(tmp_path: Path) -> None:
     assert figures.right / figures.total >= 0.992
     assert (figures.predicted == figures.labels).mean() >= 0.9
     assert set(figures.labels) == set(range(10))
+
+    guard = json.loads((DESIGN.folder / "report.json").read_text())
+    remedy = "run `make results` and review what changes"
+    assert report.cycles.measured == pytest.approx(guard["cycles"]["measured"], rel=0.002), remedy
+    assert asdict(report.resources) == guard["resources"], remedy
 
     measured, estimated = report.cycles.measured, report.cycles.estimated
     assert measured is not None

@@ -3,12 +3,13 @@
 
 from flexcc.backend.render import render
 from flexcc.backend.views import SystemView
-from flexcc.resources import RTL
+from flexcc.resources import RTL, SIM
 
-__all__ = ["FILE_LIST", "SYSTEM", "rtl_files"]
+__all__ = ["FILE_LIST", "SYSTEM", "WAIVERS", "rtl_files"]
 
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
+WAIVERS = "lint.vlt"
 
 
 def rtl_files(view: SystemView) -> dict[str, bytes]:
@@ -18,6 +19,7 @@ def rtl_files(view: SystemView) -> dict[str, bytes]:
     sources = [line for line in lines if line and not line.startswith("+")]
     headers = [f"include/{path.name}" for path in sorted((RTL / "include").glob("*.svh"))]
     files = {name: (RTL / name).read_bytes() for name in (*headers, *sources)}
+    files[WAIVERS] = (SIM / WAIVERS).read_bytes()
     files[SYSTEM] = render(f"rtl/{SYSTEM}.j2", view).encode()
     files[FILE_LIST] = f"{file_list.rstrip()}\n{SYSTEM}\n".encode()
     return files

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the designs anew: writes docs/results.md and each design's report.json.
+
+Run by `make results`; the diff of what it writes is the change in performance.
+"""
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from designs.design import FOLDER, load_design
+from designs.mnist_conv_u250.demo import Figures, measure
+from flexcc.progress import Progress
+from flexcc.report import Report
+from flexcc.report_text import known, latency_text
+
+PAGE = FOLDER.parent / "docs" / "results.md"
+
+
+def page(figures: Figures) -> str:
+    """The text of docs/results.md."""
+    report, stalled = figures.report, figures.stalled
+    rtl = report.verify.rtl
+    assert rtl is not None
+    digits = f"{figures.right:,} of {figures.total:,}"
+    rows = (
+        ("array", f"{_array(report)}, {report.array.macs_per_cycle} MAC per cycle"),
+        ("cycles in the simulated RTL", known(report.cycles.measured, "{:,}")),
+        ("cycles estimated before simulation", known(report.cycles.estimated, "{:,}")),
+        ("MAC efficiency, useful MAC / (cycles x array)", _percent(report.mac_efficiency.measured)),
+        ("latency", latency_text(report)),
+        ("DSP48 for array, requantisation and control", known(report.resources.dsp.used, "{:,}")),
+        ("accuracy of the integer reference", f"{figures.right / figures.total:.2%} ({digits})"),
+        ("RTL equal to the reference", f"{rtl.compared_bytes:,} bytes of {rtl.images} digits"),
+        (
+            "the same with random memory stalls",
+            f"{stalled.compared_bytes:,} bytes, {known(stalled.cycles, '{:,}')} cycles at most",
+        ),
+    )
+    table = "\n".join(f"| {label} | {text} |" for label, text in rows)
+    layers = "\n".join(
+        f"| {layer.name} | {layer.op} | {layer.macs:,} | {known(layer.cycles, '{:,}')} "
+        f"| {layer.engines.load:,} | {layer.engines.weights:,} | {layer.engines.array:,} "
+        f"| {layer.engines.store:,} |"
+        for layer in report.layers
+    )
+    return f"""\
+# Results
+
+<!-- Written by `make results`. Do not edit. -->
+
+Every figure here is measured by `make results`, which also writes the `report.json` of each
+design; a test fails when the sources give other cycles or another number of multipliers. Cycles are
+those of the RTL in Verilator, from start to done, with a memory that answers after 100 cycles and
+moves one beat per cycle and port. No tool has timed the design yet, so every figure in ms names its
+clock as assumed.
+
+## mnist_conv on u250
+
+A LeNet-like network for handwritten digits, {report.macs:,} useful multiply-accumulates.
+`make demo` shows the same run.
+
+| figure | value |
+|---|---|
+{table}
+
+Estimated cycles by layer: what it adds to the run, and how long each engine works for it.
+
+| layer | operation | useful MAC | adds | load | weights | array | store |
+|---|---|---|---|---|---|---|---|
+{layers}
+"""
+
+
+def _array(report: Report) -> str:
+    return f"{report.array.m} x {report.array.p} x {report.array.n}"
+
+
+def _percent(share: float | None) -> str:
+    return known(share, "{:.1%}")
+
+
+def main() -> None:
+    """Measures and writes."""
+    design = load_design("mnist_conv_u250")
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder) / "build"
+        figures = measure(build, Progress())
+        assert json.loads((build / "report.json").read_text()) == json.loads(
+            json.dumps(asdict(figures.report))
+        )
+        shutil.copyfile(build / "report.json", design.folder / "report.json")
+    PAGE.write_text(page(figures))
+
+
+if __name__ == "__main__":
+    main()
