@@ -22,7 +22,7 @@ module flex_systolic_array #(
   parameter int unsigned N        = 8,
   // Drain chains per column; divides M.
   parameter int unsigned Q        = 2,
-  // Two columns share one multiplier; an odd last column has one for itself.
+  // Two columns share one multiplier, an odd last column has one for itself; N is at least 8.
   parameter bit          Packed   = 1'b1,
   // Accumulator bits.
   parameter int unsigned AccWidth = 32
@@ -42,6 +42,8 @@ module flex_systolic_array #(
 
   `FLEX_ASSERT_INIT(ChainsDivideRows, Q > 0 && M % Q == 0)
   `FLEX_ASSERT_INIT(HasColumns, P > 0)
+  // The offset of packed sums is counted by full chains.
+  `FLEX_ASSERT_INIT(PackedChainsFull, !Packed || N % 8 == 0)
 
   localparam int unsigned Pixels = Packed ? 2 : 1;
   localparam int unsigned Groups = (P + Pixels - 1) / Pixels;
