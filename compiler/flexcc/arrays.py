@@ -7,6 +7,7 @@ Inside, a batch is int8 [B, C, H, W] by tensor name.
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from flexcc.ir.graph import Graph, Port
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["Batch", "BatchAxis", "check_output_file", "read_batch", "write_outputs"]
+
+# What a file that is no archive, a damaged or an encrypted one makes the libraries raise.
+_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +124,12 @@ def _batched(shape: tuple[int, ...], axis: BatchAxis) -> tuple[int, ...]:
 def _read_arrays(path: Path) -> dict[str | None, NDArray[Any]]:
     """The arrays of a file by name; the only one of an .npy has none."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {None: loaded}
-        with loaded:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {None: loaded}
             return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         fact = error.strerror if isinstance(error, OSError) and error.strerror else "no NumPy file"
         raise InputError(
             f"{path} cannot be read: {fact}; write it with numpy.savez(file, NAME=array)"

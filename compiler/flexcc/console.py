@@ -2,17 +2,18 @@
 """What people see: progress and errors on stderr, tables on stdout."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -36,8 +37,6 @@ __all__ = [
 ]
 
 _PIPE_WIDTH = 240
-
-Item = TypeVar("Item")
 
 
 def stdout() -> Console:
@@ -91,20 +90,37 @@ class TerminalProgress(Progress):
         self.finish()
         self._step = self._bars.add_task(title, total=None)
 
-    def track(self, items: Sequence[Item], title: str) -> Iterable[Item]:
-        """Shows how many of `items` are done."""
-        self.finish()
-        if len(items) > 1:
-            yield from self._bars.track(items, description=title)
-        else:
-            self.step(title)
-            yield from items
+    def track(self, total: int, chunk: int, title: str) -> Iterator[range]:
+        """Shows how much of `total` is done."""
+        self.step(title)
+        assert self._step is not None
+        self._bars.update(self._step, total=total)
+        for start in range(0, total, chunk):
+            indices = range(start, min(start + chunk, total))
+            yield indices
+            self._bars.advance(self._step, len(indices))
 
     def finish(self) -> None:
         """Marks the current step as done."""
         if self._step is not None:
-            self._bars.update(self._step, total=1, completed=1)
+            total = self._bars.tasks[self._step].total or 1
+            self._bars.update(self._step, total=total, completed=total)
             self._step = None
+
+
+class _Count(ProgressColumn):
+    """A bar and a count, for steps that count more than one thing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar, self._number = BarColumn(bar_width=24), MofNCompleteColumn()
+
+    def render(self, task: Task) -> RenderableType:
+        if task.total is None or task.total <= 1:
+            return ""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(self._bar.render(task), self._number.render(task))
+        return grid
 
 
 @contextmanager
@@ -116,9 +132,8 @@ def progress(console: Console, *, wanted: bool) -> Iterator[Progress]:
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
         TimeElapsedColumn(),
+        _Count(),
     )
     with Bars(*columns, console=console, transient=True) as bars:
         terminal = TerminalProgress(bars)
@@ -155,7 +170,8 @@ def print_report(report: Report) -> None:
 
 def print_summary(summary: RunSummary) -> None:
     """Prints what an execution did."""
-    table = _table(f"{summary.images} images on {summary.on}", Column(), Column())
+    table = _table("run", Column(), Column())
+    table.add_row("images", f"{summary.images:,} on {summary.on}")
     table.add_row("outputs", escape(summary.output))
     if summary.cycles is not None:
         table.add_row("cycles per image", f"{summary.cycles:,}")

@@ -122,11 +122,8 @@ def _runs(
     images = len(next(iter(inputs.values())))
     chunk = max(1, _SIMULATED_CHUNK_BYTES // len(build.empty_image))
     chunk = min(chunk, max(_LEAST_CHUNK, images // _CHUNKS))
-    for start in progress.track(range(0, images, chunk), title):
-        picked = [
-            {name: values[index] for name, values in inputs.items()}
-            for index in range(start, min(start + chunk, images))
-        ]
+    for indices in progress.track(images, chunk, title):
+        picked = [{name: values[i] for name, values in inputs.items()} for i in indices]
         initial = [build.image(values) for values in picked]
         results = machine(initial)
         for values, before, (after, cycles) in zip(picked, initial, results, strict=True):
@@ -207,11 +204,10 @@ def _interpret(build: Build, image: Image) -> Image:
 def _reference_outputs(
     build: Build, batch: Batch, progress: Progress
 ) -> dict[str, NDArray[np.int8]]:
-    starts = range(0, batch.images, _REFERENCE_CHUNK)
     parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in build.plan.outputs}
-    for start in progress.track(starts, "running the reference"):
-        stop = start + _REFERENCE_CHUNK
-        inputs = {name: values[start:stop] for name, values in batch.tensors.items()}
+    for indices in progress.track(batch.images, _REFERENCE_CHUNK, "running the reference"):
+        chosen = slice(indices.start, indices.stop)
+        inputs = {name: values[chosen] for name, values in batch.tensors.items()}
         tensors = reference.run(build.graph, inputs)
         for name, chunks in parts.items():
             chunks.append(tensors[name])

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long-running work tells what it is doing; silent unless a front end says otherwise."""
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterator
 
 __all__ = ["Progress"]
-
-Item = TypeVar("Item")
 
 
 class Progress:
@@ -15,6 +12,8 @@ class Progress:
     def step(self, title: str) -> None:
         """A new step begins; the one before it is over."""
 
-    def track(self, items: Sequence[Item], title: str) -> Iterable[Item]:  # noqa: ARG002
-        """`items` one by one; each counts as done when the next is asked for."""
-        return items
+    def track(self, total: int, chunk: int, title: str) -> Iterator[range]:
+        """The numbers 0 .. total-1 in chunks; each counts as done when the next is asked for."""
+        self.step(title)
+        for start in range(0, total, chunk):
+            yield range(start, min(start + chunk, total))
