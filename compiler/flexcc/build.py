@@ -92,7 +92,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         _PROGRAM: build.program,
         _WEIGHTS: build.weights,
         _LISTING: listing(decode(from_bytes(build.program))).encode(),
-        "Makefile": render("build/Makefile.j2", view).encode(),
+        "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
     }
 
