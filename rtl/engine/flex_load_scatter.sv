@@ -302,24 +302,27 @@ module flex_load_scatter #(
   // Stage 5: the write, and the cycle after it
   ////////////////////////////////////////////////////////////////
 
-  logic [P-1:0] wr_en_d, wr_en_q;
-  logic [P-1:0][AddrWidth-1:0] wr_addr_d, wr_addr_q;
-  logic [P-1:0][N*8-1:0] wr_data_d, wr_data_q;
+  logic [P-1:0] wr_en_q;
+  logic [P-1:0][AddrWidth-1:0] wr_addr_q;
+  logic [P-1:0][N*8-1:0] wr_data_q;
   logic last_5_q, full_q;
 
-  always_comb begin
-    for (int unsigned p = 0; p < P; p++) begin
-      logic [AddrWidth-2:0] word;
-      wr_en_d[p]   = valid_4_q && |pick_q[p];
-      word         = '0;
-      wr_data_d[p] = '0;
-      for (int unsigned i = 0; i < B; i++) begin
-        word |= {(AddrWidth - 1) {pick_q[p][i]}} & word_4_q[i][AddrWidth-2:0];
-        wr_data_d[p] |= {(N * 8) {pick_q[p][i]}} & data_q[i];
-      end
-      wr_addr_d[p] = {half_q, word};
+  // The word and the pixel of the one lane of `pick`.
+  function automatic logic [AddrWidth-2:0] picked_word(logic [B-1:0] pick);
+    logic [AddrWidth-2:0] word;
+    word = '0;
+    for (int unsigned i = 0; i < B; i++) begin
+      word |= {(AddrWidth - 1) {pick[i]}} & word_4_q[i][AddrWidth-2:0];
     end
-  end
+    return word;
+  endfunction
+
+  function automatic logic [N*8-1:0] picked_pixel(logic [B-1:0] pick);
+    logic [N*8-1:0] pixel;
+    pixel = '0;
+    for (int unsigned i = 0; i < B; i++) pixel |= {(N * 8) {pick[i]}} & data_q[i];
+    return pixel;
+  endfunction
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -327,7 +330,7 @@ module flex_load_scatter #(
       last_5_q <= 1'b0;
       full_q   <= 1'b0;
     end else begin
-      wr_en_q  <= wr_en_d;
+      for (int unsigned p = 0; p < P; p++) wr_en_q[p] <= valid_4_q && |pick_q[p];
       last_5_q <= valid_4_q && last_4_q && !more_q;
       full_q   <= last_5_q;
     end
@@ -335,8 +338,10 @@ module flex_load_scatter #(
 
   always_ff @(posedge clk_i) begin
     if (valid_4_q) begin
-      wr_addr_q <= wr_addr_d;
-      wr_data_q <= wr_data_d;
+      for (int unsigned p = 0; p < P; p++) begin
+        wr_addr_q[p] <= {half_q, picked_word(pick_q[p])};
+        wr_data_q[p] <= picked_pixel(pick_q[p]);
+      end
     end
   end
 
