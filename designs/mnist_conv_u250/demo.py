@@ -20,7 +20,7 @@ from rich.table import Column, Table
 
 from designs.design import load_design
 from flexcc import compile_model
-from flexcc.console import progress
+from flexcc.console import progress, stdout
 from flexcc.driver import require_equal
 from flexcc.execute import run_build
 from flexcc.options import Backend, Executor, MemoryOptions, RunOptions
@@ -135,7 +135,7 @@ def _timed(console: Console) -> Iterator[None]:
 
 def main() -> None:
     """Shows the demonstration; the build stays in build/mnist_conv_u250."""
-    console = Console(highlight=False)
+    console = stdout()
     output = Path("build") / "mnist_conv_u250"
     with _timed(console):
         console.print("Compiling, then building a simulator of the accelerator (a minute) ...")
