@@ -191,7 +191,7 @@ def test_a_changed_program_is_noticed(work: Path, tmp_path: Path) -> None:
 def test_make_runs_a_build(work: Path, tmp_path: Path) -> None:
     folder = work / "build"
     before = tree(folder)
-    command = ["make", "-C", folder, f"FLEXCC={sys.executable} -m flexcc"]
+    command: list[str | Path] = ["make", "-C", folder, f"FLEXCC={sys.executable} -m flexcc"]
     files = [f"INPUT={work / 'data.npz'}", f"OUTPUT={tmp_path / 'y.npz'}"]
     subprocess.run([*command, "run", *files], check=True, capture_output=True)
     assert np.load(tmp_path / "y.npz")["y"].shape == (4, 4, 8, 8)

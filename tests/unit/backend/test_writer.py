@@ -97,9 +97,12 @@ def test_refuses_a_file_in_the_way(tmp_path: Path) -> None:
 
 
 def test_refuses_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    refused(tmp_path, "current folder")
-    refused(tmp_path.parent, "current folder")
+    # Well below the test's own folder: what lies above it belongs to other tests, at work now.
+    current = tmp_path / "above" / "current"
+    current.mkdir(parents=True)
+    monkeypatch.chdir(current)
+    refused(current, "current folder")
+    refused(current.parent, "current folder")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
