@@ -195,7 +195,7 @@ def test_make_runs_a_build(work: Path, tmp_path: Path) -> None:
     files = [f"INPUT={work / 'data.npz'}", f"OUTPUT={tmp_path / 'y.npz'}"]
     subprocess.run([*command, "run", *files], check=True, capture_output=True)
     assert np.load(tmp_path / "y.npz")["y"].shape == (4, 4, 8, 8)
-    listed = subprocess.run([*command], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "simulate the RTL" in listed
     unnamed = subprocess.run([*command, "run"], check=False, capture_output=True, text=True)
     assert "name the inputs: make run" in unnamed.stderr
