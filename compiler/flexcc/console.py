@@ -60,7 +60,6 @@ class ErrorConsole:
         handler = _LineHandler(self.console)
         logger = logging.getLogger("flexcc")
         logger.handlers = [handler]
-        logger.propagate = False
         logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
 
 
