@@ -110,13 +110,14 @@ package flex_program_pkg;
   parameter logic [7:0] ArrayTileKind = 8'd1;
   // Geometry of a tile; its passes follow in `array_passes` records.
   typedef struct packed {
-    logic [21:0] unused_1;
+    logic [18:0] unused_1;
+    logic [2:0] word_channels;  // log2 of the channels in an output word, Q..N; its bytes repeat them
     logic stream;  // weights are used once and released word by word
     logic keep;  // weights and parameters stay for the next tile
     logic signed [7:0] high;  // upper clamp
     logic signed [7:0] low;  // lower clamp
     logic signed [7:0] zero_point;  // output zero point
-    logic [15:0] out_plane_words;  // output buffer words per plane
+    logic [15:0] out_plane_words;  // words from one channel group to the next
     logic [15:0] plane_words;  // buffer words per input plane
     logic [15:0] row_step;  // buffer words between output rows
     logic [15:0] groups;  // groups of P output pixels per row
@@ -147,7 +148,9 @@ package flex_program_pkg;
     logic [15:0] valid_rows;  // rows of the buffer that hold pixels
     logic signed [15:0] origin_x;  // buffer column of its left edge
     logic signed [15:0] origin_y;  // buffer row of the first window's top
-    logic [31:0] unused_3;
+    logic [15:0] phase_words;  // output buffer words per phase of a plane
+    logic [7:0] phases_x;  // column phases, as above
+    logic [7:0] phases_y;  // row phases: row y lies in y mod phases_y
     logic [7:0] stride_w;  // window step right
     logic [7:0] stride_h;  // window step down
     logic [7:0] kernel_w;  // window columns

@@ -73,6 +73,7 @@ class Tile:
             high=self.high,
             keep=int(self.keep),
             stream=int(self.stream),
+            word_channels=0,
         )
         words = [
             encode(

@@ -65,6 +65,9 @@ class StoreTile:
     kernel_w: int
     stride_h: int
     stride_w: int
+    phases_y: int
+    phases_x: int
+    phase_words: int
     origin_y: int
     origin_x: int
     valid_rows: int
@@ -191,6 +194,9 @@ def _random_tile(shape: Shape, pool: bool) -> StoreTile:
         kernel_w=kernel_w if pool else random.getrandbits(8),
         stride_h=stride_h if pool else random.getrandbits(8),
         stride_w=stride_w if pool else random.getrandbits(8),
+        phases_y=1,
+        phases_x=1,
+        phase_words=0,
         origin_y=origin_y,
         origin_x=origin_x,
         valid_rows=valid_rows,

@@ -24,13 +24,23 @@ from flexcc.backend.views import SystemView
 from flexcc.backend.writer import read_manifest
 from flexcc.dse.mapping import Group, Mapping, WeightMode
 from flexcc.errors import InputError
-from flexcc.ir import Clamp, Conv2d, Graph, MaxPool2d, Pads, Port, Quantization, TensorType
+from flexcc.ir import (
+    Clamp,
+    Conv2d,
+    ConvTranspose2d,
+    Graph,
+    MaxPool2d,
+    Pads,
+    Port,
+    Quantization,
+    TensorType,
+)
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
 
 __all__ = ["Build", "build_files", "load_build"]
 
-_GRAPH = (Graph, Port, TensorType, Quantization, Conv2d, MaxPool2d, Pads, Clamp)
+_GRAPH = (Graph, Port, TensorType, Quantization, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp)
 _MAPPING = (Mapping, Group, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"

@@ -56,6 +56,7 @@ def _tile_word(tile: Tile) -> int:
         high=tile.high,
         keep=int(tile.keep),
         stream=int(tile.stream),
+        word_channels=0,
     )
     return low | high << 64
 

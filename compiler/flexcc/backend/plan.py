@@ -115,6 +115,9 @@ class Store:
     kernel_w: int
     stride_h: int
     stride_w: int
+    phases_y: int
+    phases_x: int
+    phase_words: int
     origin_y: int
     origin_x: int
     valid_rows: int
@@ -135,6 +138,7 @@ class ArrayTile:
     high: int
     keep: int
     stream: int
+    word_channels: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +299,7 @@ def _array_tile(
         high=rq.high,
         keep=int(mode is WeightMode.KEEP and not last),
         stream=int(mode is WeightMode.STREAM),
+        word_channels=tiling_.accelerator.n.bit_length() - 1,
     )
 
 
@@ -318,6 +323,9 @@ def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
         kernel_w=kernel[1],
         stride_h=strides[0],
         stride_w=strides[1],
+        phases_y=1,
+        phases_x=1,
+        phase_words=len(tile.rows.raw) * groups,
         origin_y=tile.rows.origin,
         origin_x=tile.cols.origin,
         valid_rows=len(tile.rows.raw),

@@ -2,12 +2,14 @@
 """The layer IR: what is computed."""
 
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Clamp, Conv2d, Convolution, ConvTranspose2d, Layer, MaxPool2d, Pads
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = [
     "Clamp",
     "Conv2d",
+    "ConvTranspose2d",
+    "Convolution",
     "Graph",
     "Layer",
     "MaxPool2d",

@@ -15,6 +15,8 @@ __all__ = [
     "Clamp",
     "Clip",
     "Conv2d",
+    "ConvTranspose2d",
+    "Convolution",
     "Layer",
     "MaxPool2d",
     "Pads",
@@ -51,10 +53,8 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Conv2d(Layer):
-    """Convolution with fused bias and clamp.
-
-    A fully connected layer is a convolution whose kernel is as large as its input.
+class Convolution(Layer):
+    """What the two kinds of convolution share: weights, fused bias and clamp, window geometry.
 
     `weight` is [Co, Ci/groups, kh, kw], float32 before and int8 (symmetric) after quantisation.
     `weight_scale` is float32 [Co] after quantisation, else None.
@@ -70,6 +70,26 @@ class Conv2d(Layer):
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
     clamp: Clamp = Clamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conv2d(Convolution):
+    """out[o] = sum over k of in[o*stride + k*dilation - pad] * w[k] along each axis, zero outside.
+
+    A fully connected layer is a convolution whose kernel is as large as its input.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ConvTranspose2d(Convolution):
+    """in[i] * w[k] is added to out[i*stride + k*dilation - pad] along each axis.
+
+    An axis has (in - 1)*stride + (k - 1)*dilation + 1 - pads + output_padding outputs; those that
+    nothing is added to are the bias alone. `weight` is [Co, Ci/groups, kh, kw], not ONNX's
+    [Ci, Co/groups, kh, kw].
+    """
+
+    output_padding: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -240,12 +240,17 @@ ARRAY_TILE = Format(
             Field(name="plane_words", width=16, doc="buffer words per input plane"),
         ),
         (
-            Field(name="out_plane_words", width=16, doc="output buffer words per plane"),
+            Field(name="out_plane_words", width=16, doc="words from one channel group to the next"),
             Field(name="zero_point", width=8, doc="output zero point", signed=True),
             Field(name="low", width=8, doc="lower clamp", signed=True),
             Field(name="high", width=8, doc="upper clamp", signed=True),
             Field(name="keep", width=1, doc="weights and parameters stay for the next tile"),
             Field(name="stream", width=1, doc="weights are used once and released word by word"),
+            Field(
+                name="word_channels",
+                width=3,
+                doc="log2 of the channels in an output word, Q..N; its bytes repeat them",
+            ),
         ),
     ),
 )
@@ -303,6 +308,9 @@ STORE_TILE = Format(
             Field(name="kernel_w", width=8, doc="window columns"),
             Field(name="stride_h", width=8, doc="window step down"),
             Field(name="stride_w", width=8, doc="window step right"),
+            Field(name="phases_y", width=8, doc="row phases: row y lies in y mod phases_y"),
+            Field(name="phases_x", width=8, doc="column phases, as above"),
+            Field(name="phase_words", width=16, doc="output buffer words per phase of a plane"),
         ),
         (
             Field(
