@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check lint format format-check types test test-full generate golden \
-        results clean distclean
+        models results clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -68,6 +68,9 @@ generate: setup ## write the files generated from the program format and the reg
 
 golden: setup ## accept changed output files; review the diff
 	$(PYTHON) -m pytest -m "not rtl" --update-golden
+
+models: setup ## write designs/*/model.onnx of the networks with seeded random weights
+	$(PYTHON) -m designs.models
 
 results: setup ## measure every design and write docs/results.md
 	$(PYTHON) -m designs.results
