@@ -31,6 +31,7 @@ engine/flex_load.sv
 engine/flex_ring_slicer.sv
 engine/flex_weight_load.sv
 engine/flex_list_reader.sv
+engine/flex_step_issue.sv
 engine/flex_sequencer.sv
 engine/flex_vsa.sv
 engine/flex_requantize_lane.sv

@@ -33,7 +33,7 @@ package flex_pkg;
     logic              hand_over;        // last block of the half
   } block_t;
 
-  // What the step generator must know of a pass.
+  // What flex_step_issue must know of a pass.
   typedef struct packed {
     logic [15:0]       plane_words;
     logic [15:0]       out_base;

@@ -2,13 +2,8 @@
 //
 // Control of the versatile systolic array: turns array records into one reduction step per cycle.
 //
-// A step reads one word of every activation bank and one weight word. It is issued only when everything it needs is
-// there and everything it leads to has room, so that nothing behind this module ever stalls:
-//   - the tile's half of the activation buffer is full,
-//   - the weight word and the pass's parameters are in their rings,
-//   - the pass has its half of the output buffer,
-//   - the last step of a block comes DrainCycles or more after the previous block's.
-// Throughput: one step per cycle across entries, blocks, passes and tiles. Latency: 1 cycle from decision to outputs.
+// Parses the records, keeps the reduction lists, has flex_list_reader walk them and flex_step_issue issue the steps.
+// Throughput: one step per cycle across entries, blocks, passes and tiles. Latency: see those two.
 
 `include "flex_assert.svh"
 
@@ -61,10 +56,6 @@ module flex_sequencer
   // Unknown record
   output logic                         error_o
 );
-
-  `FLEX_ASSERT_INIT(ActWordsPowerOfTwo, (ActWords & (ActWords - 1)) == 0 && ActWords <= 65536)
-  `FLEX_ASSERT_INIT(WeightWordsPowerOfTwo, (WeightWords & (WeightWords - 1)) == 0)
-  `FLEX_ASSERT_INIT(WeightWordsFit, WeightWords <= 16384)
 
   localparam int unsigned ListAddrWidth = $clog2(2 * ListEntries);
 
@@ -240,8 +231,8 @@ module flex_sequencer
     .rd_data_o(list_rd_data)
   );
 
-  pass_context_t context_in, context_out;
-  logic context_in_valid, context_in_ready, context_out_valid, context_out_ready;
+  pass_context_t pass_context;
+  logic context_valid, context_ready;
   step_run_t run;
   logic run_valid, run_ready;
 
@@ -260,260 +251,48 @@ module flex_sequencer
     .list_rd_en_o   (list_rd_en),
     .list_rd_addr_o (list_rd_addr),
     .list_rd_data_i (list_rd_data),
-    .context_data_o (context_in),
-    .context_valid_o(context_in_valid),
-    .context_ready_i(context_in_ready),
+    .context_data_o (pass_context),
+    .context_valid_o(context_valid),
+    .context_ready_i(context_ready),
     .run_data_o     (run),
     .run_valid_o    (run_valid),
     .run_ready_i    (run_ready)
   );
 
-  logic [2:0] unused_context_level;
-
-  flex_stream_fifo #(
-    .Width($bits(pass_context_t)),
-    .Depth(4)
-  ) u_contexts (
+  flex_step_issue #(
+    .ActWords        (ActWords),
+    .WeightWords     (WeightWords),
+    .DrainCycles     (DrainCycles),
+    .WeightReadCycles(WeightReadCycles)
+  ) u_issue (
     .clk_i,
     .rst_ni,
-    .in_data_i  (context_in),
-    .in_valid_i (context_in_valid),
-    .in_ready_o (context_in_ready),
-    .out_data_o (context_out),
-    .out_valid_o(context_out_valid),
-    .out_ready_i(context_out_ready),
-    .level_o    (unused_context_level)
+    .context_data_i (pass_context),
+    .context_valid_i(context_valid),
+    .context_ready_o(context_ready),
+    .run_data_i     (run),
+    .run_valid_i    (run_valid),
+    .run_ready_o    (run_ready),
+    .act_full_i,
+    .act_freed_o,
+    .weights_written_i,
+    .weights_released_o,
+    .params_written_i,
+    .out_freed_i,
+    .step_valid_o,
+    .step_first_o,
+    .step_last_o,
+    .act_addr_o,
+    .act_rotation_o,
+    .weight_addr_o,
+    .block_data_o,
+    .block_valid_o,
+    .busy_o,
+    .starved_o,
+    .blocked_o
   );
-
-  //////////////////
-  // Step in work //
-  //////////////////
-
-  logic cur_valid_q;
-  step_run_t cur_q;
-  pass_context_t ctx_q;
-  logic run_end, block_end, pass_end, tile_end, step;
-
-  assign run_end   = cur_q.steps_left == '0;
-  assign block_end = run_end && cur_q.list_last;
-  assign pass_end  = run_end && cur_q.pass_last;
-  assign tile_end  = pass_end && ctx_q.tile_last;
-
-  logic load_run;
-  assign load_run          = run_valid && (!cur_valid_q || (step && run_end));
-  assign run_ready         = !cur_valid_q || (step && run_end);
-  assign context_out_ready = load_run && run.pass_first;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      cur_valid_q <= 1'b0;
-    end else if (run_ready) begin
-      cur_valid_q <= run_valid;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (load_run) begin
-      cur_q <= run;
-      if (run.pass_first) ctx_q <= context_out;
-    end else if (step) begin
-      cur_q.word       <= cur_q.word + ctx_q.plane_words;
-      cur_q.steps_left <= cur_q.steps_left - 1'b1;
-      cur_q.list_first <= 1'b0;
-    end
-  end
-
-  /////////////////////////
-  // Weights, parameters //
-  /////////////////////////
-
-  // Absolute word and pass numbers; the base is what keep tiles return to.
-  logic [CountWidth-1:0] weight_q, weight_pass_q, weight_base_q;
-  logic [CountWidth-1:0] param_q, param_base_q;
-  logic [CountWidth-1:0] weight_next;
-  assign weight_next = weight_q + 1'b1;
-
-  // A word is given back when the last row has read it.
-  flex_delay #(
-    .Width (CountWidth),
-    .Cycles(WeightReadCycles),
-    .Reset (1'b1)
-  ) u_released (
-    .clk_i,
-    .rst_ni,
-    .data_i(weight_base_q),
-    .data_o(weights_released_o)
-  );
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      weight_q      <= '0;
-      weight_pass_q <= '0;
-      weight_base_q <= '0;
-      param_q       <= '0;
-      param_base_q  <= '0;
-    end else if (step) begin
-      // Word of the next step: a block that is not the pass's last starts the pass's words again.
-      if (tile_end && ctx_q.keep) weight_q <= weight_base_q;
-      else if (block_end && !pass_end && !ctx_q.stream) weight_q <= weight_pass_q;
-      else weight_q <= weight_next;
-      // First word of the pass.
-      if (tile_end && ctx_q.keep) weight_pass_q <= weight_base_q;
-      else if (pass_end) weight_pass_q <= weight_next;
-      // Words given back.
-      if (ctx_q.stream || (pass_end && !ctx_q.keep)) weight_base_q <= weight_next;
-
-      if (tile_end && ctx_q.keep) param_q <= param_base_q;
-      else if (pass_end) param_q <= param_q + 1'b1;
-      if (pass_end && !ctx_q.keep) param_base_q <= param_q + 1'b1;
-    end
-  end
-
-  //////////////////////////
-  // Halves of the buffers //
-  //////////////////////////
-
-  logic [1:0] act_full_q, out_free_q;
-  logic tile_open_q, group_open_q;
-  logic act_half_q, out_half_q;
-  logic act_take, out_take;
-  logic [15:0] out_word_q, out_word;
-
-  assign act_take = step && !tile_open_q;
-  assign out_take = step && ctx_q.take && !group_open_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      act_full_q   <= 2'd0;
-      out_free_q   <= 2'd2;
-      tile_open_q  <= 1'b0;
-      group_open_q <= 1'b0;
-      act_half_q   <= 1'b0;
-      out_half_q   <= 1'b0;
-    end else begin
-      act_full_q <= act_full_q + 2'(act_full_i) - 2'(act_take);
-      out_free_q <= out_free_q + 2'(out_freed_i) - 2'(out_take);
-      if (step) begin
-        tile_open_q <= !tile_end;
-        if (tile_end) act_half_q <= !act_half_q;
-        group_open_q <= (group_open_q || ctx_q.take) && !(pass_end && ctx_q.hand_over);
-        if (pass_end && ctx_q.hand_over) out_half_q <= !out_half_q;
-      end
-    end
-  end
-
-  // Blocks of a pass go to consecutive words.
-  logic pass_started_q;
-  assign out_word = pass_started_q ? out_word_q : ctx_q.out_base;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      pass_started_q <= 1'b0;
-    end else if (step && block_end) begin
-      pass_started_q <= !pass_end;
-    end
-    if (step && block_end) out_word_q <= out_word + 1'b1;
-  end
-
-  //////////////
-  // Decision //
-  //////////////
-
-  localparam int unsigned DrainWidth = $clog2(DrainCycles + 1);
-  logic [DrainWidth-1:0] drain_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      drain_q <= '0;
-    end else if (step && block_end) begin
-      drain_q <= DrainWidth'(DrainCycles - 1);
-    end else if (drain_q != '0) begin
-      drain_q <= drain_q - 1'b1;
-    end
-  end
-
-  logic inputs_ok, outputs_ok;
-  assign inputs_ok = (tile_open_q || act_full_q != '0) && weights_written_i != weight_q &&
-      params_written_i != param_q;
-  assign outputs_ok = (group_open_q || out_free_q != '0 || !ctx_q.take) &&
-      !(block_end && drain_q != '0);
-  assign step = cur_valid_q && inputs_ok && outputs_ok;
-
-  assign busy_o = step;
-  assign starved_o = cur_valid_q && !inputs_ok;
-  assign blocked_o = cur_valid_q && inputs_ok && !outputs_ok;
-
-  /////////////
-  // Outputs //
-  /////////////
-
-  logic freed;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      step_valid_o  <= 1'b0;
-      block_valid_o <= 1'b0;
-      freed         <= 1'b0;
-    end else begin
-      step_valid_o  <= step;
-      block_valid_o <= step && block_end;
-      freed         <= step && tile_end;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    step_first_o <= cur_q.list_first;
-    step_last_o <= block_end;
-    act_addr_o <= {act_half_q, cur_q.word[ActAddrWidth-2:0]};
-    act_rotation_o <= cur_q.rotation;
-    weight_addr_o <= weight_q[WeightAddrWidth-1:0];
-    block_data_o <= '{
-        param_pass: param_q,
-        out_half: out_half_q,
-        out_addr: out_word,
-        out_plane_words: ctx_q.out_plane_words,
-        out_byte: ctx_q.out_byte,
-        zero_point: ctx_q.zero_point,
-        low: ctx_q.low,
-        high: ctx_q.high,
-        release_params: pass_end && !ctx_q.keep,
-        hand_over: pass_end && ctx_q.hand_over
-    };
-  end
-
-  // A freed half may be written while its last reads are on their way to the RAM.
-  flex_delay #(
-    .Width (1),
-    .Cycles(ColumnReadLatency),
-    .Reset (1'b1)
-  ) u_freed (
-    .clk_i,
-    .rst_ni,
-    .data_i(freed),
-    .data_o(act_freed_o)
-  );
-
-  if (ActAddrWidth < 17) begin : gen_unused_word
-    logic unused_word;
-    assign unused_word = ^cur_q.word[15:ActAddrWidth-1];
-    // A step stays within the half.
-    `FLEX_ASSERT(WordInHalf, step |-> cur_q.word[15:ActAddrWidth-1] == '0)
-  end
 
   logic unused_header;
   assign unused_header = ^{header.engine, header.unused_0};
-
-  // The reader sends a pass's context before the pass's first run.
-  `FLEX_ASSERT(ContextBeforeRun, context_out_ready |-> context_out_valid)
-  // Halves never exceed two.
-  `FLEX_ASSERT(ActHalves, act_full_q <= 2'd2 && !(act_full_q == 2'd2 && act_full_i && !act_take))
-  `FLEX_ASSERT(OutHalves, out_free_q <= 2'd2 && !(out_free_q == 2'd2 && out_freed_i && !out_take))
-  // A pass writes only into a half that it or an earlier pass has taken.
-  `FLEX_ASSERT(GroupOpen, step |-> group_open_q || ctx_q.take)
-  // A half is taken once.
-  `FLEX_ASSERT(TakenOnce,
-               step && ctx_q.take && cur_q.pass_first && cur_q.list_first |-> !group_open_q)
-  // Kept weights are not streamed.
-  `FLEX_ASSERT(KeepOrStream, step |-> !(ctx_q.keep && ctx_q.stream))
 
 endmodule
