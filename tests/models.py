@@ -2,13 +2,21 @@
 """Seeded random networks for tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import prod
 
 import numpy as np
 
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import (
+    Clamp,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    Pads,
+)
 from flexcc.ir.shapes import extent, output_shape, window_misses_input
 from flexcc.ir.types import Quantization, TensorType
 
@@ -19,6 +27,7 @@ __all__ = [
     "random_integer_graph",
     "random_pool",
     "tensor",
+    "transposed",
 ]
 
 
@@ -39,10 +48,10 @@ def random_conv(
     *,
     channels: int,
     kernel: tuple[int, int],
-    **fields: object,
+    **others: object,
 ) -> Conv2d:
-    """A float convolution with normal weights; `fields` are those of Conv2d."""
-    groups = fields.get("groups", 1)
+    """A float convolution with normal weights; `others` are fields of Conv2d."""
+    groups = others.get("groups", 1)
     assert isinstance(groups, int)
     shape = (channels, source[1].channels // groups, *kernel)
     gain = 1.0 / np.sqrt(np.prod(shape[1:]))
@@ -53,7 +62,13 @@ def random_conv(
         weight=rng.normal(scale=gain, size=shape).astype(np.float32),
         bias=rng.normal(scale=0.3, size=channels).astype(np.float32),
     )
-    return replace(conv, **fields)  # type: ignore[arg-type]
+    return replace(conv, **others)  # type: ignore[arg-type]
+
+
+def transposed(conv: Conv2d, output_padding: tuple[int, int] = (0, 0)) -> ConvTranspose2d:
+    """The transposed convolution of the same fields."""
+    own = {field.name: getattr(conv, field.name) for field in fields(conv)}
+    return ConvTranspose2d(**own, output_padding=output_padding)
 
 
 def random_pool(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> MaxPool2d:
@@ -92,8 +107,13 @@ def chain(source: TensorType, layers: Sequence[Layer], name: str = "net") -> Gra
     )
 
 
-def random_float_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
-    """Convolutions of all kinds with all kinds of clamps, and poolings, in a chain."""
+def random_float_graph(
+    rng: np.random.Generator, depth: int = 4, *, transpose: bool = False
+) -> Graph:
+    """Convolutions of all kinds with all kinds of clamps, and poolings, in a chain.
+
+    About half of the convolutions are transposed when asked for.
+    """
     channels, height, width = (int(value) for value in rng.integers((1, 9, 9), (9, 20, 20)))
     source = ("x", tensor(channels, height, width))
     first, layers = source[1], list[Layer]()
@@ -102,20 +122,22 @@ def random_float_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
         if index % 3 == 2 and min(source[1].height, source[1].width) > 1:
             layer = random_pool(rng, f"pool{index}", source)
         else:
-            layer = _any_conv(rng, f"conv{index}", source)
+            layer = _any_conv(rng, f"conv{index}", source, transpose and rng.random() < 0.5)
         layers.append(layer)
         source = (layer.output, tensor(*output_shape(layer, source[1], source[1])))
     return chain(first, layers)
 
 
-def random_integer_graph(rng: np.random.Generator, depth: int = 4) -> Graph:
+def random_integer_graph(
+    rng: np.random.Generator, depth: int = 4, *, transpose: bool = False
+) -> Graph:
     """The same with integers of int8's full range and scales that fill the outputs."""
-    graph = random_float_graph(rng, depth)
+    graph = random_float_graph(rng, depth, transpose=transpose)
     tensors = {"x": replace(graph.tensors["x"], quantization=_quantization(rng, 0.02))}
     layers = list[Layer]()
     for layer in graph.layers:
         quantization = tensors[layer.inputs[0]].quantization
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, Convolution):
             shape = layer.weight.shape
             quantization = _quantization(rng, 0.02 * 0.0015 * 94 * float(np.sqrt(prod(shape[1:]))))
             layers.append(
@@ -136,7 +158,9 @@ def _quantization(rng: np.random.Generator, scale: float) -> Quantization:
     return Quantization(scale=float(np.float32(scale)), zero_point=int(rng.integers(-128, 128)))
 
 
-def _any_conv(rng: np.random.Generator, name: str, source: tuple[str, TensorType]) -> Conv2d:
+def _any_conv(
+    rng: np.random.Generator, name: str, source: tuple[str, TensorType], transpose: bool
+) -> Convolution:
     clamps = [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0), Clamp(low=0.125, high=0.625)]
     divisors = [n for n in range(1, source[1].channels + 1) if source[1].channels % n == 0]
     groups = int(rng.choice(divisors))
@@ -154,11 +178,15 @@ def _any_conv(rng: np.random.Generator, name: str, source: tuple[str, TensorType
             pads=Pads(**dict(zip(("top", "left", "bottom", "right"), _quad(rng, 3), strict=True))),
             clamp=clamps[int(rng.integers(len(clamps)))],
         )
+        result: Convolution = conv
+        if transpose:
+            extra = int(rng.integers(strides[0])), int(rng.integers(strides[1]))
+            result = transposed(conv, extra)
         try:
-            output_shape(conv, source[1], source[1])
+            output_shape(result, source[1], source[1])
         except ValueError:
             continue
-        return conv
+        return result
 
 
 def _port(name: str, shape: TensorType) -> Port:

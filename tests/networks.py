@@ -16,7 +16,15 @@ from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
 from flexcc.dse.space import first_shortage
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import (
+    Clamp,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    Pads,
+)
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.tiles import Stage, Tiling, tiling
@@ -76,8 +84,14 @@ def _pads(rng: random.Random, most: int) -> Pads:
 
 
 def random_conv(
-    rng: random.Random, name: str, source: str, inputs: int, *, most_kernel: int = 7
-) -> Conv2d:
+    rng: random.Random,
+    name: str,
+    source: str,
+    inputs: int,
+    *,
+    most_kernel: int = 7,
+    transposed: bool = False,
+) -> Convolution:
     """A convolution with everything random; its weight scale is per unit of output spread."""
     values = np.random.default_rng(rng.getrandbits(32))
     divisors = [g for g in range(1, inputs + 1) if inputs % g == 0]
@@ -88,7 +102,7 @@ def random_conv(
     weight = values.integers(-128, 128, shape).astype(np.int8)
     weight[values.random(outputs) < 0.05] = 0
     spread = 74 * 74 * np.sqrt(np.prod(shape[1:]))
-    return Conv2d(
+    conv = Conv2d(
         name=name,
         inputs=(source,),
         output=f"{name}_out",
@@ -101,11 +115,44 @@ def random_conv(
         groups=groups,
         clamp=rng.choice([Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=6.0)]),
     )
+    return _transposed(rng, conv) if transposed else conv
 
 
-def _sizes(layer: Conv2d | MaxPool2d, source: TensorType) -> tuple[int, int]:
-    kernel = layer.weight.shape[2:] if isinstance(layer, Conv2d) else layer.kernel
+def _transposed(rng: random.Random, conv: Conv2d) -> ConvTranspose2d:
+    """A transposed convolution of the weights and dilations, the rest random."""
+    strides = rng.choice([1, 2, 2, 3, 4]), rng.choice([1, 2, 2, 3, 4])
+    return ConvTranspose2d(
+        name=conv.name,
+        inputs=conv.inputs,
+        output=conv.output,
+        weight=conv.weight,
+        weight_scale=conv.weight_scale,
+        bias=conv.bias,
+        strides=strides,
+        pads=_pads(rng, rng.choice([0, 1, 3])),
+        dilations=conv.dilations,
+        groups=conv.groups,
+        clamp=conv.clamp,
+        output_padding=(rng.randrange(strides[0]), rng.randrange(strides[1])),
+    )
+
+
+def _sizes(layer: Convolution | MaxPool2d, source: TensorType) -> tuple[int, int]:
+    kernel = layer.weight.shape[2:] if isinstance(layer, Convolution) else layer.kernel
     pads = layer.pads
+    if isinstance(layer, ConvTranspose2d):
+        grown = [
+            (size - 1) * stride + (k - 1) * dilation + 1 + extra
+            for size, stride, k, dilation, extra in zip(
+                (source.height, source.width),
+                layer.strides,
+                kernel,
+                layer.dilations,
+                layer.output_padding,
+                strict=True,
+            )
+        ]
+        return grown[0] - pads.top - pads.bottom, grown[1] - pads.left - pads.right
     padded = (source.height + pads.top + pads.bottom, source.width + pads.left + pads.right)
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, layer.dilations, strict=True)]
     height, width = (
@@ -115,10 +162,17 @@ def _sizes(layer: Conv2d | MaxPool2d, source: TensorType) -> tuple[int, int]:
     return height, width
 
 
-def _fit_source(rng: random.Random, conv: Conv2d, source: TensorType) -> Conv2d:
-    """The convolution with pads large enough to have an output, at most 20 columns wider."""
+def _fit_source(rng: random.Random, conv: Convolution, source: TensorType) -> Convolution:
+    """The convolution with pads that leave outputs, at most 20 columns wider than `source`.
+
+    A transposed one has no pads if it must, and no strides where it would have 4000 outputs.
+    """
     height, width = _sizes(conv, source)
     pads = conv.pads
+    if isinstance(conv, ConvTranspose2d):
+        if height * width > 4000:
+            conv = replace(conv, strides=(1, 1), output_padding=(0, 0))
+        return conv if min(_sizes(conv, source)) > 0 else replace(conv, pads=Pads())
     if height < 1:
         more = (1 - height) * conv.strides[0] + rng.randint(0, 3)
         pads = replace(pads, top=pads.top + more // 2, bottom=pads.bottom + more - more // 2)
@@ -128,7 +182,7 @@ def _fit_source(rng: random.Random, conv: Conv2d, source: TensorType) -> Conv2d:
     return replace(conv, pads=pads)
 
 
-def _scaled(conv: Conv2d, source: TensorType, target: Quantization) -> Conv2d:
+def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Convolution:
     """The convolution with weight scales that use the range of its output."""
     assert source.quantization is not None
     assert conv.weight_scale is not None
@@ -136,8 +190,11 @@ def _scaled(conv: Conv2d, source: TensorType, target: Quantization) -> Conv2d:
     return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
 
 
-def random_network(rng: random.Random, layers: int) -> Graph:
-    """A chain of `layers` convolutions and max-poolings, some with further users."""
+def random_network(rng: random.Random, layers: int, *, transposed: bool = False) -> Graph:
+    """A chain of `layers` convolutions and max-poolings, some with further users.
+
+    About half of the convolutions are transposed when asked for.
+    """
     ports: list[str] = []
     source = "x"
     tensors = {
@@ -166,7 +223,14 @@ def random_network(rng: random.Random, layers: int) -> Graph:
             nodes.append(pool)
         else:
             most = 7 if layers == 1 else 3
-            conv = random_conv(rng, f"conv{number}", source, shape.channels, most_kernel=most)
+            conv = random_conv(
+                rng,
+                f"conv{number}",
+                source,
+                shape.channels,
+                most_kernel=most,
+                transposed=transposed and rng.random() < 0.5,
+            )
             quantization = _quantization(rng)
             conv = _scaled(_fit_source(rng, conv, shape), shape, quantization)
             height, width = _sizes(conv, shape)
@@ -296,19 +360,38 @@ def _legal_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> 
     return None
 
 
-def _convolve(conv: Conv2d, x: NDArray[np.int8], source: TensorType) -> NDArray[np.int64]:
-    assert source.quantization is not None
-    pads, (sy, sx), (ey, ex) = conv.pads, conv.strides, conv.dilations
-    padded = np.pad(
-        x.astype(np.int64),
-        ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right)),
-        constant_values=source.quantization.zero_point,
+def _inserted(conv: ConvTranspose2d, x: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The image in which a plain convolution with the flipped kernel does the work of `conv`."""
+    channels, height, width = x.shape
+    sparse = np.zeros(
+        (channels, (height - 1) * conv.strides[0] + 1, (width - 1) * conv.strides[1] + 1), np.int64
     )
+    sparse[:, :: conv.strides[0], :: conv.strides[1]] = x
+    reach = [(k - 1) * d for k, d in zip(conv.weight.shape[2:], conv.dilations, strict=True)]
+    most = max(conv.pads.top, conv.pads.left, conv.pads.bottom, conv.pads.right)
+    far = [size + most + extra for size, extra in zip(reach, conv.output_padding, strict=True)]
+    wide = np.pad(sparse, ((0, 0), (far[0], far[0]), (far[1], far[1])))
+    top, left = (
+        most + extra + pad
+        for extra, pad in zip(conv.output_padding, (conv.pads.top, conv.pads.left), strict=True)
+    )
+    return wide[:, top:, left:]
+
+
+def _convolve(conv: Convolution, x: NDArray[np.int8], source: TensorType) -> NDArray[np.int64]:
+    """The sum of (input - zero point) times weight, [Co, height, width]."""
+    assert source.quantization is not None
+    centred = x.astype(np.int64) - source.quantization.zero_point
+    pads, (sy, sx), (ey, ex) = conv.pads, conv.strides, conv.dilations
+    weight = conv.weight.astype(np.int64)
+    if isinstance(conv, ConvTranspose2d):
+        padded, weight, sy, sx = _inserted(conv, centred), weight[:, :, ::-1, ::-1], 1, 1
+    else:
+        padded = np.pad(centred, ((0, 0), (pads.top, pads.bottom), (pads.left, pads.right)))
     outputs, inputs, kernel_h, kernel_w = conv.weight.shape
     height, width = _sizes(conv, source)
     per_group = outputs // conv.groups
     acc = np.zeros((outputs, height, width), np.int64)
-    weight = conv.weight.astype(np.int64)
     for ky in range(kernel_h):
         for kx in range(kernel_w):
             taps = padded[
@@ -346,7 +429,7 @@ def evaluate(
     for layer in graph.layers:
         (name,) = layer.inputs
         source, target = graph.tensors[name], graph.tensors[layer.output]
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, Convolution):
             acc = _convolve(layer, values[name], source)
             rq = requantization(layer, source, target)
             values[layer.output] = requantize(acc, rq)

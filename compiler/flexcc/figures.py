@@ -7,7 +7,7 @@ from flexcc.backend.plan import StagePlan
 from flexcc.build import Build
 from flexcc.dse import Exploration, StageEstimate
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d
+from flexcc.ir.layers import Convolution, ConvTranspose2d
 from flexcc.report import (
     ArrayReport,
     EngineCycles,
@@ -24,13 +24,13 @@ from flexcc.targets.device import Device
 __all__ = ["build_report", "is_depthwise", "useful_macs", "with_verification"]
 
 
-def useful_macs(graph: Graph, conv: Conv2d) -> int:
-    """Full kernel times outputs of one convolution."""
-    output = graph.tensors[conv.output]
-    return int(conv.weight.size) * output.height * output.width
+def useful_macs(graph: Graph, conv: Convolution) -> int:
+    """Full kernel times outputs of one convolution, times inputs of a transposed one."""
+    pixels = graph.tensors[conv.inputs[0] if isinstance(conv, ConvTranspose2d) else conv.output]
+    return int(conv.weight.size) * pixels.height * pixels.width
 
 
-def is_depthwise(conv: Conv2d) -> bool:
+def is_depthwise(conv: Convolution) -> bool:
     """Whether every group has a single input channel, of several."""
     return conv.groups > 1 and conv.weight.shape[1] == 1
 
@@ -40,7 +40,7 @@ def build_report(
 ) -> Report:
     """The figures known before simulation; `source` is the integer graph before lowering."""
     a = build.plan.accelerator
-    convs = [layer for layer in source.layers if isinstance(layer, Conv2d)]
+    convs = [layer for layer in source.layers if isinstance(layer, Convolution)]
     macs = {conv.name: useful_macs(source, conv) for conv in convs}
     depthwise = sum(macs[conv.name] for conv in convs if is_depthwise(conv))
     useful = sum(macs.values()) - depthwise

@@ -11,10 +11,12 @@ from flexcc.build import Build
 from flexcc.dse import explore, lower
 from flexcc.figures import build_report, is_depthwise, useful_macs, with_verification
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, MaxPool2d
+from flexcc.ir.layers import Conv2d, MaxPool2d, Pads
+from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.report import Difference, Report, Verification
 from flexcc.targets.device import load_device
+from tests.models import transposed
 
 EQUAL = Verification(equal=True, images=1, compared_bytes=100, first_difference=None)
 
@@ -68,6 +70,22 @@ def test_depthwise_work_is_counted_apart(report: Report) -> None:
     assert is_depthwise(depthwise)
     assert useful_macs(network(), dense) == report.macs == 8 * 3 * 9 * 64
     assert useful_macs(network(), depthwise) == report.depthwise_macs == 8 * 9 * 36
+
+
+def test_inserted_zeros_are_no_useful_work() -> None:
+    layer = transposed(
+        replace(
+            conv("up3", "x", inputs=256, outputs=256),
+            strides=(2, 2),
+            pads=Pads(top=1, left=1, bottom=1, right=1),
+        ),
+        (1, 1),
+    )
+    source = TensorType(channels=256, height=16, width=16)
+    tensors = {"x": source, "up3_out": replace(source, height=32, width=32)}
+    graph = replace(network(), tensors=tensors)
+    assert output_shape(layer, source, source) == (256, 32, 32)
+    assert useful_macs(graph, layer) == 150_994_944
 
 
 def test_work_that_nobody_asked_for_is_not_useful(report: Report) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The golden model against the definitions, written as loops over pixels."""
 
+import random
 from dataclasses import replace
 from itertools import product
 
@@ -10,10 +11,21 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.errors import InputError
-from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, MaxPool2d, Reshape
+from flexcc.ir.layers import (
+    ChannelAffine,
+    Clamp,
+    Clip,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    MaxPool2d,
+    Reshape,
+)
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import TensorType
+from flexcc.ir.verify import verify
 from tests.models import chain, random_conv, random_float_graph, random_integer_graph, tensor
+from tests.networks import evaluate, random_network
 
 
 def _patch(layer: Conv2d | MaxPool2d, kernel: tuple[int, int], at: tuple[int, int]) -> list[slice]:
@@ -30,8 +42,28 @@ def _pad(layer: Conv2d | MaxPool2d, x: NDArray[np.float64], value: float) -> NDA
     )
 
 
-def _slow_conv(conv: Conv2d, x: NDArray[np.float64], size: TensorType) -> NDArray[np.float64]:
+def _slow_transposed(
+    conv: ConvTranspose2d, x: NDArray[np.float64], size: TensorType
+) -> NDArray[np.float64]:
+    """Adds every input pixel of one image [C,H,W] to the outputs that its kernel elements meet."""
+    out = np.zeros((size.channels, size.height, size.width))
+    per_group, inputs = size.channels // conv.groups, conv.weight.shape[1]
+    for ky, kx, y, xx in product(*map(range, (*conv.weight.shape[2:], *x.shape[1:]))):
+        row = y * conv.strides[0] + ky * conv.dilations[0] - conv.pads.top
+        column = xx * conv.strides[1] + kx * conv.dilations[1] - conv.pads.left
+        if 0 <= row < size.height and 0 <= column < size.width:
+            for c in range(size.channels):
+                first = c // per_group * inputs
+                weight = conv.weight[c, :, ky, kx].astype(np.float64)
+                out[c, row, column] += x[first : first + inputs, y, xx] @ weight
+    return out
+
+
+def _slow_conv(conv: Convolution, x: NDArray[np.float64], size: TensorType) -> NDArray[np.float64]:
     """Real or integer products of one image [C,H,W]; padding is zero."""
+    if isinstance(conv, ConvTranspose2d):
+        return _slow_transposed(conv, x, size)
+    assert isinstance(conv, Conv2d)
     padded = _pad(conv, x, 0)
     out = np.empty((size.channels, size.height, size.width))
     per_group = size.channels // conv.groups
@@ -55,7 +87,7 @@ def _slow_pool(pool: MaxPool2d, x: NDArray[np.float64], size: TensorType) -> NDA
 @pytest.mark.parametrize("trial", range(12))
 def test_integer_graph_equals_the_definition(seed: int, trial: int) -> None:
     rng = np.random.default_rng([seed, trial])
-    graph = random_integer_graph(rng, depth=3)
+    graph = random_integer_graph(rng, depth=3, transpose=trial % 2 == 1)
     x = rng.integers(-128, 128, (2, *_shape(graph.tensors["x"]))).astype(np.int8)
     tensors = reference.run(graph, {"x": x})
     assert tensors.keys() == graph.tensors.keys()
@@ -63,14 +95,10 @@ def test_integer_graph_equals_the_definition(seed: int, trial: int) -> None:
         source, target = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
         for image in range(2):
             values = tensors[layer.inputs[0]][image].astype(np.float64)
-            if isinstance(layer, Conv2d):
+            if isinstance(layer, Convolution):
                 assert source.quantization is not None
-                # Subtracting the zero point first makes padding zero; the bias brings it back.
                 centred = _slow_conv(layer, values - source.quantization.zero_point, target)
-                offset = source.quantization.zero_point * layer.weight.astype(np.int64).sum(
-                    (1, 2, 3)
-                )
-                acc = centred.astype(np.int64) + offset[:, None, None]
+                acc = centred.astype(np.int64)
                 expected = requantize(acc, requantization(layer, source, target))
                 assert np.array_equal(
                     reference.accumulate(layer, source, tensors[layer.inputs[0]])[image], acc
@@ -81,17 +109,29 @@ def test_integer_graph_equals_the_definition(seed: int, trial: int) -> None:
             assert np.array_equal(tensors[layer.output][image], expected), layer.name
 
 
+@pytest.mark.parametrize("trial", range(40))
+def test_reference_equals_the_evaluation_of_random_networks(trial: int) -> None:
+    graph = random_network(random.Random(trial), 3, transposed=True)
+    verify(graph)
+    values = np.random.default_rng(trial)
+    shapes = {port.tensor: _shape(graph.tensors[port.tensor]) for port in graph.inputs}
+    inputs = {n: values.integers(-128, 128, s).astype(np.int8) for n, s in shapes.items()}
+    tensors = reference.run(graph, {name: x[None] for name, x in inputs.items()})
+    for name, expected in evaluate(graph, inputs).items():
+        assert np.array_equal(tensors[name][0], expected), name
+
+
 @pytest.mark.parametrize("trial", range(6))
 def test_float_graph_equals_the_definition(seed: int, trial: int) -> None:
     rng = np.random.default_rng([seed, trial])
-    graph = random_float_graph(rng, depth=3)
+    graph = random_float_graph(rng, depth=3, transpose=trial % 2 == 1)
     x = rng.normal(size=(2, *_shape(graph.tensors["x"])))
     tensors = reference.run_float(graph, {"x": x})
     for layer in graph.layers:
         target = graph.tensors[layer.output]
         for image in range(2):
             values = tensors[layer.inputs[0]][image]
-            if isinstance(layer, Conv2d):
+            if isinstance(layer, Convolution):
                 plain = _slow_conv(layer, values, target) + layer.bias[:, None, None]
                 expected = np.clip(plain, layer.clamp.low, layer.clamp.high)
             else:
@@ -101,9 +141,12 @@ def test_float_graph_equals_the_definition(seed: int, trial: int) -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 5000, 60000])
-def test_chunks_change_nothing(seed: int, budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transpose", [False, True])
+def test_chunks_change_nothing(
+    seed: int, budget: int, transpose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(seed)
-    graph = random_integer_graph(rng, depth=4)
+    graph = random_integer_graph(rng, depth=4, transpose=transpose)
     x = rng.integers(-128, 128, (5, *_shape(graph.tensors["x"]))).astype(np.int8)
     whole = reference.run(graph, {"x": x})
     monkeypatch.setattr(reference, "_CHUNK_BYTES", budget)

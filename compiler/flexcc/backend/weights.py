@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.layout import align
+from flexcc.ir.kernel import weight_sums
 from flexcc.ir.requantize import (
     Requantization,
     requantization,
@@ -78,10 +79,14 @@ def stage_requantization(tiling: Tiling) -> Requantization:
         InputError: names the layer when its numbers do not fit the hardware.
     """
     stage = tiling.stage
-    plain = requantization(stage.conv, stage.input, stage.raw)
+    if stage.input.quantization is None:
+        raise ValueError(f"{stage.name}: its input is not quantised")
     offsets = _offsets(tiling)
-    require_lossless_clamp27(stage.conv, plain, offsets)
-    return with_accumulator_offset(stage.name, plain, offsets)
+    carried = offsets + stage.input.quantization.zero_point * weight_sums(stage.conv)
+    centred = requantization(stage.conv, stage.input, stage.raw)
+    rq = with_accumulator_offset(stage.name, centred, carried)
+    require_lossless_clamp27(stage.conv, rq, offsets)
+    return rq
 
 
 def _parameters(rq: Requantization, first: int, accelerator: Accelerator) -> bytes:

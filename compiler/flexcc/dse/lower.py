@@ -10,7 +10,7 @@ import numpy as np
 
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Conv2d, ConvTranspose2d, Layer, MaxPool2d, Pads
 from flexcc.ir.types import TensorType
 from flexcc.program.formats import MAX_PHASES
 
@@ -65,6 +65,8 @@ def lower(graph: Graph) -> Graph:
 
 
 def _problem(layer: Layer) -> str | None:
+    if isinstance(layer, ConvTranspose2d):
+        return f"{layer.name}: transposed convolutions cannot be mapped to the accelerator yet"
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):

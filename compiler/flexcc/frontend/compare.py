@@ -24,7 +24,7 @@ from flexcc import reference
 from flexcc.frontend.export import ExportedModel, export_model
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, Layer
+from flexcc.ir.layers import Convolution, Layer
 from flexcc.ir.requantize import numerator, requantization, requantize
 
 __all__ = ["Comparison", "TensorComparison", "compare", "optimized", "source_integers"]
@@ -149,7 +149,7 @@ def source_integers(model: onnx.ModelProto, graph: Graph) -> ExportedModel:
 def _layer(graph: Graph, layer: Layer, theirs: Mapping[str, Integers]) -> TensorComparison:
     source, target = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
     x, expected = theirs[layer.inputs[0]], theirs[layer.output]
-    if not isinstance(layer, Conv2d):
+    if not isinstance(layer, Convolution):
         result = reference.run_layer(layer, source, target, x)
         return _compare(layer.name, result, expected, np.zeros(result.shape, np.bool_))
     rq = requantization(layer, source, target)

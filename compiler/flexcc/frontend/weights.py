@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from flexcc.ir.layers import Conv2d
+from flexcc.ir.kernel import kernel_phases, weight_sums
+from flexcc.ir.layers import Convolution
 from flexcc.ir.requantize import (
     BIAS_BITS,
     MULTIPLIER_BITS,
     clamp27_is_lossless,
     requantization,
+    with_accumulator_offset,
 )
 from flexcc.ir.types import Quantization, TensorType
 
@@ -25,8 +27,8 @@ _DOUBLINGS_MAX = 280
 
 
 def quantize_convolution(
-    conv: Conv2d, source: Quantization, target: Quantization, scale: NDArray[np.float32]
-) -> Conv2d:
+    conv: Convolution, source: Quantization, target: Quantization, scale: NDArray[np.float32]
+) -> Convolution:
     """The integer convolution with these weight scales, which grow where they must.
 
     The scale of a channel is doubled until its bias, with the zero-point correction, leaves room
@@ -60,7 +62,7 @@ def quantize_convolution(
     raise AssertionError(f"{conv.name}: no weight scale makes its bias fit")
 
 
-def _rounded(conv: Conv2d, scale: NDArray[np.float32]) -> NDArray[np.int8]:
+def _rounded(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.int8]:
     steps: NDArray[np.float32] = np.rint(
         conv.weight.astype(np.float32) / scale[:, None, None, None]
     )
@@ -68,23 +70,28 @@ def _rounded(conv: Conv2d, scale: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def _bias_steps(
-    conv: Conv2d, source: Quantization, scale: NDArray[np.float32]
+    conv: Convolution, source: Quantization, scale: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         return np.rint(conv.bias / (np.float64(source.scale) * scale))
 
 
-def _too_wide(conv: Conv2d, source: Quantization, scale: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _too_wide(
+    conv: Convolution, source: Quantization, scale: NDArray[np.float32]
+) -> NDArray[np.bool_]:
     """Channels whose bias does not fit, with room for an offset of a few steps per weight."""
-    weight = _rounded(conv, scale).astype(np.int64)
-    bias = _bias_steps(conv, source, scale) - source.zero_point * weight.sum(axis=(1, 2, 3))
-    room = 160 * weight[0].size + (1 << 16)
+    rounded = replace(conv, weight=_rounded(conv, scale))
+    bias = _bias_steps(conv, source, scale)
+    room = 160 * conv.weight[0].size + (1 << 16)
     limit = 1 << (BIAS_BITS - 1 - MULTIPLIER_BITS)
-    result: NDArray[np.bool_] = np.abs(bias) > limit - min(room, limit // 2)
+    result = np.zeros(bias.shape, np.bool_)
+    for elements in kernel_phases(conv):
+        carried = source.zero_point * weight_sums(rounded, elements)
+        result |= np.abs(bias - carried) > limit - min(room, limit // 2)
     return result
 
 
-def _integer(conv: Conv2d, source: Quantization, scale: NDArray[np.float32]) -> Conv2d:
+def _integer(conv: Convolution, source: Quantization, scale: NDArray[np.float32]) -> Convolution:
     return replace(
         conv,
         weight=_rounded(conv, scale),
@@ -94,10 +101,16 @@ def _integer(conv: Conv2d, source: Quantization, scale: NDArray[np.float32]) -> 
 
 
 def _clamp_is_lossless(
-    conv: Conv2d, source: Quantization, target: Quantization
+    conv: Convolution, source: Quantization, target: Quantization
 ) -> NDArray[np.bool_]:
     types = [
         TensorType(channels=1, height=1, width=1, quantization=quantization)
         for quantization in (source, target)
     ]
-    return clamp27_is_lossless(conv, requantization(conv, types[0], types[1]))
+    centred = requantization(conv, types[0], types[1])
+    result = np.ones(conv.weight.shape[:1], np.bool_)
+    for elements in kernel_phases(conv):
+        carried = source.zero_point * weight_sums(conv, elements)
+        plain = with_accumulator_offset(conv.name, centred, carried)
+        result &= clamp27_is_lossless(conv, plain, elements=elements)
+    return result

@@ -2,7 +2,18 @@
 """The canonical text of a graph: one line per layer, in order."""
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, Pads, Reshape
+from flexcc.ir.layers import (
+    ChannelAffine,
+    Clamp,
+    Clip,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    Pads,
+    Reshape,
+)
 from flexcc.ir.types import TensorType
 
 __all__ = ["print_graph", "print_layer", "print_type"]
@@ -40,6 +51,8 @@ def _kind(layer: Layer) -> str:
     match layer:
         case Conv2d():
             return "conv2d"
+        case ConvTranspose2d():
+            return "conv_transpose2d"
         case MaxPool2d():
             return "max_pool2d"
         case Clip():
@@ -53,8 +66,10 @@ def _kind(layer: Layer) -> str:
 
 def _attributes(layer: Layer) -> list[str]:
     match layer:
-        case Conv2d(weight=weight):
+        case Convolution(weight=weight):
             window = _window((weight.shape[2], weight.shape[3]), layer)
+            if isinstance(layer, ConvTranspose2d) and layer.output_padding != (0, 0):
+                window.append(f"output_padding={_pair(layer.output_padding)}")
             groups = [f"groups={layer.groups}"] if layer.groups != 1 else []
             return [*window, *groups, *_clamp(layer.clamp)]
         case MaxPool2d(kernel=kernel):
@@ -64,7 +79,7 @@ def _attributes(layer: Layer) -> list[str]:
     return []
 
 
-def _window(kernel: tuple[int, int], layer: Conv2d | MaxPool2d) -> list[str]:
+def _window(kernel: tuple[int, int], layer: Convolution | MaxPool2d) -> list[str]:
     dilation = [f"dilation={_pair(layer.dilations)}"] if layer.dilations != (1, 1) else []
     return [
         f"kernel={_pair(kernel)}",

@@ -3,9 +3,11 @@
 
     y = clamp(round_half_even((acc * M + B) / 2^S) + zero_point, low, high)
 
-The accumulator is the plain sum of input integer times weight integer, where a padded pixel holds
-the input's zero point; `B` subtracts zero_point * sum(weights) again. The hardware clamps the
-accumulator to 27 bits first: `require_lossless_clamp27` proves that no output notices.
+`requantization` is that of the centred accumulator, the sum of (input integer - zero point) times
+weight integer, in which padding is 0. An accumulator of plain integers, where a padded pixel holds
+the zero point, carries zero_point * sum(weights it sums over) more: `with_accumulator_offset`. The
+hardware clamps the accumulator to 27 bits first: `require_lossless_clamp27` proves that no output
+notices.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 
 from flexcc.errors import InputError
 from flexcc.ir.affine import quantize_array
-from flexcc.ir.layers import Clamp, Conv2d
+from flexcc.ir.kernel import Elements, kernel_phases, phase_weights
+from flexcc.ir.layers import Clamp, Convolution
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "quantized_clamp",
     "requantization",
     "requantize",
+    "require_accumulators_fit",
     "require_lossless_clamp27",
     "with_accumulator_offset",
 ]
@@ -41,6 +45,7 @@ BIAS_BITS = 48
 CLAMP_BITS = 27
 ACCUMULATOR_BITS = 32
 _SHIFT_MAX = 63
+_CENTRED_BIAS_BITS = 60
 
 IntArray = NDArray[np.int64]
 
@@ -49,8 +54,9 @@ IntArray = NDArray[np.int64]
 class Requantization:
     """The integers that turn accumulators into outputs; the arrays are int64, one entry a channel.
 
-    `multiplier` has 24 bits unsigned, `shift` lies in 0..63, `bias` has 48 bits signed and is in
-    units of the numerator acc * multiplier. `low` and `high` lie in -128..127.
+    `multiplier` has 24 bits unsigned, `shift` lies in 0..63, `bias` is in units of the numerator
+    acc * multiplier. `low` and `high` lie in -128..127. The hardware's own bias has 48 bits signed,
+    which `with_accumulator_offset` proves; that of centred accumulators has 60.
     """
 
     multiplier: IntArray
@@ -61,29 +67,31 @@ class Requantization:
     high: int
 
 
-def requantization(conv: Conv2d, input_type: TensorType, output_type: TensorType) -> Requantization:
-    """The requantisation of an integer convolution.
+def requantization(
+    conv: Convolution, input_type: TensorType, output_type: TensorType
+) -> Requantization:
+    """The requantisation of the centred accumulators of an integer convolution.
 
     The ratio is float32((sx * sw) / sy) evaluated in float32, in ONNX Runtime's order. A channel
     that no input can move from its zero point, such as one with zero weights and bias, gets
-    multiplier, shift and bias 0.
+    multiplier, shift and bias 0, whichever kernel elements an output sums over.
 
     Raises:
-        InputError: a ratio of 2^24 or more, a bias beyond 48 bits, an accumulator beyond 32.
+        InputError: a ratio of 2^24 or more, a bias beyond 60 bits, which no zero point can bring
+            back to 48, an accumulator beyond 32.
     """
     source, target = _quantization(input_type), _quantization(output_type)
     if conv.weight_scale is None:
         raise ValueError(f"{conv.name}: its weights are not quantised")
     multiplier, shift = _significand_and_shift(conv, source, target)
-    weight_sum = conv.weight.astype(np.int64).sum(axis=(1, 2, 3))
-    bias = [
-        _times(value, int(factor)) - source.zero_point * int(total) * int(factor)
-        for value, factor, total in zip(conv.bias, multiplier, weight_sum, strict=True)
-    ]
-    silent = _silent(accumulator_bounds(conv), multiplier, shift, bias)
+    bias = [_times(value, int(factor)) for value, factor in zip(conv.bias, multiplier, strict=True)]
+    require_accumulators_fit(conv)
+    # Centred inputs may be 0, so an output that sums over fewer elements stays within the bounds.
+    centred = _bounds(conv, -128 - source.zero_point, 127 - source.zero_point, None)
+    silent = _silent(centred, multiplier, shift, bias)
     _require_shift(conv.name, np.where(silent, 0, shift))
     bias = [0 if still else value for still, value in zip(silent, bias, strict=True)]
-    _require_width(conv.name, bias)
+    _require_width(conv.name, bias, _CENTRED_BIAS_BITS)
     low, high = quantized_clamp(conv.clamp, target)
     return Requantization(
         multiplier=np.where(silent, 0, multiplier),
@@ -108,9 +116,12 @@ def quantized_clamp(clamp: Clamp, quantization: Quantization) -> tuple[int, int]
 def numerator(
     acc: NDArray[np.signedinteger], rq: Requantization, channel_axis: int = 0
 ) -> IntArray:
-    """The exact acc * M + B: below 2^55 + 2^47 in magnitude for an accumulator of 32 bits."""
-    if acc.dtype != np.int32 and acc.size and max(-int(acc.min()) - 1, int(acc.max())) >= 1 << 31:
-        raise ValueError("an accumulator lies beyond 32 bits")
+    """The exact acc * M + B: below 2^56 + 2^47 in magnitude for an accumulator of 33 bits.
+
+    A centred accumulator has a bit more than the plain one, which fits 32.
+    """
+    if acc.dtype != np.int32 and acc.size and max(-int(acc.min()) - 1, int(acc.max())) >= 1 << 32:
+        raise ValueError("an accumulator lies beyond 33 bits")
     view = _along(acc.ndim, channel_axis)
     result = acc.astype(np.int64)
     result *= rq.multiplier.reshape(view)
@@ -135,18 +146,18 @@ def requantize(
     return np.clip(total, rq.low, rq.high, out=total).astype(np.int8)
 
 
-def accumulator_bounds(conv: Conv2d, low: int = -128, high: int = 127) -> tuple[IntArray, IntArray]:
+def accumulator_bounds(
+    conv: Convolution, low: int = -128, high: int = 127, *, elements: Elements | None = None
+) -> tuple[IntArray, IntArray]:
     """Smallest and largest accumulator of each channel when inputs lie in low..high.
 
-    Both are attained by some input, so they are exact. Padded pixels lie within the range too.
+    The accumulator sums over the kernel `elements`, over all when None. Both bounds are attained
+    by some input, so they are exact. Padded pixels lie within the range too.
 
     Raises:
         InputError: a bound beyond 32 bits signed.
     """
-    weight = conv.weight.astype(np.int64)
-    positive = np.maximum(weight, 0).sum(axis=(1, 2, 3))
-    negative = np.minimum(weight, 0).sum(axis=(1, 2, 3))
-    bounds = positive * low + negative * high, positive * high + negative * low
+    bounds = _bounds(conv, low, high, elements)
     limit = 1 << (ACCUMULATOR_BITS - 1)
     beyond = (bounds[0] < -limit) | (bounds[1] >= limit)
     if beyond.any():
@@ -157,10 +168,22 @@ def accumulator_bounds(conv: Conv2d, low: int = -128, high: int = 127) -> tuple[
     return bounds
 
 
+def require_accumulators_fit(conv: Convolution) -> None:
+    """Proves that no output of the layer overflows its accumulator.
+
+    Raises:
+        InputError: an accumulator of plain integers beyond 32 bits.
+    """
+    for elements in kernel_phases(conv):
+        accumulator_bounds(conv, elements=elements)
+
+
 def with_accumulator_offset(
     name: str, rq: Requantization, offset: int | IntArray
 ) -> Requantization:
     """The same outputs from accumulators that carry `offset` more; `name` is the layer's.
+
+    The hardware's accumulators carry zero_point * `weight_sums` and its packing offsets.
 
     Raises:
         InputError: a bias beyond 48 bits.
@@ -170,34 +193,47 @@ def with_accumulator_offset(
         int(value) - int(factor) * int(extra)
         for value, factor, extra in zip(rq.bias, rq.multiplier, offsets, strict=True)
     ]
-    _require_width(name, bias)
+    _require_width(name, bias, BIAS_BITS)
     return replace(rq, bias=np.array(bias, dtype=np.int64))
 
 
 def clamp27_is_lossless(
-    conv: Conv2d, rq: Requantization, offset: int | IntArray = 0
+    conv: Convolution,
+    rq: Requantization,
+    offset: int | IntArray = 0,
+    *,
+    elements: Elements | None = None,
 ) -> NDArray[np.bool_]:
-    """Per channel, whether clamping (accumulator + offset) to 27 bits signed changes no output.
+    """Per channel, whether clamping the hardware's accumulator to 27 bits signed changes no output.
 
-    `rq` is that of the plain accumulator. Requantisation never falls as the accumulator rises, so
-    it is constant beyond the clamp exactly when its two ends there agree.
+    That accumulator is the plain sum over the kernel `elements` (all when None) plus `offset`, and
+    `rq` is its own requantisation. Requantisation never falls as the accumulator rises, so it is
+    constant beyond the clamp exactly when its two ends there agree.
     """
     limit = 1 << (CLAMP_BITS - 1)
-    ends = np.stack(accumulator_bounds(conv))
-    offsets = np.asarray(offset, dtype=np.int64)
-    clamped = np.clip(ends + offsets, -limit, limit - 1) - offsets
+    ends = np.stack(accumulator_bounds(conv, elements=elements))
+    ends += np.asarray(offset, dtype=np.int64)
+    clamped = np.clip(ends, -limit, limit - 1)
     equal = requantize(ends, rq, 1) == requantize(clamped, rq, 1)
     result: NDArray[np.bool_] = equal.all(axis=0)
     return result
 
 
-def require_lossless_clamp27(conv: Conv2d, rq: Requantization, offset: int | IntArray = 0) -> None:
-    """Proves that the hardware's clamp changes no output of the layer.
+def require_lossless_clamp27(
+    conv: Convolution,
+    rq: Requantization,
+    offset: int | IntArray = 0,
+    *,
+    elements: Elements | None = None,
+) -> None:
+    """Proves that the hardware's clamp changes no output that sums over the kernel `elements`.
+
+    The arguments are those of `clamp27_is_lossless`.
 
     Raises:
         InputError: the clamp shows in some channel, or the sum with the offset leaves 32 bits.
     """
-    low, high = accumulator_bounds(conv)
+    low, high = accumulator_bounds(conv, elements=elements)
     limit = 1 << (ACCUMULATOR_BITS - 1)
     beyond = (low + offset < -limit) | (high + offset >= limit)
     if beyond.any():
@@ -205,12 +241,21 @@ def require_lossless_clamp27(conv: Conv2d, rq: Requantization, offset: int | Int
             f"{conv.name}: {_reach(low, high, beyond)}, with its packing offset beyond "
             f"{ACCUMULATOR_BITS} bits; split the layer over its input channels"
         )
-    lossy = ~clamp27_is_lossless(conv, rq, offset)
+    lossy = ~clamp27_is_lossless(conv, rq, offset, elements=elements)
     if lossy.any():
         raise InputError(
             f"{conv.name}: {_reach(low, high, lossy)}, and clamping it to {CLAMP_BITS} bits would "
             "change outputs; quantise the layer with a larger weight scale"
         )
+
+
+def _bounds(
+    conv: Convolution, low: int, high: int, elements: Elements | None
+) -> tuple[IntArray, IntArray]:
+    weight = phase_weights(conv, elements)
+    positive: IntArray = np.maximum(weight, 0).sum(axis=(1, 2), dtype=np.int64)
+    negative: IntArray = np.minimum(weight, 0).sum(axis=(1, 2), dtype=np.int64)
+    return positive * low + negative * high, positive * high + negative * low
 
 
 def _reach(low: IntArray, high: IntArray, channels: NDArray[np.bool_]) -> str:
@@ -219,7 +264,7 @@ def _reach(low: IntArray, high: IntArray, channels: NDArray[np.bool_]) -> str:
 
 
 def _significand_and_shift(
-    conv: Conv2d, source: Quantization, target: Quantization
+    conv: Convolution, source: Quantization, target: Quantization
 ) -> tuple[IntArray, IntArray]:
     """Ratio = significand / 2^shift, the significand of 24 bits; 0 / 2^0 when it underflows."""
     with np.errstate(over="ignore", under="ignore"):
@@ -270,8 +315,8 @@ def _require_shift(name: str, shift: IntArray) -> None:
         )
 
 
-def _require_width(name: str, bias: Sequence[int]) -> None:
-    limit = 1 << (BIAS_BITS - 1)
+def _require_width(name: str, bias: Sequence[int], width: int) -> None:
+    limit = 1 << (width - 1)
     beyond = [channel for channel, value in enumerate(bias) if not -limit <= value < limit]
     if beyond:
         bits = max(bias[channel].bit_length() for channel in beyond) + 1

@@ -3,10 +3,20 @@
 
 from math import prod
 
-from flexcc.ir.layers import ChannelAffine, Clip, Conv2d, Layer, MaxPool2d, Pads, Reshape
+from flexcc.ir.layers import (
+    ChannelAffine,
+    Clip,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    Pads,
+    Reshape,
+)
 from flexcc.ir.types import TensorType
 
-__all__ = ["extent", "output_shape", "window_misses_input"]
+__all__ = ["extent", "output_shape", "transposed_extent", "window_misses_input"]
 
 Shape = tuple[int, int, int]
 
@@ -16,6 +26,16 @@ def extent(size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, 
     return (size + pads[0] + pads[1] - (kernel - 1) * dilation - 1) // stride + 1
 
 
+def transposed_extent(
+    size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
+) -> int:
+    """Number of outputs along an axis of a transposed convolution; not positive if none is left.
+
+    Output padding, which adds to it, is left out.
+    """
+    return (size - 1) * stride + (kernel - 1) * dilation + 1 - pads[0] - pads[1]
+
+
 def output_shape(layer: Layer, source: TensorType, target: TensorType) -> Shape:
     """Channels, height and width that `layer` makes of `source`; a reshape obeys its `target`.
 
@@ -23,14 +43,11 @@ def output_shape(layer: Layer, source: TensorType, target: TensorType) -> Shape:
         ValueError: the layer cannot work on such an input; the text says why.
     """
     match layer:
-        case Conv2d(weight=weight, groups=groups):
-            channels, per_group, *kernel = weight.shape
-            if source.channels != per_group * groups:
-                raise ValueError(
-                    f"its weights expect {per_group * groups} channels, its input has "
-                    f"{source.channels}"
-                )
-            return channels, *_window(source, (kernel[0], kernel[1]), layer)
+        case Conv2d(weight=weight):
+            kernel = weight.shape[2], weight.shape[3]
+            return _channels(layer, source), *_window(source, kernel, layer)
+        case ConvTranspose2d():
+            return _channels(layer, source), *_transposed(source, layer)
         case MaxPool2d(kernel=size):
             return source.channels, *_window(source, size, layer)
         case ChannelAffine(scale=scale):
@@ -56,6 +73,33 @@ def window_misses_input(
             -pads[0], -pads[0] + stride * extent(size, kernel, stride, dilation, pads), stride
         )
     )
+
+
+def _channels(conv: Convolution, source: TensorType) -> int:
+    channels, expected = conv.weight.shape[0], conv.weight.shape[1] * conv.groups
+    if source.channels != expected:
+        raise ValueError(f"its weights expect {expected} channels, its input has {source.channels}")
+    return int(channels)
+
+
+def _transposed(source: TensorType, conv: ConvTranspose2d) -> tuple[int, int]:
+    pads = ((conv.pads.top, conv.pads.bottom), (conv.pads.left, conv.pads.right))
+    height, width = (
+        transposed_extent(
+            size,
+            conv.weight.shape[2 + axis],
+            conv.strides[axis],
+            conv.dilations[axis],
+            pads[axis],
+        )
+        + conv.output_padding[axis]
+        for axis, size in enumerate((source.height, source.width))
+    )
+    if height < 1 or width < 1:
+        raise ValueError(
+            f"its pads leave {height}x{width} outputs of {source.height}x{source.width}"
+        )
+    return height, width
 
 
 def _window(

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, SourceLayer
+from flexcc.ir.layers import (
+    ChannelAffine,
+    Clamp,
+    Clip,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    SourceLayer,
+)
 from flexcc.ir.shapes import output_shape, window_misses_input
 from flexcc.ir.types import Quantization, TensorType
 
@@ -124,9 +133,11 @@ def _layers(graph: Graph) -> Iterator[tuple[Layer, str]]:
 
 def _layer(layer: Layer, source: TensorType, target: TensorType) -> Iterator[str]:
     match layer:
-        case Conv2d():
+        case Convolution():
             yield from _window(layer)
             yield from _conv(layer)
+            if isinstance(layer, ConvTranspose2d) and min(layer.output_padding) < 0:
+                yield f"its output padding {layer.output_padding} holds a negative value"
             yield from _clamp(layer.clamp)
             if (source.quantization is None) != (layer.weight_scale is None):
                 yield "its input and its weights are not both quantised or both float"
@@ -143,7 +154,7 @@ def _layer(layer: Layer, source: TensorType, target: TensorType) -> Iterator[str
             yield from _vector("offset", layer.offset, np.float64, layer.scale.size)
 
 
-def _window(layer: Conv2d | MaxPool2d) -> Iterator[str]:
+def _window(layer: Convolution | MaxPool2d) -> Iterator[str]:
     if min(*layer.strides, *layer.dilations) < 1:
         yield f"strides {layer.strides} and dilations {layer.dilations} must be positive"
     pads = layer.pads
@@ -159,7 +170,7 @@ def _pool_windows(layer: MaxPool2d, source: TensorType) -> Iterator[str]:
             yield "one of its windows covers nothing but padding"
 
 
-def _conv(layer: Conv2d) -> Iterator[str]:
+def _conv(layer: Convolution) -> Iterator[str]:
     weight, scale = layer.weight, layer.weight_scale
     if weight.ndim != 4 or 0 in weight.shape:
         yield f"its weights have shape {weight.shape}, not [Co, Ci/groups, kh, kw]"

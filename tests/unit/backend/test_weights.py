@@ -10,8 +10,9 @@ from flexcc.accelerator import Accelerator
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.weights import channel_rows, pass_images, stage_requantization
 from flexcc.errors import InputError
+from flexcc.ir.kernel import weight_sums
 from flexcc.ir.layers import Conv2d
-from flexcc.ir.requantize import requantization
+from flexcc.ir.requantize import requantization, with_accumulator_offset
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.program.decode import decode_format, from_bytes
 from flexcc.program.formats import PARAMETER, WEIGHT_IMAGE
@@ -92,14 +93,16 @@ def test_parameters_take_the_packing_offset_back() -> None:
         multiplier = int(plain.multiplier[channel])
         assert records[channel]["mult"] == multiplier
         assert records[channel]["shift"] == plain.shift[channel]
-        # K = 6 steps of one chain of 8 lanes, each 1024 too low.
-        assert records[channel]["bias"] == plain.bias[channel] + 6 * 1024 * multiplier
+        # The zero point is 5; K = 6 steps of one chain of 8 lanes, each 1024 too low.
+        carried = 5 * int(plan.stage.conv.weight[channel].sum(dtype=np.int64)) - 6 * 1024
+        assert records[channel]["bias"] == plain.bias[channel] - carried * multiplier
     assert records[6:] == [{"mult": 0, "shift": 0, "bias": 0}] * 2
 
 
-def test_unpacked_arrays_need_no_offset() -> None:
+def test_unpacked_arrays_carry_the_zero_point_alone() -> None:
     plan = _tiling(6, 11, 3, replace(ACCELERATOR, packed=False))
-    plain = requantization(plan.stage.conv, plan.stage.input, plan.stage.raw)
+    centred = requantization(plan.stage.conv, plan.stage.input, plan.stage.raw)
+    plain = with_accumulator_offset("layer", centred, 5 * weight_sums(plan.stage.conv))
     assert np.array_equal(stage_requantization(plan).bias, plain.bias)
 
 

@@ -13,6 +13,7 @@ from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
 from flexcc.ir.requantize import requantization
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.verify import verify
+from tests.models import transposed
 from tests.networks import evaluate, random_network
 
 QUANTIZATION = Quantization(scale=0.125, zero_point=-7)
@@ -120,7 +121,7 @@ def test_the_identity_multiplies_by_one_exactly() -> None:
     rq = requantization(identity, tensor, graph.tensors[identity.output])
     assert set(rq.multiplier) == {1 << 23}
     assert set(rq.shift) == {23}
-    assert set(rq.bias) == {7 << 23}
+    assert set(rq.bias) == {0}
 
 
 def test_long_column_strides_are_split() -> None:
@@ -153,15 +154,17 @@ def test_all_problems_are_named() -> None:
             pads=Pads(),
             dilations=(2, 1),
         ),
+        transposed(_conv("up", "x", "v")),
     ]
     with pytest.raises(InputError) as caught:
-        lower(_graph(layers, "yzw", dict.fromkeys("xyzw", (300, 300))))
-    wide, far, dilated = str(caught.value).splitlines()
+        lower(_graph(layers, "yzwv", dict.fromkeys("xyzwv", (300, 300))))
+    wide, far, dilated, up = str(caught.value).splitlines()
     assert wide.startswith("wide: max-pooling with kernel (1, 256)")
     assert far.startswith("far: max-pooling with kernel (1, 1) and strides (300, 1)")
     assert dilated == (
         "dilated: max-pooling with dilations (2, 1) is not supported; use dilations of 1"
     )
+    assert up.startswith("up: transposed convolutions cannot be mapped")
 
 
 def test_nothing_to_run_is_refused() -> None:

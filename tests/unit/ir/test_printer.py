@@ -8,7 +8,7 @@ import numpy as np
 
 from flexcc.ir.layers import ChannelAffine, Clamp, Clip, MaxPool2d, Pads, Reshape
 from flexcc.ir.printer import print_graph, print_layer
-from tests.models import chain, random_conv, tensor
+from tests.models import chain, random_conv, tensor, transposed
 
 
 def test_graph() -> None:
@@ -47,6 +47,10 @@ def test_attributes_that_differ_from_the_usual_are_shown() -> None:
     assert print_layer(conv) == (
         "%c_out = conv2d(%x) name=c kernel=1x3 stride=1x2 pad=0,1,0,0 dilation=1x2 groups=2 "
         "clamp=-inf..6"
+    )
+    assert print_layer(transposed(replace(conv, clamp=Clamp()), (0, 1))) == (
+        "%c_out = conv_transpose2d(%x) name=c kernel=1x3 stride=1x2 pad=0,1,0,0 dilation=1x2 "
+        "output_padding=0x1 groups=2"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.errors import InputError
+from flexcc.ir.kernel import weight_sums
 from flexcc.ir.layers import Clamp, Conv2d
 from flexcc.ir.requantize import (
     Requantization,
@@ -17,11 +18,12 @@ from flexcc.ir.requantize import (
     quantized_clamp,
     requantization,
     requantize,
+    require_accumulators_fit,
     require_lossless_clamp27,
     with_accumulator_offset,
 )
 from flexcc.ir.types import Quantization, TensorType
-from tests.models import tensor
+from tests.models import tensor, transposed
 
 
 def _conv(
@@ -83,11 +85,11 @@ def test_ties_round_to_even() -> None:
     assert requantize(acc, rq).tolist() == [[-1, -1, 1, 1, 1, 3, 3]]
 
 
-def test_accumulator_beyond_32_bits_is_a_fault() -> None:
+def test_accumulator_beyond_33_bits_is_a_fault() -> None:
     one = np.ones(1, np.int64)
     rq = Requantization(multiplier=one, shift=one, bias=one, zero_point=0, low=-128, high=127)
-    with pytest.raises(ValueError, match="beyond 32 bits"):
-        requantize(np.array([[1 << 31]]), rq)
+    with pytest.raises(ValueError, match="beyond 33 bits"):
+        requantize(np.array([[1 << 32]]), rq)
 
 
 def test_ratio_is_evaluated_in_float32_in_onnx_runtimes_order() -> None:
@@ -99,10 +101,13 @@ def test_ratio_is_evaluated_in_float32_in_onnx_runtimes_order() -> None:
     assert rq.bias[0] == 7 * rq.multiplier[0]
 
 
-def test_bias_takes_the_zero_point_of_the_input_back() -> None:
-    rq = requantization(_flat([[5, -2]], [7]), _real(0.5, -128), _real(1.0, 4))
-    assert rq.bias[0] == (7 + 128 * 3) * rq.multiplier[0]
+def test_bias_is_that_of_the_centred_accumulator() -> None:
+    conv = _flat([[5, -2]], [7])
+    rq = requantization(conv, _real(0.5, -128), _real(1.0, 4))
+    assert rq.bias[0] == 7 * rq.multiplier[0]
     assert (rq.zero_point, rq.low, rq.high) == (4, -128, 127)
+    plain = with_accumulator_offset("conv1", rq, -128 * weight_sums(conv))
+    assert plain.bias[0] == (7 + 128 * 3) * rq.multiplier[0]
 
 
 def test_bias_between_two_steps_is_rounded_after_the_multiplier() -> None:
@@ -136,9 +141,17 @@ def test_ratio_of_2_to_the_24_is_refused() -> None:
 def test_bias_beyond_48_bits_is_refused() -> None:
     limit = 1 << 23
     rq = requantization(_flat([[1, 1]], [limit * 2 - 1], 0.5), _real(), _real())
-    assert rq.bias[0] == (limit * 2 - 1) << 23
-    with pytest.raises(InputError, match="conv1: the bias of channel 1 needs 49 bits"):
-        requantization(_flat([[1], [1]], [0, limit * 2], 0.5), _real(), _real())
+    assert with_accumulator_offset("conv1", rq, 0).bias[0] == (limit * 2 - 1) << 23
+    rq = requantization(_flat([[1], [1]], [0, limit * 2], 0.5), _real(), _real())
+    assert with_accumulator_offset("conv1", rq, 1).bias[1] == (limit * 2 - 1) << 23
+    with pytest.raises(InputError, match="conv1: the bias of channel 1 needs 49 bits, only 48"):
+        with_accumulator_offset("conv1", rq, 0)
+
+
+def test_bias_that_no_zero_point_brings_back_is_refused() -> None:
+    conv = _conv(np.ones((1, 1, 1, 1), np.int8), np.array([2.0**36]))
+    with pytest.raises(InputError, match="conv1: the bias of channel 0 needs 61 bits, only 48"):
+        requantization(conv, _real(), _real())
 
 
 def test_clamp_is_quantised_like_the_tensor() -> None:
@@ -214,6 +227,37 @@ def test_tight_output_clamp_makes_it_lossless() -> None:
     require_lossless_clamp27(WIDE, replace(rq, low=-64, high=60))
 
 
+def test_a_part_of_the_kernel_clamps_less() -> None:
+    weight = np.full((1, 2500, 1, 2), -128, np.int8)
+    conv = _conv(weight, np.zeros(1, np.int32))
+    rq = requantization(conv, _real(), _real(2.0**20))
+    with pytest.raises(InputError, match=r"reach -40640000\.\.40960000, .* 32 bits"):
+        require_lossless_clamp27(conv, rq, 1 << 31, elements=[(0, 1)])
+    require_lossless_clamp27(conv, rq, elements=[(0, 1)])
+    with pytest.raises(InputError, match="clamping it to 27 bits"):
+        require_lossless_clamp27(conv, rq)
+
+
+def test_a_silent_channel_is_silent_in_every_phase() -> None:
+    # Both elements move the output by up to 0.46 steps, with padding or without.
+    weight = np.array([[-100, 100]], np.int8).reshape(1, 1, 1, 2)
+    still = _conv(weight, np.zeros(1, np.int32))
+    rq = requantization(still, _real(1.0, -128), _real(100 * 255 / 0.46))
+    assert (rq.multiplier[0], rq.bias[0]) == (0, 0)
+    # Next to padding one element alone moves it, although both together never do.
+    rq = requantization(still, _real(1.0, -128), _real(100 * 255 / 0.9))
+    assert rq.multiplier[0] != 0
+
+
+def test_a_transposed_layer_overflows_by_its_phases() -> None:
+    # The sum over both columns leaves 32 bits, either column alone just fits.
+    weight = np.full((1, 131071, 1, 2), -128, np.int8)
+    conv = _conv(weight, np.zeros(1, np.int32))
+    with pytest.raises(InputError, match="conv1: the accumulator of channel 0 can reach"):
+        require_accumulators_fit(conv)
+    require_accumulators_fit(replace(transposed(conv), strides=(1, 2)))
+
+
 def test_offset_moves_the_clamp() -> None:
     conv = _flat([[127] * 4000], [0])
     rq = requantization(conv, _real(), _real(2.0**19))
@@ -224,8 +268,9 @@ def test_offset_moves_the_clamp() -> None:
         clamped = np.clip(ends + offset, -limit, limit - 1)
         moved = with_accumulator_offset("conv1", rq, offset)
         same = np.array_equal(requantize(ends, rq), requantize(clamped, moved))
-        assert clamp27_is_lossless(conv, rq, offset).all() == same
-    assert not clamp27_is_lossless(conv, rq, 1 << 23).any()
+        assert clamp27_is_lossless(conv, moved, offset).all() == same
+    moved = with_accumulator_offset("conv1", rq, 1 << 23)
+    assert not clamp27_is_lossless(conv, moved, 1 << 23).any()
 
 
 def test_offset_beyond_32_bits_is_refused() -> None:

@@ -11,7 +11,7 @@ from flexcc.ir.graph import Graph
 from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, Pads
 from flexcc.ir.types import Quantization
 from flexcc.ir.verify import VerifyError, verify
-from tests.models import chain, random_conv, tensor
+from tests.models import chain, random_conv, tensor, transposed
 
 
 def _float_graph() -> Graph:
@@ -202,6 +202,19 @@ def test_float_tensor_may_stand_before_a_source_layer() -> None:
                 layers=(*mixed.layers, also_read),
             )
         )
+
+
+def test_transposed_convolutions() -> None:
+    conv = _float_graph().layers[0]
+    assert isinstance(conv, Conv2d)
+    graph = chain(tensor(3, 8, 8), [transposed(replace(conv, strides=(2, 2)), (1, 0))])
+    verify(graph)
+    with pytest.raises(VerifyError, match=r"conv1: its output padding \(0, -1\) holds a negative"):
+        verify(_with_layer(graph, 0, output_padding=(0, -1)))
+    with pytest.raises(VerifyError, match=r"conv1: it computes the shape \(4, 17, 18\)"):
+        verify(_with_layer(graph, 0, output_padding=(0, 1)))
+    with pytest.raises(VerifyError, match="conv1: its weights are int8, not float32"):
+        verify(_with_layer(graph, 0, weight=np.ones((4, 3, 3, 3), np.int8)))
 
 
 def test_channel_affine() -> None:
