@@ -130,6 +130,11 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Clock that figures in ms assume; default: the board's.",
             ),
             click.option(
+                "--insert-zeros",
+                is_flag=True,
+                help="Baseline for measurements: dilated and transposed layers multiply zeros.",
+            ),
+            click.option(
                 "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
             ),
         )

@@ -53,7 +53,8 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     model = _quantize(source, options)
 
     progress.step("exploring mappings")
-    graph = dse.lower(model.graph)
+    computed = dse.insert_zeros(model.graph) if options.insert_zeros else model.graph
+    graph = dse.lower(computed)
     array = options.array
     shape = None if array is None else (array.m, array.p, array.n)
     exploration = dse.explore(graph, device, shape)

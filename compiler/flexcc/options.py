@@ -33,6 +33,7 @@ class Options:
     arrays) or `random_calibration`; a model with QuantizeLinear/DequantizeLinear nodes takes
     neither. What is None is the explorer's or the device's choice. `input_shapes` replaces the
     shapes of inputs, by ONNX name. `verify_images` inputs are compared for each of `verify`.
+    `insert_zeros` maps the network as an array without tap lists would need it.
     """
 
     model: Path
@@ -46,6 +47,7 @@ class Options:
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     verify: tuple[Backend, ...] = ()
     verify_images: int = 1
+    insert_zeros: bool = False
 
 
 class Executor(Enum):

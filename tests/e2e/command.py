@@ -34,7 +34,7 @@ def flexcc(*arguments: str | Path, cwd: Path) -> Result:
 
 
 def conv_model(
-    *, inputs: int = 2, size: int = 10, channels: int = 4, kernel: int = 3
+    *, inputs: int = 2, size: int = 10, channels: int = 4, kernel: int = 3, dilation: int = 1
 ) -> onnx.ModelProto:
     """Input `x` [1, inputs, size, size], a square convolution `conv`, a Relu, output `y`."""
     random = np.random.default_rng(1)
@@ -43,7 +43,12 @@ def conv_model(
     graph = helper.make_graph(
         [
             helper.make_node(
-                "Conv", ["x", "w", "b"], ["c"], name="conv", kernel_shape=[kernel] * 2
+                "Conv",
+                ["x", "w", "b"],
+                ["c"],
+                name="conv",
+                kernel_shape=[kernel] * 2,
+                dilations=[dilation] * 2,
             ),
             helper.make_node("Relu", ["c"], ["y"], name="relu"),
         ],

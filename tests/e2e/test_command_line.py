@@ -131,6 +131,31 @@ def test_an_explored_array_needs_no_option(work: Path, tmp_path: Path) -> None:
     assert report["latency_ms"] == report["cycles"]["estimated"] / 250_000
 
 
+def test_inserted_zeros_cost_cycles_and_change_no_output(work: Path, tmp_path: Path) -> None:
+    """The useful MAC stay those of the network, too."""
+    model = conv_model(dilation=3)
+    save(model, tmp_path / "model.onnx")
+    np.savez(tmp_path / "x.npz", x=np.load(work / "data.npz")["x"])
+    reports, outputs = [], []
+    for number, more in enumerate(((), ("--insert-zeros",))):
+        result = flexcc(
+            "model.onnx", *ARRAY, "-o", f"{number}", "--calibration", "x.npz", "--json", *more,
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert result.code == 0, result.stderr
+        reports.append(json.loads(result.stdout))
+        run = flexcc(
+            "run", f"{number}", "--input", "x.npz", "--output", f"{number}.npz",
+            "--on", "interpreter", "--check", cwd=tmp_path,
+        )  # fmt: skip
+        assert run.code == 0, run.stderr
+        outputs.append(np.load(tmp_path / f"{number}.npz")["y"])
+    np.testing.assert_array_equal(*outputs)
+    taps, zeros = reports
+    assert taps["macs"] == zeros["macs"]
+    assert zeros["layers"][0]["engines"]["array"] * 9 == taps["layers"][0]["engines"]["array"] * 49
+
+
 def test_runs_on_reference_and_interpreter_alike(work: Path, tmp_path: Path) -> None:
     for number, more in enumerate(([], ["--on", "interpreter", "--check"])):
         result = execute(work, tmp_path / f"{number}.npz", *more)

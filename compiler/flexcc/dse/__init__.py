@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Design-space exploration: from a graph and a device to a mapping."""
 
+from flexcc.dse.insert_zeros import insert_zeros
 from flexcc.dse.lower import lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode
 from flexcc.dse.solver import Estimate, Exploration, StageEstimate, explore
@@ -13,5 +14,6 @@ __all__ = [
     "StageEstimate",
     "WeightMode",
     "explore",
+    "insert_zeros",
     "lower",
 ]
