@@ -7,13 +7,14 @@ The evaluation here shares no code with the compiler's tap lists, tiles or layou
 import random
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
+from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.lower import fusion_groups, lower
-from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
@@ -27,7 +28,8 @@ from flexcc.ir.layers import (
 )
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization, TensorType
-from flexcc.tiles import Stage, Tiling, tiling
+from flexcc.taps import convolution_axes
+from flexcc.tiles import Stage, Tiling, bundle_choices, tiling
 
 __all__ = [
     "ACCELERATORS",
@@ -83,6 +85,10 @@ def _pads(rng: random.Random, most: int) -> Pads:
     return Pads(**{side: rng.randint(0, most) for side in ("top", "left", "bottom", "right")})
 
 
+def _dilation(rng: random.Random) -> int:
+    return rng.choice([1, 1, 1, 2, 3, rng.randint(4, 16)])
+
+
 def random_conv(
     rng: random.Random,
     name: str,
@@ -96,7 +102,9 @@ def random_conv(
     values = np.random.default_rng(rng.getrandbits(32))
     divisors = [g for g in range(1, inputs + 1) if inputs % g == 0]
     groups = rng.choice([1, 1, 1, rng.choice(divisors)])
-    outputs = groups * rng.randint(1, max(1, 70 // groups))
+    # Few outputs leave room for several phases in a pass.
+    most_outputs = rng.choice([3, 70]) if transposed else 70
+    outputs = groups * rng.randint(1, max(1, most_outputs // groups))
     kernel = rng.randint(1, most_kernel), rng.randint(1, most_kernel)
     shape = (outputs, inputs // groups, *kernel)
     weight = values.integers(-128, 128, shape).astype(np.int8)
@@ -111,7 +119,7 @@ def random_conv(
         bias=values.integers(-3000, 3000, outputs).astype(np.int32),
         strides=(rng.choice([1, 1, 1, 2, 3, 5]), rng.choice([1, 1, 1, 2, 2, 3, 4, 6])),
         pads=_pads(rng, rng.choice([0, 2, 4])),
-        dilations=(rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2, 3])),
+        dilations=(_dilation(rng), _dilation(rng)),
         groups=groups,
         clamp=rng.choice([Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=6.0)]),
     )
@@ -190,10 +198,10 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
     return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
 
 
-def random_network(rng: random.Random, layers: int, *, transposed: bool = False) -> Graph:
+def random_network(rng: random.Random, layers: int) -> Graph:
     """A chain of `layers` convolutions and max-poolings, some with further users.
 
-    About half of the convolutions are transposed when asked for.
+    About a third of the convolutions are transposed.
     """
     ports: list[str] = []
     source = "x"
@@ -229,7 +237,7 @@ def random_network(rng: random.Random, layers: int, *, transposed: bool = False)
                 source,
                 shape.channels,
                 most_kernel=most,
-                transposed=transposed and rng.random() < 0.5,
+                transposed=rng.random() < 0.35,
             )
             quantization = _quantization(rng)
             conv = _scaled(_fit_source(rng, conv, shape), shape, quantization)
@@ -268,9 +276,13 @@ def _depth(least: int) -> int:
 def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> Group:
     """Random tiles, weight mode and sometimes rotations, legal or not."""
     height, width, beat = stage.output.height, stage.output.width, accelerator.beat_pixels
-    cols = rng.choice([width, beat * rng.randint(1, -(-width // beat))])
-    rows = rng.choice([height, rng.randint(1, -(-height // 2)), rng.randint(1, height)])
-    best = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols).columns
+    bundle = rng.choice(bundle_choices(stage, m=accelerator.m, n=accelerator.n, q=accelerator.q))
+    y, x = convolution_axes(stage.conv)
+    unit = lcm(beat, x.out_step)
+    cols = rng.choice([width, unit * rng.randint(1, -(-width // unit))])
+    units = -(-height // y.out_step)
+    rows = rng.choice([units, rng.randint(1, -(-units // 2)), rng.randint(1, units)]) * y.out_step
+    best = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols, bundle=bundle).columns
     rotation = tuple(rng.randrange(accelerator.p) for _ in range(best.stride))
     return Group(
         conv=stage.conv.name,
@@ -279,16 +291,7 @@ def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) ->
         tile_cols=cols,
         weights=rng.choice(list(WeightMode)),
         rotation=rotation if rng.random() < 0.3 else best.rotation,
-    )
-
-
-def _tiling(stage: Stage, accelerator: Accelerator, group: Group) -> Tiling:
-    return tiling(
-        stage,
-        accelerator,
-        tile_rows=group.tile_rows,
-        tile_cols=group.tile_cols,
-        rotation=group.rotation,
+        bundle=bundle,
     )
 
 
@@ -334,7 +337,7 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
     stages = _stages(graph)
     groups = [_random_group(rng, stage, accelerator) for stage in stages]
     tilings = [
-        _tiling(stage, accelerator, group) for stage, group in zip(stages, groups, strict=True)
+        group_tiling(stage, group, accelerator) for stage, group in zip(stages, groups, strict=True)
     ]
     fitted = _fitted(accelerator, tilings, groups)
     mapping = Mapping(accelerator=fitted, groups=tuple(groups))
@@ -355,7 +358,7 @@ def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
 def _legal_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> Group | None:
     for _ in range(20):
         group = _random_group(rng, stage, accelerator)
-        if first_shortage(_tiling(stage, accelerator, group), group.weights) is None:
+        if first_shortage(group_tiling(stage, group, accelerator), group.weights) is None:
             return group
     return None
 

@@ -92,7 +92,7 @@ def work_cycles(plan: Plan) -> int:
     for stage in plan.stages:
         runs = [entry.run for entry in stage.entries]
         per_group = sum(
-            sum(runs[p.list_start : p.list_start + p.list_entries]) for p in stage.passes
+            sum(runs[p.list_start : p.list_start + p.list_entries]) for p in stage.tiles[0].passes
         )
         steps += per_group * sum(tile.array.rows * tile.array.groups for tile in stage.tiles)
         loads = sum(

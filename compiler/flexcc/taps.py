@@ -4,27 +4,32 @@
     out[oy*Oy + py, ox*Ox + px] = reduce over taps (dy, dx, block) of in[oy*Sy + dy, ox*Sx + dx]
 
 The two image axes are independent, so the core is one axis: output step, input step and, per
-phase, the offsets and the kernel element of each. Pads, stride and dilation appear nowhere else.
+phase, the offsets and the kernel element of each. Pads, stride, dilation and the direction of a
+convolution appear nowhere else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 
-from flexcc.ir.layers import Conv2d
+from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d
+from flexcc.ir.types import TensorType
 
 __all__ = [
     "Axis",
     "AxisPhase",
     "AxisTap",
-    "Phase",
+    "PassTaps",
     "Run",
     "Tap",
     "Taps",
     "conv_axis",
     "conv_taps",
+    "convolution_axes",
     "runs",
+    "transposed_axis",
+    "window_taps",
 ]
 
 
@@ -38,7 +43,7 @@ class AxisTap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AxisPhase:
-    """The outputs position, position + out_step, ... and the taps that make them; never empty."""
+    """The outputs position, position + out_step, ... and the taps that make them, if any do."""
 
     position: int
     taps: tuple[AxisTap, ...]
@@ -46,22 +51,38 @@ class AxisPhase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One image axis of a window operation: out[o*out_step + p] reads in[o*in_step + offset]."""
+    """One image axis of a window operation: out[o*out_step + p] reads in[o*in_step + offset].
+
+    Phase i has position i.
+    """
 
     out_step: int
     in_step: int
     phases: tuple[AxisPhase, ...]
 
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The offsets of all phases' taps; 0 where no phase has a tap."""
+        return tuple(tap.offset for phase in self.phases for tap in phase.taps) or (0,)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+    @property
+    def low(self) -> int:
+        """The least offset."""
+        return min(self.offsets)
+
+    @property
+    def high(self) -> int:
+        """The greatest offset."""
+        return max(self.offsets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Tap:
-    """One reduction step: input offset in pixels, input channel block, kernel element."""
+    """One reduction step: input offset in pixels, input channel block."""
 
     dy: int
     dx: int
     block: int
-    ky: int
-    kx: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,34 +94,167 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """Outputs (oy*Oy + py, ox*Ox + px); output block b reduces over lists[of_block[b]]."""
+class PassTaps:
+    """What one pass of the array makes: `phases` of output channel block `block`.
 
-    py: int
-    px: int
-    lists: tuple[tuple[Tap, ...], ...]
-    of_block: tuple[int, ...]
+    Its list is lists[number]; no number: nothing to sum, the outputs are the bias alone.
+    """
 
-    def taps(self, block: int) -> tuple[Tap, ...]:
-        """The reduction list of output block `block`."""
-        return self.lists[self.of_block[block]]
+    block: int
+    phases: tuple[int, ...]
+    number: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Taps:
-    """A layer: its phases over blocks of `in_block` input and `out_block` output channels."""
+    """A layer as tap lists over blocks of `in_block` input and `out_block` output channels.
+
+    Phase number f stands for the outputs (oy*Oy + f div Ox, ox*Ox + f mod Ox). A pass makes
+    `bundle` phases, less at the end, of a block; the passes of a block follow each other.
+    """
 
     in_block: int
     out_block: int
+    bundle: int
     y: Axis
     x: Axis
-    phases: tuple[Phase, ...]
+    lists: tuple[tuple[Tap, ...], ...]
+    passes: tuple[PassTaps, ...]
+
+    @property
+    def phases(self) -> int:
+        """Output phases."""
+        return self.y.out_step * self.x.out_step
+
+    @cached_property
+    def elements(self) -> tuple[Mapping[tuple[int, int], tuple[int, int]], ...]:
+        """Of each phase: the kernel element (ky, kx) at an offset (dy, dx)."""
+        return tuple(_elements(y, x) for y in self.y.phases for x in self.x.phases)
+
+    def taps(self, pass_: PassTaps) -> tuple[Tap, ...]:
+        """The reduction list of a pass, empty without one."""
+        return () if pass_.number is None else self.lists[pass_.number]
 
 
-def conv_axis(*, kernel: int, stride: int, dilation: int, pad: int) -> Axis:
-    """One axis of a convolution: a single phase; `pad` is the padding before the first pixel."""
-    taps = tuple(AxisTap(offset=k * dilation - pad, kernel=k) for k in range(kernel))
-    return Axis(out_step=1, in_step=stride, phases=(AxisPhase(position=0, taps=taps),))
+def _elements(y: AxisPhase, x: AxisPhase) -> dict[tuple[int, int], tuple[int, int]]:
+    return {(v.offset, h.offset): (v.kernel, h.kernel) for v in y.taps for h in x.taps}
+
+
+def _phase(
+    position: int,
+    taps: Iterator[AxisTap],
+    *,
+    out_step: int,
+    in_step: int,
+    in_size: int | None,
+    out_size: int | None,
+) -> AxisPhase:
+    """A phase without the taps that none of its outputs inside reads a pixel through."""
+    if in_size is not None and out_size is not None:
+        last = (out_size - 1 - position) // out_step
+        taps = (tap for tap in taps if _meets(tap.offset, in_step, in_size, last))
+    return AxisPhase(position=position, taps=tuple(sorted(taps, key=lambda tap: tap.offset)))
+
+
+def _meets(offset: int, step: int, in_size: int, last: int) -> bool:
+    """Whether o*step + offset lies in 0..in_size-1 for some o in 0..last."""
+    first = max(0, -(offset // step))
+    return first <= last and first * step + offset < in_size
+
+
+def conv_axis(
+    *,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    pad: int,
+    in_size: int | None = None,
+    out_size: int | None = None,
+) -> Axis:
+    """One axis of a convolution: a single phase; `pad` is the padding before the first pixel.
+
+    With the axis' sizes, taps that read nothing but padding are left out.
+    """
+    taps = (AxisTap(offset=k * dilation - pad, kernel=k) for k in range(kernel))
+    phase = _phase(0, taps, out_step=1, in_step=stride, in_size=in_size, out_size=out_size)
+    return Axis(out_step=1, in_step=stride, phases=(phase,))
+
+
+def transposed_axis(
+    *,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    pad: int,
+    in_size: int | None = None,
+    out_size: int | None = None,
+) -> Axis:
+    """One axis of a transposed convolution: `stride` phases; `pad` is taken off the output's start.
+
+    Output o = q*stride + p gets in[i] * w[k] where i*stride + k*dilation - pad = o, so that tap k
+    belongs to phase (k*dilation - pad) mod stride and reads i = q + (p + pad - k*dilation)/stride.
+    """
+
+    def taps(position: int) -> Iterator[AxisTap]:
+        for k in range(kernel):
+            offset, rest = divmod(position + pad - k * dilation, stride)
+            if not rest:
+                yield AxisTap(offset=offset, kernel=k)
+
+    return Axis(
+        out_step=stride,
+        in_step=1,
+        phases=tuple(
+            _phase(p, taps(p), out_step=stride, in_step=1, in_size=in_size, out_size=out_size)
+            for p in range(stride)
+        ),
+    )
+
+
+def convolution_axes(
+    conv: Convolution, source: TensorType | None = None, target: TensorType | None = None
+) -> tuple[Axis, Axis]:
+    """The rows' and the columns' axis; with input and output type, border taps are left out.
+
+    Raises:
+        TypeError: the layer is no convolution that has taps.
+    """
+    match conv:
+        case Conv2d():
+            make = conv_axis
+        case ConvTranspose2d():
+            make = transposed_axis
+        case _:
+            raise TypeError(f"{conv.name}: {type(conv).__name__} has no taps")
+    pads = (conv.pads.top, conv.pads.left)
+    in_sizes = (None, None) if source is None else (source.height, source.width)
+    out_sizes = (None, None) if target is None else (target.height, target.width)
+    y, x = (
+        make(
+            kernel=conv.weight.shape[2 + axis],
+            stride=conv.strides[axis],
+            dilation=conv.dilations[axis],
+            pad=pads[axis],
+            in_size=in_sizes[axis],
+            out_size=out_sizes[axis],
+        )
+        for axis in range(2)
+    )
+    return y, x
+
+
+def conv_taps(conv: Convolution, *, in_block: int, out_block: int) -> Taps:
+    """The taps of a convolution on N = `in_block` lanes and M = `out_block` rows, border included.
+
+    Input block i holds channels i*in_block and up, output block o channels o*out_block and up. A
+    list names every block that one of its output block's groups reads; the weights of channels
+    that belong to other groups are 0.
+    """
+    y, x = convolution_axes(conv)
+    shape = conv.weight.shape[:2]
+    return window_taps(
+        y=y, x=x, shape=shape, groups=conv.groups, in_block=in_block, out_block=out_block
+    )
 
 
 def _input_blocks(
@@ -113,72 +267,54 @@ def _input_blocks(
     return range(low // in_block, high // in_block + 1)
 
 
-def _phase(y: AxisPhase, x: AxisPhase, blocks_of: tuple[range, ...]) -> Phase:
-    """Kernel elements outside, channel blocks inside; equal lists are shared."""
-    lists = dict.fromkeys(blocks_of)
-    numbers = {blocks: number for number, blocks in enumerate(lists)}
-    return Phase(
-        py=y.position,
-        px=x.position,
-        lists=tuple(
-            tuple(
-                Tap(dy=v.offset, dx=h.offset, block=block, ky=v.kernel, kx=h.kernel)
-                for v in y.taps
-                for h in x.taps
-                for block in blocks
-            )
-            for blocks in lists
-        ),
-        of_block=tuple(numbers[blocks] for blocks in blocks_of),
-    )
-
-
-def conv_axes(conv: Conv2d) -> tuple[Axis, Axis]:
-    """The rows' and the columns' axis of a convolution."""
-    pads = (conv.pads.top, conv.pads.left)
-    y, x = (
-        conv_axis(kernel=kernel, stride=stride, dilation=dilation, pad=pad)
-        for kernel, stride, dilation, pad in zip(
-            conv.weight.shape[2:], conv.strides, conv.dilations, pads, strict=True
-        )
-    )
-    return y, x
-
-
-def conv_taps(conv: Conv2d, *, in_block: int, out_block: int) -> Taps:
-    """The taps of a dense or grouped convolution on N = `in_block` lanes and M = `out_block` rows.
-
-    Input block i holds channels i*in_block and up, output block o channels o*out_block and up. A
-    list names every block that one of its output block's groups reads; the weights of channels
-    that belong to other groups are 0.
-    """
-    y, x = conv_axes(conv)
-    shape = conv.weight.shape
-    return window_taps(
-        y=y, x=x, shape=shape[:2], groups=conv.groups, in_block=in_block, out_block=out_block
-    )
-
-
 @lru_cache(maxsize=1024)
 def window_taps(
-    *, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, in_block: int, out_block: int
+    *,
+    y: Axis,
+    x: Axis,
+    shape: tuple[int, ...],
+    groups: int,
+    in_block: int,
+    out_block: int,
+    bundle: int = 1,
 ) -> Taps:
-    """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group)."""
+    """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group).
+
+    A pass has `bundle` phases and reduces over the offsets that any of them has; equal lists are
+    shared. Offsets stand outside, channel blocks inside.
+    """
     channels = shape[0]
-    blocks_of = tuple(
-        _input_blocks(shape, groups, first, min(first + out_block, channels) - 1, in_block)
-        for first in range(0, channels, out_block)
+    maps = [_elements(py, px) for py in y.phases for px in x.phases]
+    bundles = [
+        tuple(range(first, min(first + bundle, len(maps)))) for first in range(0, len(maps), bundle)
+    ]
+    offsets = [sorted({offset for phase in item for offset in maps[phase]}) for item in bundles]
+    numbers: dict[tuple[Tap, ...], int] = {}
+    passes = []
+    for block, first in enumerate(range(0, channels, out_block)):
+        last = min(first + out_block, channels) - 1
+        blocks = _input_blocks(shape, groups, first, last, in_block)
+        for phases, places in zip(bundles, offsets, strict=True):
+            taps = tuple(Tap(dy=dy, dx=dx, block=b) for dy, dx in places for b in blocks)
+            number = numbers.setdefault(taps, len(numbers)) if taps else None
+            passes.append(PassTaps(block=block, phases=phases, number=number))
+    return Taps(
+        in_block=in_block,
+        out_block=out_block,
+        bundle=bundle,
+        y=y,
+        x=x,
+        lists=tuple(numbers),
+        passes=tuple(passes),
     )
-    phases = tuple(_phase(py, px, blocks_of) for py in y.phases for px in x.phases)
-    return Taps(in_block=in_block, out_block=out_block, y=y, x=x, phases=phases)
 
 
 def runs(taps: tuple[Tap, ...]) -> Iterator[Run]:
     """`taps` in order, neighbours at one offset with consecutive channel blocks joined."""
 
-    def place(item: tuple[int, Tap]) -> tuple[int, int, int, int, int]:
+    def place(item: tuple[int, Tap]) -> tuple[int, int, int]:
         index, tap = item
-        return tap.dy, tap.dx, tap.ky, tap.kx, tap.block - index
+        return tap.dy, tap.dx, tap.block - index
 
     for _, group in groupby(enumerate(taps), key=place):
         members = [tap for _, tap in group]

@@ -4,6 +4,9 @@
 A tile is a rectangle of the *stored* tensor: the convolution's output, or the pooled one. From it
 follow the convolution outputs to compute, the input window to load and where that window's pixels
 lie in the banked activation buffer. All of it is arithmetic on one image axis at a time.
+
+The array works on the grid of an axis: position q stands for the outputs q*out_step + p of all
+phases p, so that a tile with several phases begins at a multiple of the output step.
 """
 
 from collections.abc import Iterator
@@ -13,9 +16,9 @@ from itertools import product
 from math import gcd
 
 from flexcc.accelerator import Accelerator
-from flexcc.ir.layers import Conv2d, MaxPool2d
+from flexcc.ir.layers import Convolution, MaxPool2d
 from flexcc.ir.types import TensorType
-from flexcc.taps import Axis, Phase, Taps, conv_axes, runs, window_taps
+from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
 
 __all__ = [
     "AxisTile",
@@ -30,6 +33,7 @@ __all__ = [
     "axis_tiles",
     "beat_cycles",
     "best_rotation",
+    "bundle_choices",
     "column_phases",
     "stage_lists",
     "tiling",
@@ -54,7 +58,7 @@ class Stage:
     `raw` is the convolution's output type, `output` that of the tensor stored (equal without pool).
     """
 
-    conv: Conv2d
+    conv: Convolution
     pool: MaxPool2d | None
     input: TensorType
     raw: TensorType
@@ -89,13 +93,15 @@ class PoolAxis:
 class AxisTile:
     """One axis of one tile, in pixels.
 
-    `stored` of the stored tensor need `raw` of the convolution's output; the first pool window
-    starts `origin` pixels after raw.start. The input window has `pad_before` pixels of padding,
-    `count` pixels of memory from `start` on, `step` apart, and `pad_after` pixels of padding.
+    `stored` of the stored tensor need `raw` of the convolution's output, which the positions `grid`
+    of the array make; the first pool window starts `origin` pixels after raw.start. The input
+    window has `pad_before` pixels of padding, `count` pixels of
+    memory from `start` on, `step` apart, and `pad_after` pixels of padding.
     """
 
     stored: Span
     raw: Span
+    grid: Span
     origin: int
     pad_before: int
     start: int
@@ -109,14 +115,9 @@ class AxisTile:
         return self.pad_before + self.count + self.pad_after
 
 
-def _offsets(axis: Axis) -> tuple[int, ...]:
-    return tuple(tap.offset for phase in axis.phases for tap in phase.taps)
-
-
 def _kept_step(axis: Axis) -> int:
     """The greatest step of input pixels that names all a window reads: 2 for a 1x1 of stride 2."""
-    offsets = _offsets(axis)
-    return gcd(axis.in_step, *(offset - offsets[0] for offset in offsets))
+    return gcd(axis.in_step, *(offset - axis.low for offset in axis.offsets))
 
 
 def axis_tile(
@@ -124,7 +125,8 @@ def axis_tile(
 ) -> AxisTile:
     """The tile of the stored positions `stored`, keeping every `step`-th input pixel.
 
-    `step` divides the input step and all distances between tap offsets.
+    `step` divides the input step and all distances between tap offsets. With several phases there
+    is no pool and stored.start is a multiple of the output step.
     """
     if pool is None:
         raw, origin = stored, 0
@@ -134,15 +136,16 @@ def axis_tile(
         start = min(max(first, 0), raw_size - 1)
         raw = Span(start=start, stop=max(min(last, raw_size - 1), start) + 1)
         origin = first - start
-    low, high = min(_offsets(axis)), max(_offsets(axis))
-    begin = raw.start * axis.in_step + low
-    window = ((len(raw) - 1) * axis.in_step + high - low) // step + 1
+    grid = Span(start=raw.start // axis.out_step, stop=-(-raw.stop // axis.out_step))
+    begin = grid.start * axis.in_step + axis.low
+    window = ((len(grid) - 1) * axis.in_step + axis.high - axis.low) // step + 1
     before = min(max(-(begin // step), 0), window)
     within = max(0, (in_size - 1 - begin) // step + 1) - before
     count = max(0, min(within, window - before))
     return AxisTile(
         stored=stored,
         raw=raw,
+        grid=grid,
         origin=origin,
         pad_before=before,
         start=begin + before * step if count else 0,
@@ -230,39 +233,52 @@ class Tile:
     cols: AxisTile
 
     def groups(self, columns: int) -> int:
-        """Groups of `columns` output pixels in a row of the tile."""
-        return -(-len(self.cols.raw) // columns)
+        """Groups of `columns` grid positions in a row of the tile."""
+        return -(-len(self.cols.grid) // columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StageLists:
     """The reduction lists of a stage on M rows and N lanes, whatever its tiles.
 
-    `steps` are the lengths K of the lists; the last list is the dead one, of a single step, if a
-    pass needs it. `entries` counts the entries of all lists, `of_pass` names the list of each pass.
+    `steps` are the lengths K of the lists; the last list is the dead one, of a single step with
+    zero weights, if a pass has nothing to sum. `entries` counts the entries of all lists.
+    `groups` are the passes that fill a half of the output buffer together, in order: those of the
+    blocks that gather one plane when M < N, else of one block. `word_channels` share a word of it.
     """
 
     taps: Taps
     steps: tuple[int, ...]
     entries: int
-    of_pass: tuple[int, ...]
+    groups: tuple[tuple[PassTaps, ...], ...]
+    word_channels: int
 
     @property
-    def phase(self) -> Phase:
-        """The only phase of a convolution."""
-        (phase,) = self.taps.phases
-        return phase
+    def passes(self) -> tuple[PassTaps, ...]:
+        """All passes in order."""
+        return tuple(item for group in self.groups for item in group)
 
     @property
     def dead(self) -> int | None:
         """The dead list's number, if there is one."""
-        lists = len(self.phase.lists)
+        lists = len(self.taps.lists)
         return lists if len(self.steps) > lists else None
+
+    @property
+    def of_pass(self) -> tuple[int, ...]:
+        """The list of each pass."""
+        dead = len(self.taps.lists)
+        return tuple(dead if item.number is None else item.number for item in self.passes)
 
     @property
     def pass_steps(self) -> tuple[int, ...]:
         """K of each pass."""
         return tuple(self.steps[index] for index in self.of_pass)
+
+    @property
+    def phase_slots(self) -> int:
+        """Phases that a plane of the output buffer has room for: whole bundles."""
+        return -(-self.taps.phases // self.taps.bundle) * self.taps.bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -303,10 +319,11 @@ class Tiling:
     @property
     def out_words(self) -> int:
         """Words per bank that the largest tile needs in one half of the output buffer."""
-        largest = max(len(r.raw) for r in self.rows) * max(
-            -(-len(c.raw) // self.accelerator.p) for c in self.cols
+        largest = max(len(r.grid) for r in self.rows) * max(
+            -(-len(c.grid) // self.accelerator.p) for c in self.cols
         )
-        return largest * self.accelerator.planes_per_half
+        planes = 1 if self.lists.taps.bundle > 1 else self.accelerator.planes_per_half
+        return largest * self.lists.phase_slots * planes
 
     @property
     def act_words(self) -> int:
@@ -346,28 +363,55 @@ def axis_tiles(
     )
 
 
-def stage_lists(stage: Stage, *, m: int, n: int) -> StageLists:
-    """The lists of `stage`; passes beyond the last channel block, M < N, get the dead list."""
-    y, x = conv_axes(stage.conv)
+def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> list[int]:
+    """How many phases one pass may make: one, or a power of two that its rows have room for.
+
+    Phases side by side need every output channel in one word, and whole drain groups of Q.
+    """
+    y, x = convolution_axes(stage.conv)
+    phases = y.out_step * x.out_step
+    channels = stage.raw.channels
+    most = 1 << (phases - 1).bit_length()
+    powers = (1 << bits for bits in range(1, most.bit_length()))
+    fits = [b for b in powers if m % b == 0 and max(channels, q) <= m // b <= n]
+    return [1, *fits]
+
+
+def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
+    """The lists of `stage` with `bundle` phases a pass; a pass without taps gets the dead list."""
+    y, x = convolution_axes(stage.conv, stage.input, stage.raw)
     if stage.raw.width == 1:
         # One output per row: the stride leads nowhere, and the columns need no phases.
         x = replace(x, in_step=1)
     shape = stage.conv.weight.shape[:2]
-    return _lists(y=y, x=x, shape=shape, groups=stage.conv.groups, m=m, n=n)
+    return _lists(y=y, x=x, shape=shape, groups=stage.conv.groups, m=m, n=n, bundle=bundle)
 
 
 @lru_cache(maxsize=1024)
-def _lists(*, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, m: int, n: int) -> StageLists:
-    taps = window_taps(y=y, x=x, shape=shape, groups=groups, in_block=n, out_block=m)
-    (phase,) = taps.phases
-    live = len(phase.of_block)
-    total = live if m >= n else -(-shape[0] // n) * (n // m)
-    dead = total - live
+def _lists(
+    *, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, m: int, n: int, bundle: int
+) -> StageLists:
+    block = m // bundle
+    taps = window_taps(
+        y=y, x=x, shape=shape, groups=groups, in_block=n, out_block=block, bundle=bundle
+    )
+    gathered = max(1, n // m) if bundle == 1 else 1
+    per_block = len(taps.passes) // -(-shape[0] // block)
+    passes = list(taps.passes)
+    # Blocks beyond the last channel, M < N: their words hold the zero point.
+    per_group = gathered * per_block
+    last = passes[-per_block:]
+    for number in range(-len(passes) % per_group // per_block):
+        passes += [replace(p, block=p.block + 1 + number, number=None) for p in last]
+    dead = any(item.number is None for item in passes)
     return StageLists(
         taps=taps,
-        steps=(*(len(taps) for taps in phase.lists), *([1] if dead else [])),
-        entries=sum(len(list(runs(taps))) for taps in phase.lists) + (dead > 0),
-        of_pass=(*phase.of_block, *([len(phase.lists)] * dead)),
+        steps=(*(len(own) for own in taps.lists), *([1] if dead else [])),
+        entries=sum(len(list(runs(own))) for own in taps.lists) + dead,
+        groups=tuple(
+            tuple(passes[first : first + per_group]) for first in range(0, len(passes), per_group)
+        ),
+        word_channels=min(block, n) if bundle > 1 else n,
     )
 
 
@@ -378,12 +422,14 @@ def tiling(
     tile_rows: int,
     tile_cols: int,
     rotation: tuple[int, ...] | None = None,
+    bundle: int = 1,
 ) -> Tiling:
     """Cuts the stored tensor of `stage` into tiles of at most `tile_rows` x `tile_cols` pixels.
 
-    `rotation` defaults to the best one. Nothing is checked against the buffers here.
+    `rotation` defaults to the best one; `bundle` output phases are made by one pass. Nothing is
+    checked against the buffers here.
     """
-    lists = stage_lists(stage, m=accelerator.m, n=accelerator.n)
+    lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
     taps = lists.taps
     pool_y, pool_x = _pool_axes(stage.pool)
     step = _kept_step(taps.y)
@@ -411,7 +457,7 @@ def tiling(
             stride=stride,
             banks=accelerator.p,
             beat_pixels=accelerator.beat_pixels,
-            residue=-min(_offsets(taps.x)) % stride,
+            residue=-taps.x.low % stride,
         )
     columns = column_phases(
         stride=stride,

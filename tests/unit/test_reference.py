@@ -111,7 +111,7 @@ def test_integer_graph_equals_the_definition(seed: int, trial: int) -> None:
 
 @pytest.mark.parametrize("trial", range(40))
 def test_reference_equals_the_evaluation_of_random_networks(trial: int) -> None:
-    graph = random_network(random.Random(trial), 3, transposed=True)
+    graph = random_network(random.Random(trial), 3)
     verify(graph)
     values = np.random.default_rng(trial)
     shapes = {port.tensor: _shape(graph.tensors[port.tensor]) for port in graph.inputs}

@@ -124,6 +124,16 @@ def _covered(stage: StagePlan, tensor: TensorPlan) -> NDArray[np.bool_]:
     return covered
 
 
+def _dead_lanes(stage: StagePlan, tensor: TensorPlan, values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """What the lanes without a channel hold, [lanes, H, W]."""
+    dead = np.where(_covered(stage, tensor), tensor.dead, _POOL_PADDING).astype(np.int8)
+    lanes = np.broadcast_to(dead, (tensor.layout.planes * tensor.layout.lanes, *dead.shape)).copy()
+    if tensor.word_channels < tensor.layout.lanes:
+        lanes[: len(values)] = values
+        lanes[...] = lanes[np.arange(len(lanes)) % tensor.word_channels]
+    return lanes[len(values) :]
+
+
 def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.int8]]) -> Bytes:
     """Memory after a run that began with `initial`, given every stored tensor [C, H, W].
 
@@ -132,11 +142,9 @@ def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.
     image = initial.copy()
     for stage in plan.stages:
         tensor = plan.tensors[stage.output]
-        dead = np.where(_covered(stage, tensor), tensor.dead, _POOL_PADDING).astype(np.int8)
-        packed = tensor.layout.pack(tensors[tensor.name], dead)
-        written = tensor.layout.pack(
-            np.full((tensor.type.channels, *dead.shape), -1, np.int8), -1
-        ).astype(np.bool_)
+        values = tensors[tensor.name]
+        packed = tensor.layout.pack(values, _dead_lanes(stage, tensor, values))
+        written = tensor.layout.pack(np.full_like(values, -1), -1).astype(np.bool_)
         region = image[tensor.address : tensor.address + tensor.layout.size]
         region[written] = packed[written]
     return image

@@ -302,12 +302,15 @@ def _write_outputs(
     state: _State, tile: Decoded, item: Fields, values: IntArray, out_half: int
 ) -> None:
     a = state.accelerator
-    plane, lane = np.divmod(np.arange(a.m) + _int(item, "out_byte"), a.n)
+    channels = 1 << tile["word_channels"]
+    _require(a.q <= channels <= a.n, tile, "word_channels")
+    group, lane = np.divmod(np.arange(a.m) + _int(item, "out_byte"), channels)
     pixel = _int(item, "out_base") + np.arange(len(values))
-    word = pixel[:, None] + plane * tile["out_plane_words"]
+    word = pixel[:, None] + group * tile["out_plane_words"]
     _require(int(word.max()) < a.out_words, tile, "a pass overruns the output buffer")
     address = out_half * a.out_words + word[:, None, :]
-    state.out[address, np.arange(a.p)[None, :, None], lane[None, None, :]] = values
+    for repeat in range(0, a.n, channels):
+        state.out[address, np.arange(a.p)[None, :, None], repeat + lane[None, None, :]] = values
 
 
 def _pass(
@@ -384,10 +387,17 @@ def _array(state: _State, records: Sequence[Decoded]) -> _Process:
 
 
 def _buffer_plane(state: _State, record: Decoded, half: int, plane: int) -> NDArray[np.int8]:
-    """The valid pixels of an output plane, [valid_rows, valid_cols, N]."""
+    """The valid pixels of an output plane, [valid_rows, valid_cols, N], phases interleaved."""
     a = state.accelerator
-    row, column = np.ogrid[: record["valid_rows"], : record["valid_cols"]]
+    steps = record["phases_y"], record["phases_x"]
+    _require(min(steps) > 0, record, "phases")
+    _require(not record["pool"] or steps == (1, 1), record, "phases are pooled")
+    rows, cols = record["valid_rows"], record["valid_cols"]
+    (row, phase_y), (column, phase_x) = (
+        np.divmod(axis, step) for axis, step in zip(np.ogrid[:rows, :cols], steps, strict=True)
+    )
     word = plane * record["plane_words"] + row * record["row_words"] + column // a.p
+    word = word + (phase_y * steps[1] + phase_x) * record["phase_words"]
     _require(int(word.max(initial=0)) < a.out_words, record, "a plane overruns the buffer")
     pixels: NDArray[np.int8] = state.out[half * a.out_words + word, column % a.p]
     return pixels

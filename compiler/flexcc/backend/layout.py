@@ -78,7 +78,7 @@ class TensorLayout:
     def pack(self, values: Int8Array, dead: Int8Array | int = 0) -> NDArray[np.uint8]:
         """The bytes of `values` [C, H, W]; lanes without a channel hold `dead`, padding 0.
 
-        `dead` is one value or one per pixel, [H, W].
+        `dead` is one value, one per pixel [H, W] or one per lane and pixel.
         """
         expected = (self.channels, self.height, self.width)
         if values.shape != expected or values.dtype != np.int8:

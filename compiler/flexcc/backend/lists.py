@@ -28,11 +28,9 @@ class ListRange:
 
 
 def _entry(tiling: Tiling, run: Run) -> Entry:
-    top = min(tap.offset for tap in tiling.lists.taps.y.phases[0].taps)
-    left = min(tap.offset for tap in tiling.lists.taps.x.phases[0].taps)
-    step = tiling.rows[0].step
-    word, bank = tiling.columns.place(run.tap.dx - left)
-    row = (run.tap.dy - top) // step
+    taps = tiling.lists.taps
+    word, bank = tiling.columns.place(run.tap.dx - taps.x.low)
+    row = (run.tap.dy - taps.y.low) // tiling.rows[0].step
     return Entry(
         base=run.tap.block * tiling.plane_words + row * tiling.columns.row_words + word,
         rotation=bank,
@@ -47,7 +45,7 @@ def reduction_lists(tiling: Tiling) -> tuple[tuple[Entry, ...], tuple[ListRange,
     """
     entries: list[Entry] = []
     ranges: list[ListRange] = []
-    for taps in tiling.lists.phase.lists:
+    for taps in tiling.lists.taps.lists:
         own = [_entry(tiling, run) for run in runs(taps)]
         ranges.append(ListRange(start=len(entries), entries=len(own), steps=len(taps)))
         entries += own

@@ -16,12 +16,12 @@ from flexcc.accelerator import Accelerator
 from flexcc.backend.layout import TensorLayout, align
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.weights import PassImage, pass_images, stage_requantization
-from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.ir.graph import Graph
 from flexcc.ir.requantize import Requantization
 from flexcc.ir.types import TensorType
 from flexcc.program.formats import MAX_PHASES
-from flexcc.tiles import Tile, Tiling, tiling
+from flexcc.tiles import Tile, Tiling
 
 __all__ = [
     "REGION_ALIGNMENT",
@@ -43,13 +43,17 @@ REGION_ALIGNMENT = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorPlan:
-    """A tensor in memory; `dead` is the value of lanes without a channel."""
+    """A tensor in memory; `dead` is the value of lanes without a channel.
+
+    Lanes repeat with a period of `word_channels`, dead ones among them.
+    """
 
     name: str
     type: TensorType
     layout: TensorLayout
     address: int
     dead: int
+    word_channels: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,7 @@ class WeightsFetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """The fields of a `pass` word; it is the same for every tile of its stage but for the last."""
+    """The fields of a `pass` word."""
 
     list_start: int
     list_entries: int
@@ -148,18 +152,18 @@ class TilePlan:
     load: Load
     store: Store
     array: ArrayTile
+    passes: tuple[Pass, ...]
     fetches: tuple[tuple[WeightsFetch, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StagePlan:
-    """One fusion group: its lists, passes, weights and tiles; `first_tile` counts from 0."""
+    """One fusion group: its lists, weights and tiles; `first_tile` counts from 0."""
 
     group: Group
     input: str
     output: str
     entries: tuple[Entry, ...]
-    passes: tuple[Pass, ...]
     weights_address: int
     images: tuple[PassImage, ...]
     first_tile: int
@@ -224,18 +228,24 @@ def _describe(plan: Plan) -> Iterator[str]:
         )
         yield f"stage {name}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
         yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
-        yield from (_line(f"  pass {i}:", item) for i, item in enumerate(stage.passes))
         for number, tile in enumerate(stage.tiles):
             yield f"  tile {stage.first_tile + number}:"
             yield _line("    load", tile.load)
             yield _line("    array", tile.array)
+            yield from (_line(f"    pass {i}:", item) for i, item in enumerate(tile.passes))
             yield _line("    store", tile.store)
             for index, fetches in enumerate(tile.fetches):
                 yield from (_line(f"    before pass {index} fetch", fetch) for fetch in fetches)
 
 
 def _tensor_plan(
-    name: str, type_: TensorType, accelerator: Accelerator, address: int, dead: int
+    name: str,
+    type_: TensorType,
+    accelerator: Accelerator,
+    address: int,
+    *,
+    dead: int,
+    word_channels: int,
 ) -> TensorPlan:
     layout = TensorLayout(
         channels=type_.channels,
@@ -244,7 +254,14 @@ def _tensor_plan(
         lanes=accelerator.n,
         beat_bytes=accelerator.beat_bytes,
     )
-    return TensorPlan(name=name, type=type_, layout=layout, address=address, dead=dead)
+    return TensorPlan(
+        name=name,
+        type=type_,
+        layout=layout,
+        address=address,
+        dead=dead,
+        word_channels=word_channels,
+    )
 
 
 def _load(tiling_: Tiling, tile: Tile, source: TensorPlan, wait_tiles: int) -> Load:
@@ -288,18 +305,20 @@ def _array_tile(
     tiling_: Tiling, tile: Tile, rq: Requantization, *, mode: WeightMode, last: bool
 ) -> ArrayTile:
     groups = tile.groups(tiling_.accelerator.p)
+    lists = tiling_.lists
+    phase_words = len(tile.rows.grid) * groups
     return ArrayTile(
-        rows=len(tile.rows.raw),
+        rows=len(tile.rows.grid),
         groups=groups,
         row_step=tiling_.row_step,
         plane_words=tiling_.plane_words,
-        out_plane_words=len(tile.rows.raw) * groups,
+        out_plane_words=phase_words * (1 if lists.taps.bundle > 1 else lists.phase_slots),
         zero_point=rq.zero_point,
         low=rq.low,
         high=rq.high,
         keep=int(mode is WeightMode.KEEP and not last),
         stream=int(mode is WeightMode.STREAM),
-        word_channels=tiling_.accelerator.n.bit_length() - 1,
+        word_channels=lists.word_channels.bit_length() - 1,
     )
 
 
@@ -307,6 +326,7 @@ def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
     """The stored pixels of a tile; without pooling every window is the pixel itself."""
     layout, pool = target.layout, tiling_.stage.pool
     groups = tile.groups(tiling_.accelerator.p)
+    taps, phase_words = tiling_.lists.taps, len(tile.rows.grid) * groups
     kernel, strides = ((1, 1), (1, 1)) if pool is None else (pool.kernel, pool.strides)
     begin = tile.rows.stored.start * layout.row_pitch + tile.cols.stored.start * layout.lanes
     return Store(
@@ -318,14 +338,14 @@ def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
         rows=len(tile.rows.stored),
         cols=len(tile.cols.stored),
         row_words=groups,
-        plane_words=len(tile.rows.raw) * groups,
+        plane_words=phase_words * tiling_.lists.phase_slots,
         kernel_h=kernel[0],
         kernel_w=kernel[1],
         stride_h=strides[0],
         stride_w=strides[1],
-        phases_y=1,
-        phases_x=1,
-        phase_words=len(tile.rows.raw) * groups,
+        phases_y=taps.y.out_step,
+        phases_x=taps.x.out_step,
+        phase_words=phase_words,
         origin_y=tile.rows.origin,
         origin_x=tile.cols.origin,
         valid_rows=len(tile.rows.raw),
@@ -333,23 +353,32 @@ def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
     )
 
 
-def _passes(tiling_: Tiling, ranges: tuple[ListRange, ...]) -> tuple[Pass, ...]:
-    """M >= N: each pass fills a half. M < N: N/M passes share the words of one plane's half."""
-    accelerator = tiling_.accelerator
-    per_plane = accelerator.passes_per_plane
-    last = len(tiling_.lists.of_pass) - 1
-    return tuple(
-        Pass(
-            list_start=ranges[index].start,
-            list_entries=ranges[index].entries,
-            out_base=0,
-            out_byte=number % per_plane * accelerator.m,
-            take=int(number % per_plane == 0),
-            hand_over=int(number % per_plane == per_plane - 1 or number == last),
-            tile_last=int(number == last),
-        )
-        for number, index in enumerate(tiling_.lists.of_pass)
-    )
+def _passes(tiling_: Tiling, tile: Tile, ranges: tuple[ListRange, ...]) -> tuple[Pass, ...]:
+    """A half is taken by the first pass of a group and handed over by its last one.
+
+    Phases stand one after the other in each plane's words, blocks that gather a plane (M < N) side
+    by side in a word.
+    """
+    lists, m = tiling_.lists, tiling_.accelerator.m
+    phase_words = len(tile.rows.grid) * tile.groups(tiling_.accelerator.p)
+    numbers = iter(lists.of_pass)
+    result = []
+    for group in lists.groups:
+        first_block = group[0].block
+        for position, item in enumerate(group):
+            own = ranges[next(numbers)]
+            result.append(
+                Pass(
+                    list_start=own.start,
+                    list_entries=own.entries,
+                    out_base=item.phases[0] * phase_words,
+                    out_byte=(item.block - first_block) * m,
+                    take=int(position == 0),
+                    hand_over=int(position == len(group) - 1),
+                    tile_last=int(group is lists.groups[-1] and position == len(group) - 1),
+                )
+            )
+    return tuple(result)
 
 
 def _fetch(address: int, size: int, repeats: int, beat_bytes: int) -> WeightsFetch:
@@ -390,8 +419,14 @@ class _Resolved:
 
     group: Group
     tiling: Tiling
-    requantization: Requantization
+    requantization: tuple[Requantization, ...]
     images: tuple[PassImage, ...]
+
+    @property
+    def dead(self) -> int:
+        """What lanes without a channel hold."""
+        rq = self.requantization[0]
+        return min(max(rq.zero_point, rq.low), rq.high)
 
     @property
     def size(self) -> int:
@@ -399,13 +434,7 @@ class _Resolved:
 
 
 def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
-    tiling_ = tiling(
-        stage_of(graph, group.conv, group.pool),
-        accelerator,
-        tile_rows=group.tile_rows,
-        tile_cols=group.tile_cols,
-        rotation=group.rotation,
-    )
+    tiling_ = group_tiling(stage_of(graph, group.conv, group.pool), group, accelerator)
     rq = stage_requantization(tiling_)
     split = group.weights is WeightMode.STREAM
     images = pass_images(tiling_, rq, split=split)
@@ -439,7 +468,7 @@ def _stage_plan(
         array = _array_tile(
             tiling_,
             tile,
-            resolved.requantization,
+            resolved.requantization[0],
             mode=group.weights,
             last=number == len(tiles) - 1,
         )
@@ -452,13 +481,13 @@ def _stage_plan(
             pixel_groups=array.rows * array.groups,
         )
         store = _store(tiling_, tile, tensors[stage.output_tensor])
-        plans.append(TilePlan(load=load, store=store, array=array, fetches=fetches))
+        passes = _passes(tiling_, tile, ranges)
+        plans.append(TilePlan(load=load, store=store, array=array, passes=passes, fetches=fetches))
     return StagePlan(
         group=group,
         input=stage.input_tensor,
         output=stage.output_tensor,
         entries=entries,
-        passes=_passes(tiling_, ranges),
         weights_address=weights_address,
         images=resolved.images,
         first_tile=first_tile,
@@ -479,16 +508,23 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     tensors: dict[str, TensorPlan] = {}
     address = align(weights_bytes, REGION_ALIGNMENT)
 
-    def place(name: str, dead: int) -> None:
+    def place(name: str, dead: int, word_channels: int) -> None:
         nonlocal address
-        tensors[name] = _tensor_plan(name, graph.tensors[name], accelerator, address, dead)
+        tensors[name] = _tensor_plan(
+            name,
+            graph.tensors[name],
+            accelerator,
+            address,
+            dead=dead,
+            word_channels=word_channels,
+        )
         address = align(address + tensors[name].layout.size, REGION_ALIGNMENT)
 
     for port in graph.inputs:
-        place(port.tensor, 0)
+        place(port.tensor, 0, accelerator.n)
     for stage in resolved:
-        rq = stage.requantization
-        place(stage.tiling.stage.output_tensor, min(max(rq.zero_point, rq.low), rq.high))
+        target = stage.tiling.stage.output_tensor
+        place(target, stage.dead, stage.tiling.lists.word_channels)
 
     stages: list[StagePlan] = []
     producers: dict[str, tuple[int, Tiling]] = {}

@@ -36,20 +36,20 @@ def _encode(format_: Format, value: Any) -> list[int]:
     return encode(format_, **_fields(value))
 
 
-def _tile_words(tile: TilePlan, passes: list[list[int]]) -> list[int]:
+def _tile_words(tile: TilePlan) -> list[int]:
     load = tile.load
     planes = [word for address in load.addresses for word in encode(PLANE, address=address)]
     words = record(LOAD_TILE, planes, planes=len(planes), **_fields(load, without=("addresses",)))
     words += record(STORE_TILE, **_fields(tile.store))
     words += record(ARRAY_TILE, **_fields(tile.array))
     ready: list[int] = []
-    for pass_words, fetches in zip(passes, tile.fetches, strict=True):
+    for item, fetches in zip(tile.passes, tile.fetches, strict=True):
         if fetches and ready:
             words += record(ARRAY_PASSES, ready)
             ready = []
         for fetch in fetches:
             words += record(WEIGHTS_FETCH, **_fields(fetch))
-        ready += pass_words
+        ready += _encode(PASS, item)
     return words + record(ARRAY_PASSES, ready)
 
 
@@ -62,9 +62,8 @@ def program_words(plan: Plan) -> list[int]:
             lists = stage.entries
             entries = [word for entry in lists for word in _encode(LIST_ENTRY, entry)]
             words += record(ARRAY_LISTS, entries)
-        passes = [_encode(PASS, item) for item in stage.passes]
         for tile in stage.tiles:
-            words += _tile_words(tile, passes)
+            words += _tile_words(tile)
     words += record(CONTROL_END, tiles=plan.tiles)
     beat_words = plan.accelerator.beat_bytes // 8
     return words + [0] * (-len(words) % beat_words)

@@ -4,6 +4,7 @@
 A pass image is a header beat, M parameter records in channel order, then one word of M*N bytes per
 reduction step, each part in whole beats. Byte row*N + lane of a word is the weight of input lane
 `lane` for the channel that leaves the array in that row: channel i*Q + q is in row q*L + L-1-i.
+A pass that makes several output phases has the channels of each one after the other.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from flexcc.ir.requantize import (
 )
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, WEIGHT_IMAGE
-from flexcc.taps import Tap
-from flexcc.tiles import Stage, Tiling
+from flexcc.taps import PassTaps
+from flexcc.tiles import Tiling
 
 __all__ = ["PassImage", "channel_rows", "pass_images", "stage_requantization"]
 
@@ -61,19 +62,23 @@ def _beats(data: bytes, accelerator: Accelerator) -> bytes:
     return data.ljust(align(len(data), accelerator.beat_bytes), b"\0")
 
 
-def _offsets(tiling: Tiling) -> NDArray[np.int64]:
-    """What packing adds to the accumulator of each channel, [Co]."""
-    accelerator = tiling.accelerator
-    channels = tiling.stage.raw.channels
-    if not accelerator.packed:
-        return np.zeros(channels, np.int64)
-    chains = accelerator.n // PACKED_LANES
-    steps = np.repeat(tiling.lists.pass_steps, accelerator.m)[:channels]
-    return PACKING_OFFSET * chains * steps.astype(np.int64)
+def _packing_offsets(tiling: Tiling) -> NDArray[np.int64]:
+    """What packing adds to the accumulator of each phase and channel, [phases, Co]."""
+    accelerator, lists = tiling.accelerator, tiling.lists
+    channels, block = tiling.stage.raw.channels, lists.taps.out_block
+    result = np.zeros((lists.taps.phases, channels), np.int64)
+    if accelerator.packed:
+        per_step = PACKING_OFFSET * (accelerator.n // PACKED_LANES)
+        for item, steps in zip(lists.passes, lists.pass_steps, strict=True):
+            first = item.block * block
+            result[list(item.phases), first : first + block] = per_step * steps
+    return result
 
 
-def stage_requantization(tiling: Tiling) -> Requantization:
-    """The requantisation of the accumulators as the array delivers them.
+def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
+    """The requantisation of the accumulators as the array delivers them, for each output phase.
+
+    A phase sums over kernel elements of its own, and each of them carries the input's zero point.
 
     Raises:
         InputError: names the layer when its numbers do not fit the hardware.
@@ -81,25 +86,37 @@ def stage_requantization(tiling: Tiling) -> Requantization:
     stage = tiling.stage
     if stage.input.quantization is None:
         raise ValueError(f"{stage.name}: its input is not quantised")
-    offsets = _offsets(tiling)
-    carried = offsets + stage.input.quantization.zero_point * weight_sums(stage.conv)
     centred = requantization(stage.conv, stage.input, stage.raw)
-    rq = with_accumulator_offset(stage.name, centred, carried)
-    require_lossless_clamp27(stage.conv, rq, offsets)
-    return rq
+    result = []
+    every = zip(_packing_offsets(tiling), tiling.lists.taps.elements, strict=True)
+    for offsets, by_offset in every:
+        elements = tuple(by_offset.values())
+        carried = stage.input.quantization.zero_point * weight_sums(stage.conv, elements)
+        rq = with_accumulator_offset(stage.name, centred, offsets + carried)
+        require_lossless_clamp27(stage.conv, rq, offsets, elements=elements)
+        result.append(rq)
+    return tuple(result)
 
 
-def _parameters(rq: Requantization, first: int, accelerator: Accelerator) -> bytes:
-    """M records; channels that do not exist get multiplier, shift and bias 0."""
+def _parameters(
+    requantizations: tuple[Requantization, ...], item: PassTaps, tiling: Tiling
+) -> bytes:
+    """M records; channels and phases that do not exist get multiplier, shift and bias 0."""
+    accelerator, block = tiling.accelerator, tiling.lists.taps.out_block
+    channels = tiling.stage.raw.channels
     words: list[int] = []
-    for channel in range(first, first + accelerator.m):
-        live = channel < len(rq.multiplier)
-        words += encode(
-            PARAMETER,
-            mult=int(rq.multiplier[channel]) if live else 0,
-            shift=int(rq.shift[channel]) if live else 0,
-            bias=int(rq.bias[channel]) if live else 0,
-        )
+    for row in range(accelerator.m):
+        slot, lane = divmod(row, block)
+        channel = item.block * block + lane
+        values = {"mult": 0, "shift": 0, "bias": 0}
+        if slot < len(item.phases) and channel < channels:
+            rq = requantizations[item.phases[slot]]
+            values = {
+                "mult": int(rq.multiplier[channel]),
+                "shift": int(rq.shift[channel]),
+                "bias": int(rq.bias[channel]),
+            }
+        words += encode(PARAMETER, **values)
     return _beats(to_bytes(words), accelerator)
 
 
@@ -108,44 +125,57 @@ def _header(accelerator: Accelerator, *, weight_words: int, has_params: bool) ->
     return _beats(to_bytes(words), accelerator)
 
 
-def _dense(stage: Stage, first: int, accelerator: Accelerator, planes: int) -> NDArray[np.int8]:
-    """Weights [M, planes*N, kh, kw] of the pass of channel `first`, zero where groups differ."""
-    weight = stage.conv.weight.astype(np.int8)
+def _dense(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
+    """Weights [channels, planes*N, kh, kw] of a pass' block, zero where groups differ."""
+    conv, block = tiling.stage.conv, tiling.lists.taps.out_block
+    weight = conv.weight.astype(np.int8)
     channels, inputs, *kernel = weight.shape
-    per_group = channels // stage.conv.groups
-    dense = np.zeros((accelerator.m, planes * accelerator.n, *kernel), np.int8)
-    for row, channel in enumerate(range(first, min(first + accelerator.m, channels))):
+    per_group = channels // conv.groups
+    dense = np.zeros((block, tiling.in_planes * tiling.accelerator.n, *kernel), np.int8)
+    first = item.block * block
+    for row, channel in enumerate(range(first, min(first + block, channels))):
         begin = channel // per_group * inputs
         dense[row, begin : begin + inputs] = weight[channel]
     return dense
 
 
-def _weight_words(tiling: Tiling, number: int, taps: tuple[Tap, ...] | None) -> NDArray[np.int8]:
-    """The words [K, M*N] of a pass; None stands for the dead list."""
-    accelerator = tiling.accelerator
-    m, n = accelerator.m, accelerator.n
-    if taps is None:
+def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
+    """The words [K, M*N] of a pass; a step is zero for the phases that have no such tap."""
+    accelerator, lists = tiling.accelerator, tiling.lists
+    m, n, block = accelerator.m, accelerator.n, lists.taps.out_block
+    taps = lists.taps.taps(item)
+    if not taps:
         return np.zeros((1, m * n), np.int8)
-    dense = _dense(tiling.stage, number * m, accelerator, tiling.in_planes)
-    blocks = dense.reshape(m, tiling.in_planes, n, *dense.shape[2:])
-    indices = np.array([(tap.block, tap.ky, tap.kx) for tap in taps])
-    by_channel = blocks[:, indices[:, 0], :, indices[:, 1], indices[:, 2]]  # [K, M, N]
+    dense = _dense(tiling, item)
+    blocks = dense.reshape(block, tiling.in_planes, n, *dense.shape[2:])
+    by_channel = np.zeros((len(taps), m, n), np.int8)
+    for slot, phase in enumerate(item.phases):
+        elements = lists.taps.elements[phase]
+        live = [
+            (step, tap.block, *elements[tap.dy, tap.dx])
+            for step, tap in enumerate(taps)
+            if (tap.dy, tap.dx) in elements
+        ]
+        step, plane, ky, kx = np.array(live, np.intp).reshape(-1, 4).T
+        chosen = blocks[:, plane, :, ky, kx]  # [live, block, N]
+        by_channel[step, slot * block : (slot + 1) * block] = chosen
     by_row = np.empty_like(by_channel)
     by_row[:, channel_rows(accelerator)] = by_channel
     return by_row.reshape(len(taps), m * n)
 
 
-def pass_images(tiling: Tiling, rq: Requantization, *, split: bool) -> tuple[PassImage, ...]:
+def pass_images(
+    tiling: Tiling, requantizations: tuple[Requantization, ...], *, split: bool
+) -> tuple[PassImage, ...]:
     """One image per pass, in order; `split` parts parameters and weights, to stream the latter.
 
-    `rq` is what `stage_requantization` gives.
+    `requantizations` are what `stage_requantization` gives.
     """
     accelerator = tiling.accelerator
     images = []
-    for number, index in enumerate(tiling.lists.of_pass):
-        taps = None if index == tiling.lists.dead else tiling.lists.phase.lists[index]
-        words = _weight_words(tiling, number, taps)
-        parameters = _parameters(rq, number * accelerator.m, accelerator)
+    for item in tiling.lists.passes:
+        words = _weight_words(tiling, item)
+        parameters = _parameters(requantizations, item, tiling)
         weights = _beats(words.tobytes(), accelerator)
         count = len(words)
         if split:

@@ -36,6 +36,7 @@ MEMORY_LATENCY = 100
 START_CYCLES = MEMORY_LATENCY + 30
 """Cycles from the start to the first load: the program's first beats come and are parsed."""
 _POOL_COLUMNS = 4
+_FAST_PHASES = 4
 _PARAMETER_BYTES = 16
 
 
@@ -78,7 +79,7 @@ def array_cycles(tiling: Tiling, tile: Tile) -> int:
     """Rows x pixel groups x sum over passes of max(K, L): a block drains in L = M/Q cycles."""
     a = tiling.accelerator
     steps = sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
-    return len(tile.rows.raw) * tile.groups(a.p) * steps
+    return len(tile.rows.grid) * tile.groups(a.p) * steps
 
 
 def weight_cycles(tiling: Tiling, steps: int) -> tuple[int, int]:
@@ -100,12 +101,25 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     """
     a, pool = tiling.accelerator, tiling.stage.pool
     rows, cols = len(tile.rows.stored), len(tile.cols.stored)
+    step = tiling.lists.taps.x.out_step
     if pool is None:
         pixels = min(1 << (a.p.bit_length() - 1), a.beat_pixels)
-        reads = -(-cols // pixels)
+        reads = -(-cols // pixels) if step == 1 else _phased_reads(cols, step, pixels, a)
     else:
         reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
     return tiling.out_planes * rows * reads
+
+
+def _phased_reads(cols: int, step: int, pixels: int, a: Accelerator) -> int:
+    """Reads of a row whose pixels lie in `step` column phases.
+
+    A memory beat of B pixels takes, from each of min(step, B) phases, ceil(B/step) pixels in reads
+    of `pixels`; beyond 4 phases each read has one pixel.
+    """
+    if step > _FAST_PHASES:
+        return cols
+    beats, of_phase = -(-cols // a.beat_pixels), -(-a.beat_pixels // step)
+    return beats * min(step, a.beat_pixels) * -(-of_phase // pixels)
 
 
 def array_latency(accelerator: Accelerator) -> int:
@@ -134,7 +148,7 @@ class TileCycles:
 def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) -> TileCycles:
     """The cycles of a tile, the first of its stage or another one."""
     a = tiling.accelerator
-    groups = len(tile.rows.raw) * tile.groups(a.p)
+    groups = len(tile.rows.grid) * tile.groups(a.p)
     weights = first_weights = 0
     if first or mode is not WeightMode.KEEP:
         repeats = groups if mode is WeightMode.STREAM else 1
@@ -148,7 +162,7 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
         first_weights=first_weights,
         weights=weights,
         store=store_cycles(tiling, tile),
-        halves=-(-len(tiling.lists.of_pass) // a.passes_per_plane),
+        halves=len(tiling.lists.groups),
     )
 
 
@@ -221,11 +235,11 @@ def _totals(tiling: Tiling) -> tuple[float, int, int]:
     top = tiling.rows[0]
     one_row = sum(store_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
     store = one_row * sum(len(row.stored) for row in tiling.rows) // len(top.stored)
-    groups = sum(-(-len(col.raw) // a.p) for col in tiling.cols)
+    groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
     return (
         tiling.in_planes * load * beat_cost(tiling.columns, a.beat_pixels),
         store,
-        groups * sum(len(row.raw) for row in tiling.rows),
+        groups * sum(len(row.grid) for row in tiling.rows),
     )
 
 

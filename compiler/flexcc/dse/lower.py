@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings an integer graph into the form that stages cover: convolution, then max-pooling or not.
 
+A transposed convolution is a stage like any other, but its phases cannot be pooled on the way out.
+
 Every rewrite is exact in integers. What the hardware cannot do is refused by name, all at once.
 """
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, ConvTranspose2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d, Layer, MaxPool2d, Pads
 from flexcc.ir.types import TensorType
 from flexcc.program.formats import MAX_PHASES
 
@@ -57,6 +59,8 @@ def lower(graph: Graph) -> Graph:
         match layer:
             case Conv2d():
                 rewriter.layers += _lower_conv(layer, rewriter)
+            case ConvTranspose2d():
+                rewriter.layers.append(layer)
             case MaxPool2d():
                 rewriter.layers += _lower_pool(layer, rewriter)
             case _:
@@ -65,8 +69,6 @@ def lower(graph: Graph) -> Graph:
 
 
 def _problem(layer: Layer) -> str | None:
-    if isinstance(layer, ConvTranspose2d):
-        return f"{layer.name}: transposed convolutions cannot be mapped to the accelerator yet"
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
@@ -137,11 +139,11 @@ def _identity(name: str, source: str, rewriter: _Rewriter) -> Conv2d:
     )
 
 
-def fusion_groups(graph: Graph) -> tuple[tuple[Conv2d, MaxPool2d | None], ...]:
+def fusion_groups(graph: Graph) -> tuple[tuple[Convolution, MaxPool2d | None], ...]:
     """The stages of a lowered graph in execution order: each convolution with its max-pooling."""
-    groups: list[tuple[Conv2d, MaxPool2d | None]] = []
+    groups: list[tuple[Convolution, MaxPool2d | None]] = []
     for layer in graph.layers:
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, Convolution):
             users = graph.users(layer.output)
             match users:
                 case (MaxPool2d() as pool,) if _fuses(graph, pool):

@@ -6,10 +6,10 @@ from enum import Enum
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, MaxPool2d
-from flexcc.tiles import Stage
+from flexcc.ir.layers import Convolution, MaxPool2d
+from flexcc.tiles import Stage, Tiling, tiling
 
-__all__ = ["Group", "Mapping", "WeightMode", "stage_of"]
+__all__ = ["Group", "Mapping", "WeightMode", "group_tiling", "stage_of"]
 
 
 class WeightMode(Enum):
@@ -28,7 +28,8 @@ class Group:
     """A fusion group: one convolution and the max-pooling of its output, if fused.
 
     Tiles have `tile_rows` x `tile_cols` pixels of the stored tensor, less at the far edges.
-    `rotation` is the bank of the first pixel of each column phase of the input window.
+    `rotation` is the bank of the first pixel of each column phase of the input window. One pass of
+    the array makes `bundle` output phases.
     """
 
     conv: str
@@ -37,6 +38,7 @@ class Group:
     tile_cols: int
     weights: WeightMode
     rotation: tuple[int, ...]
+    bundle: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,10 @@ class Mapping:
         for group in self.groups:
             name = group.conv if group.pool is None else f"{group.conv} + {group.pool}"
             rotation = ",".join(map(str, group.rotation))
+            bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"
             lines.append(
                 f"{name}: tile {group.tile_rows}x{group.tile_cols} "
-                f"weights={group.weights.value} rotation={rotation}"
+                f"weights={group.weights.value} rotation={rotation}{bundle}"
             )
         return "\n".join(lines) + "\n"
 
@@ -69,7 +72,7 @@ def stage_of(graph: Graph, conv_name: str, pool_name: str | None) -> Stage:
     layers = {layer.name: layer for layer in graph.layers}
     conv = layers[conv_name]
     pool = None if pool_name is None else layers[pool_name]
-    if not isinstance(conv, Conv2d) or not (pool is None or isinstance(pool, MaxPool2d)):
+    if not isinstance(conv, Convolution) or not (pool is None or isinstance(pool, MaxPool2d)):
         raise TypeError(f"{conv_name}, {pool_name}: a convolution and a max-pooling are expected")
     return Stage(
         conv=conv,
@@ -77,4 +80,16 @@ def stage_of(graph: Graph, conv_name: str, pool_name: str | None) -> Stage:
         input=graph.tensors[conv.inputs[0]],
         raw=graph.tensors[conv.output],
         output=graph.tensors[conv.output if pool is None else pool.output],
+    )
+
+
+def group_tiling(stage: Stage, group: Group, accelerator: Accelerator) -> Tiling:
+    """The tiles that `group` decides on for its stage."""
+    return tiling(
+        stage,
+        accelerator,
+        tile_rows=group.tile_rows,
+        tile_cols=group.tile_cols,
+        rotation=group.rotation,
+        bundle=group.bundle,
     )

@@ -33,7 +33,7 @@ from flexcc.dse.traffic import Traffic, stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
-from flexcc.tiles import Stage, Tiling, stage_lists, tiling
+from flexcc.tiles import Stage, StageLists, Tiling, bundle_choices, stage_lists, tiling
 
 __all__ = ["Estimate", "Exploration", "StageEstimate", "explore"]
 
@@ -174,12 +174,26 @@ def _given_shape(array: tuple[int, int, int], device: Device) -> _Shape:
     return shape
 
 
+def _array_cycles(stage: Stage, lists: StageLists, p: int, drain_cycles: int) -> int:
+    """Array cycles of a stage with whole rows; a block takes `drain_cycles` at the least."""
+    rows = -(-stage.raw.height // lists.taps.y.out_step)
+    columns = -(-stage.raw.width // lists.taps.x.out_step)
+    return rows * -(-columns // p) * sum(max(k, drain_cycles) for k in lists.pass_steps)
+
+
+def _best_lists(stage: Stage, shape: _Shape, q: int, drain_cycles: int) -> StageLists:
+    """The lists with as many phases a pass as save array cycles."""
+    choices = bundle_choices(stage, m=shape.m, n=shape.n, q=q)
+    every = (stage_lists(stage, m=shape.m, n=shape.n, bundle=bundle) for bundle in choices)
+    return min(every, key=lambda lists: _array_cycles(stage, lists, shape.p, drain_cycles))
+
+
 def _bound(stages: Sequence[Stage], shape: _Shape) -> int:
     """Array cycles with whole rows and no draining: no mapping of the shape is faster."""
     total = 0
     for stage in stages:
-        groups = stage.raw.height * -(-stage.raw.width // shape.p)
-        total += groups * sum(stage_lists(stage, m=shape.m, n=shape.n).pass_steps)
+        lists = _best_lists(stage, shape, 1, 1)
+        total += _array_cycles(stage, lists, shape.p, 1)
     return total
 
 
@@ -213,9 +227,8 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
     def cycles(q: int) -> int:
         total = 0
         for stage in stages:
-            groups = stage.raw.height * -(-stage.raw.width // shape.p)
-            steps = stage_lists(stage, m=shape.m, n=shape.n).pass_steps
-            total += groups * sum(max(k, shape.m // q) for k in steps)
+            lists = _best_lists(stage, shape, q, shape.m // q)
+            total += _array_cycles(stage, lists, shape.p, shape.m // q)
         return total
 
     least = min(cycles(q) for q in choices)
@@ -224,14 +237,15 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
 
 def _largest_buffers(stages: Sequence[Stage], shape: _Shape, device: Device) -> Accelerator:
     """The deepest buffers that the device's RAM holds, halving the largest until they do."""
-    lists = [stage_lists(stage, m=shape.m, n=shape.n) for stage in stages]
-    passes = max(len(item.of_pass) for item in lists)
+    q = _drain_chains(stages, shape, device)
+    lists = [_best_lists(stage, shape, q, shape.m // q) for stage in stages]
+    passes = max(len(item.passes) for item in lists)
     entries = max(item.entries for item in lists)
     accelerator = Accelerator(
         m=shape.m,
         p=shape.p,
         n=shape.n,
-        q=_drain_chains(stages, shape, device),
+        q=q,
         packed=shape.packed,
         beat_bytes=device.memory_bytes,
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
@@ -260,7 +274,7 @@ def _fitted(accelerator: Accelerator, candidates: Sequence[_Candidate]) -> Accel
     act = max(item.tiling.act_words for item in candidates)
     out = max(item.tiling.out_words for item in candidates)
     every_word = sum(sum(item.tiling.lists.pass_steps) for item in candidates)
-    every_pass = sum(len(item.tiling.lists.of_pass) for item in candidates)
+    every_pass = sum(len(item.tiling.lists.passes) for item in candidates)
     return replace(
         accelerator,
         act_words=max(_power_of_two(act), _SMALLEST["act_words"]),
@@ -283,11 +297,13 @@ def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate |
     For each width the heights rise until the tile outgrows a buffer.
     """
     a = accelerator
-    lists = stage_lists(stage, m=a.m, n=a.n)
+    shape = _Shape(m=a.m, p=a.p, n=a.n, packed=a.packed)
+    lists = _best_lists(stage, shape, a.q, a.drain_cycles)
+    taps = lists.taps
     mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
-    for cols in column_choices(stage.output.width, a.beat_pixels):
-        for rows in row_choices(stage.output.height):
-            tiles = tiling(stage, a, tile_rows=rows, tile_cols=cols)
+    for cols in column_choices(stage.output.width, a.beat_pixels, taps.x.out_step):
+        for rows in row_choices(stage.output.height, taps.y.out_step):
+            tiles = tiling(stage, a, tile_rows=rows, tile_cols=cols, bundle=taps.bundle)
             shortage = first_shortage(tiles, mode)
             if shortage is not None:
                 yield shortage
@@ -300,6 +316,7 @@ def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate |
                 tile_cols=cols,
                 weights=mode,
                 rotation=tiles.columns.rotation,
+                bundle=taps.bundle,
             )
             yield _Candidate(group=group, tiling=tiles, cycles=cycles)
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import lcm
 
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import image_beats, row_beats
@@ -59,15 +60,20 @@ def legal_modes(lists: StageLists, *, weight_words: int, param_passes: int) -> l
     return modes or [WeightMode.STREAM]
 
 
-def row_choices(height: int) -> list[int]:
-    """Tile heights that give different numbers of tiles: the least for each number."""
-    return sorted({-(-height // tiles) for tiles in range(1, height + 1)})
+def row_choices(height: int, step: int = 1) -> list[int]:
+    """Tile heights that give different numbers of tiles: the least multiples of `step` for each."""
+    units = -(-height // step)
+    return sorted({min(-(-units // tiles) * step, height) for tiles in range(1, units + 1)})
 
 
-def column_choices(width: int, beat_pixels: int) -> list[int]:
-    """Tile widths: the whole row, or whole beats, so that tiles are stored from a beat on."""
-    beats = -(-width // beat_pixels)
-    return sorted({*(b * beat_pixels for b in row_choices(beats)[:-1]), width})
+def column_choices(width: int, beat_pixels: int, step: int = 1) -> list[int]:
+    """Tile widths: the whole row, or whole beats, so that tiles are stored from a beat on.
+
+    A tile begins at a multiple of `step`, too.
+    """
+    unit = lcm(beat_pixels, step)
+    units = -(-width // unit)
+    return sorted({*(u * unit for u in row_choices(units)[:-1]), width})
 
 
 def _limit(format_: Format, name: str) -> int:
@@ -78,8 +84,9 @@ def _limit(format_: Format, name: str) -> int:
 def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str, int]]:
     """Every record field that a large layer can outgrow, with its largest value."""
     a, columns = tiling.accelerator, tiling.columns
-    raw_rows = max(len(row.raw) for row in tiling.rows)
-    groups = max(-(-len(col.raw) // a.p) for col in tiling.cols)
+    grid_rows = max(len(row.grid) for row in tiling.rows)
+    groups = max(-(-len(col.grid) // a.p) for col in tiling.cols)
+    phase_words = grid_rows * groups
     window_rows = max(row.window for row in tiling.rows)
     window_cols = max(col.window for col in tiling.cols)
     beats = max(row_beats(col, a.beat_pixels) for col in tiling.cols)
@@ -96,14 +103,17 @@ def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str
     yield LOAD_TILE, "row_words", columns.row_words
     yield LOAD_TILE, "plane_words", tiling.plane_words
     yield WEIGHTS_FETCH, "beats", max(fixed, streamed, rows * beats)
-    yield WEIGHTS_FETCH, "repeats", raw_rows * groups if mode is WeightMode.STREAM else 1
+    yield WEIGHTS_FETCH, "repeats", phase_words if mode is WeightMode.STREAM else 1
     yield LIST_ENTRY, "base", tiling.act_words - 1
     yield LIST_ENTRY, "run", max(tiling.lists.steps)
     yield PASS, "list_entries", tiling.lists.entries
-    yield ARRAY_TILE, "rows", raw_rows
+    yield ARRAY_TILE, "rows", grid_rows
     yield ARRAY_TILE, "groups", groups
     yield ARRAY_TILE, "row_step", tiling.row_step
-    yield ARRAY_TILE, "out_plane_words", raw_rows * groups
+    yield ARRAY_TILE, "out_plane_words", phase_words * tiling.lists.phase_slots
+    yield PASS, "out_base", phase_words * (tiling.lists.phase_slots - 1)
+    yield STORE_TILE, "phases_y", tiling.lists.taps.y.out_step
+    yield STORE_TILE, "phases_x", tiling.lists.taps.x.out_step
     yield STORE_TILE, "planes", tiling.out_planes
     yield STORE_TILE, "row_pitch", out_pitch
     yield STORE_TILE, "plane_pitch", out_pitch * (tiling.stage.output.height + 1)
@@ -154,7 +164,12 @@ def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
                 available=_limit(format_, field),
                 remedy="split the layer, its image is too large",
             )
-    beats = tiling.accelerator.beat_pixels
+    yield from _misplaced(tiling)
+
+
+def _misplaced(tiling: Tiling) -> Iterator[Shortage]:
+    """Tiles that begin within a memory beat or between two output phases."""
+    beats, name = tiling.accelerator.beat_pixels, tiling.stage.name
     if any(col.stored.start % beats for col in tiling.cols):
         yield Shortage(
             layer=name,
@@ -163,6 +178,16 @@ def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
             available=0,
             remedy="let column tiles begin with a beat",
         )
+    taps = tiling.lists.taps
+    for axis, tiles in ((taps.y, tiling.rows), (taps.x, tiling.cols)):
+        if any(tile.stored.start % axis.out_step for tile in tiles):
+            yield Shortage(
+                layer=name,
+                resource="pixels of an output step at a tile's edge",
+                needed=tiles[1].stored.start % axis.out_step,
+                available=0,
+                remedy="let tiles begin at multiples of the output step",
+            )
 
 
 def first_shortage(tiling: Tiling, mode: WeightMode) -> Shortage | None:

@@ -68,8 +68,8 @@ def weight_beats(tiling: Tiling, mode: WeightMode) -> int:
     """Beats read for weights and parameters by all tiles."""
     fixed, streamed = image_beats(tiling, stream=mode is WeightMode.STREAM)
     tiles = 1 if mode is WeightMode.KEEP else len(tiling.rows) * len(tiling.cols)
-    rows = sum(len(row.raw) for row in tiling.rows)
-    groups = sum(-(-len(col.raw) // tiling.accelerator.p) for col in tiling.cols)
+    rows = sum(len(row.grid) for row in tiling.rows)
+    groups = sum(-(-len(col.grid) // tiling.accelerator.p) for col in tiling.cols)
     return fixed * tiles + streamed * rows * groups
 
 

@@ -103,7 +103,8 @@ def test_unpacked_arrays_carry_the_zero_point_alone() -> None:
     plan = _tiling(6, 11, 3, replace(ACCELERATOR, packed=False))
     centred = requantization(plan.stage.conv, plan.stage.input, plan.stage.raw)
     plain = with_accumulator_offset("layer", centred, 5 * weight_sums(plan.stage.conv))
-    assert np.array_equal(stage_requantization(plan).bias, plain.bias)
+    (rq,) = stage_requantization(plan)
+    assert np.array_equal(rq.bias, plain.bias)
 
 
 def test_split_images_stream_the_weights_alone() -> None:

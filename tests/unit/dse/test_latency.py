@@ -19,8 +19,8 @@ from flexcc.dse.latency import (
     tile_cycles,
     timeline,
 )
-from flexcc.dse.mapping import WeightMode, stage_of
-from flexcc.tiles import Tiling, tiling
+from flexcc.dse.mapping import WeightMode, group_tiling, stage_of
+from flexcc.tiles import Tiling
 from tests.networks import ACCELERATORS, random_case
 
 ACCELERATOR = ACCELERATORS[0]
@@ -32,12 +32,8 @@ def _random_tilings(seed: int) -> list[tuple[Tiling, WeightMode]]:
     case = random_case(rng, 2, rng.choice(ACCELERATORS))
     return [
         (
-            tiling(
-                stage_of(case.graph, group.conv, group.pool),
-                case.mapping.accelerator,
-                tile_rows=group.tile_rows,
-                tile_cols=group.tile_cols,
-                rotation=group.rotation,
+            group_tiling(
+                stage_of(case.graph, group.conv, group.pool), group, case.mapping.accelerator
             ),
             group.weights,
         )

@@ -13,15 +13,14 @@ from flexcc.backend.interpret import interpret
 from flexcc.backend.plan import build_plan
 from flexcc.dse import Exploration, explore, lower
 from flexcc.dse.latency import array_cycles
-from flexcc.dse.mapping import stage_of
+from flexcc.dse.mapping import group_tiling, stage_of
 from flexcc.dse.resources import ram_blocks
 from flexcc.dse.traffic import stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Conv2d, Convolution, Layer, MaxPool2d, Pads
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.targets import Device, Family, load_device
-from flexcc.tiles import tiling
 from tests.networks import evaluate, random_network
 
 SMALL = Device(
@@ -75,14 +74,7 @@ def _check_counts(
     mapping = exploration.mapping
     a = mapping.accelerator
     tilings = [
-        tiling(
-            stage_of(graph, group.conv, group.pool),
-            a,
-            tile_rows=group.tile_rows,
-            tile_cols=group.tile_cols,
-            rotation=group.rotation,
-        )
-        for group in mapping.groups
+        group_tiling(stage_of(graph, group.conv, group.pool), group, a) for group in mapping.groups
     ]
     traffic = [stage_traffic(t, g.weights) for t, g in zip(tilings, mapping.groups, strict=True)]
     assert [s.traffic for s in exploration.estimate.stages] == traffic
@@ -137,7 +129,7 @@ def test_estimates_add_up() -> None:
     estimate = explore(graph, SMALL).estimate
     assert sum(stage.cycles for stage in estimate.stages) == estimate.cycles
     assert [stage.name for stage in estimate.stages] == [
-        layer.name for layer in graph.layers if isinstance(layer, Conv2d)
+        layer.name for layer in graph.layers if isinstance(layer, Convolution)
     ]
     busiest = max(stage.engines.array for stage in estimate.stages)
     assert estimate.cycles > busiest

@@ -63,7 +63,7 @@ def test_many_samples_are_thinned_evenly(
     values = np.arange(1000 * 60, dtype=np.int32).reshape(1000, 3, 4, 5)
     path = tmp_path / "c.npz"
     (np.savez_compressed if compressed else np.savez)(path, x=np.asarray(values, order=order))
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="flexcc"):
         samples = load_calibration(path, _graph(), limit=300)
     expected = values[[index * 1000 // 300 for index in range(300)]]
     assert np.array_equal(samples["x"], expected)
