@@ -86,14 +86,14 @@ def assert_imports_like_onnx_runtime(
     images = {}
     for port in graph.inputs:
         size = graph.tensors[port.tensor]
-        images[port.tensor] = data[port.onnx_name].reshape(
+        images[port.tensor] = port.from_onnx(data[port.onnx_name]).reshape(
             1, size.channels, size.height, size.width
         )
     tensors = reference.run_float(graph, images)
     for port in graph.outputs:
         assert port.onnx_shape == expected[port.onnx_name].shape
         np.testing.assert_allclose(
-            tensors[port.tensor].reshape(port.onnx_shape),
+            port.to_onnx(tensors[port.tensor]).reshape(port.onnx_shape),
             expected[port.onnx_name],
             rtol=1e-4,
             atol=1e-4,

@@ -99,7 +99,7 @@ def write_outputs(
     arrays: dict[str, NDArray[Any]] = {}
     for port in graph.outputs:
         values = tensors[port.tensor]
-        shaped = values.reshape(_batched(port.onnx_shape, axis))
+        shaped = port.to_onnx(values).reshape(_batched(port.onnx_shape, axis))
         arrays[port.onnx_name] = (
             shaped if raw else dequantize_array(shaped, _quantization(graph, port))
         )
@@ -188,7 +188,7 @@ def _integers(
         if np.isnan(wide).any():
             raise InputError(f"{path}: input '{port.onnx_name}' holds NaN; remove it")
         values = quantize_array(wide, _quantization(graph, port))
-    return values.reshape(images, *_shape(type_))
+    return port.from_onnx(values).reshape(images, *_shape(type_))
 
 
 def _quantization(graph: Graph, port: Port) -> Quantization:

@@ -173,6 +173,7 @@ def _plan_json(build: Build) -> dict[str, Any]:
                 "name": tensor.name,
                 "onnx_name": None if port is None else port.onnx_name,
                 "onnx_shape": None if port is None else port.onnx_shape,
+                "onnx_axes": None if port is None else port.axes,
                 "address": tensor.address,
                 "bytes": tensor.layout.size,
                 "channels": tensor.type.channels,

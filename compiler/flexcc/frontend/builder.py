@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collects the layers and tensors of a graph while handlers import nodes."""
 
+from dataclasses import replace
 from math import prod
 
 from flexcc.frontend.node import NodeError
 from flexcc.frontend.values import Activation, Shape
+from flexcc.ir.graph import Axes
 from flexcc.ir.layers import Layer, SourceLayer
 from flexcc.ir.types import Quantization, TensorType
 
@@ -36,11 +38,12 @@ class GraphBuilder:
         self._inputs: set[str] = set()
         self._reads: list[tuple[str, Activation]] = []
 
-    def add_input(self, name: str, shape: Shape) -> Activation:
-        """A graph input of float32 numbers."""
-        self.tensors[name] = tensor_type(shape)
+    def add_input(self, name: str, shape: Shape, axes: Axes | None = None) -> Activation:
+        """A graph input of float32 numbers; `axes` as in Activation."""
+        ordered = shape if axes is None else tuple(shape[axes.index(i)] for i in range(len(axes)))
+        self.tensors[name] = tensor_type(ordered)
         self._inputs.add(name)
-        return Activation(tensor=name, shape=shape, quantization=None)
+        return Activation(tensor=name, shape=shape, quantization=None, axes=axes)
 
     def add(
         self, layer: Layer, source: Activation, shape: Shape, quantization: Quantization | None
@@ -50,6 +53,16 @@ class GraphBuilder:
         self.layers.append(layer)
         self.read(layer.name, source)
         return Activation(tensor=layer.output, shape=shape, quantization=quantization)
+
+    def add_elementwise(
+        self, layer: Layer, source: Activation, quantization: Quantization | None
+    ) -> Activation:
+        """Appends `layer`, whose output has the shape, and the order, of `source`."""
+        kind = self.tensors[source.tensor]
+        self.tensors[layer.output] = replace(kind, quantization=quantization)
+        self.layers.append(layer)
+        self.read(layer.name, source)
+        return replace(source, tensor=layer.output, quantization=quantization)
 
     def is_input(self, tensor: str) -> bool:
         """Whether the tensor is an input, which no layer writes."""
@@ -73,7 +86,9 @@ class GraphBuilder:
                 f"{present.zero_point}, to scale {quantization.scale:.6g}, zero point "
                 f"{quantization.zero_point}; one QuantizeLinear per tensor is supported"
             )
-        self.tensors[source.tensor] = tensor_type(self._shape(source.tensor), quantization)
+        self.tensors[source.tensor] = replace(
+            self.tensors[source.tensor], quantization=quantization
+        )
 
     def quantization_problems(self) -> list[str]:
         """What keeps a graph with some integer tensors from being an integer graph; a line each."""
@@ -97,7 +112,3 @@ class GraphBuilder:
                     "insert QuantizeLinear and DequantizeLinear, or give the float model",
                 )
         return list(problems.values())
-
-    def _shape(self, tensor: str) -> Shape:
-        kind = self.tensors[tensor]
-        return 1, kind.channels, kind.height, kind.width

@@ -65,7 +65,7 @@ def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -
             f"{graph.inputs[0].onnx_name}=samples)"
         ) from error
     samples = {
-        port.tensor: _real(path, port, array).reshape(-1, *_shape(graph, port))
+        port.tensor: _images(graph, port, _real(path, port, array))
         for port, array in arrays.items()
     }
     count = next(iter(counts.values()))
@@ -143,6 +143,13 @@ def _skip(file: IO[bytes], size: int) -> None:
         if step == 0:
             return
         size -= step
+
+
+def _images(graph: Graph, port: Port, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples as [K,C,H,W], which they may be already."""
+    shape = _shape(graph, port)
+    ordered = array if array.shape[1:] == shape else port.from_onnx(array)
+    return ordered.reshape(-1, *shape)
 
 
 def _shape(graph: Graph, port: Port) -> tuple[int, int, int]:

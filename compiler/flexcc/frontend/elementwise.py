@@ -98,11 +98,11 @@ def import_div(node: Node, build: GraphBuilder) -> Activation:
 
 def _clip(node: Node, build: GraphBuilder, clamp: Clamp) -> Activation:
     """A clip; Relu of dequantised integers keeps their quantisation, for zero is one of them."""
-    source = node.activation()
+    source = node.view()
     layer = Clip(name=node.label, inputs=(source.tensor,), output=node.output, clamp=clamp)
     node.finish()
     keeps = clamp == Clamp(low=0.0)
-    return build.add(layer, source, source.shape, source.quantization if keeps else None)
+    return build.add_elementwise(layer, source, source.quantization if keeps else None)
 
 
 def _affine(
@@ -116,7 +116,7 @@ def _affine(
         name=node.label, inputs=(source.tensor,), output=node.output, scale=scale, offset=offset
     )
     node.finish()
-    return build.add(layer, source, source.shape, None)
+    return build.add_elementwise(layer, source, None)
 
 
 def _operands(node: Node, build: GraphBuilder) -> tuple[Activation, NDArray[np.float64], bool]:
@@ -126,7 +126,7 @@ def _operands(node: Node, build: GraphBuilder) -> tuple[Activation, NDArray[np.f
     if isinstance(first, Activation) and isinstance(second, Activation):
         raise NodeError("it combines two computed tensors; one operand must be a constant")
     constant_first = isinstance(first, Constant | QuantizedConstant)
-    source = node.activation(1 if constant_first else 0)
+    source = node.view(1 if constant_first else 0)
     array = node.floats(0 if constant_first else 1).astype(np.float64)
     try:
         spread = np.broadcast_to(array, source.shape)
@@ -135,6 +135,8 @@ def _operands(node: Node, build: GraphBuilder) -> tuple[Activation, NDArray[np.f
             f"its constant of shape {list(array.shape)} does not fit a tensor of "
             f"{list(source.shape)}"
         ) from None
+    if source.axes is not None:
+        spread = spread.transpose([source.axes.index(axis) for axis in range(len(source.axes))])
     per_channel = spread.reshape(build.tensors[source.tensor].channels, -1)
     if not (per_channel == per_channel[:, :1]).all():
         raise NodeError("its constant differs within a channel; one per channel is supported")

@@ -88,7 +88,11 @@ class _Exporter:
         graph = self._graph
         for port in graph.inputs:
             plain, tensor = self._plain[port.tensor], graph.tensors[port.tensor]
-            self._adapt(port.onnx_name, plain, port.onnx_shape, _shape(tensor))
+            if port.axes is None:
+                self._adapt(port.onnx_name, plain, port.onnx_shape, _shape(tensor))
+            else:
+                order = [port.axes.index(axis) for axis in range(len(port.axes))]
+                self._transpose(port.onnx_name, plain, order)
             self._finish(port.tensor)
         for layer in graph.layers:
             match layer:
@@ -100,7 +104,10 @@ class _Exporter:
                     raise TypeError(f"{layer.name}: {type(layer).__name__} has no canonical form")
         for port in graph.outputs:
             read, tensor = self._read[port.tensor], graph.tensors[port.tensor]
-            self._adapt(read, port.onnx_name, _shape(tensor), port.onnx_shape)
+            if port.axes is None:
+                self._adapt(read, port.onnx_name, _shape(tensor), port.onnx_shape)
+            else:
+                self._transpose(read, port.onnx_name, port.axes)
         return helper.make_graph(
             self._nodes,
             graph.name,
@@ -112,7 +119,11 @@ class _Exporter:
     def _is_direct(self, port: Port) -> bool:
         """Whether the port has name and shape of its tensor."""
         shape = _shape(self._graph.tensors[port.tensor])
-        return port.onnx_name == port.tensor and port.onnx_shape == shape
+        return port.onnx_name == port.tensor and port.onnx_shape == shape and port.axes is None
+
+    def _transpose(self, source: str, target: str, order: Sequence[int]) -> None:
+        """Leads a port whose values stand in another order to its tensor or back."""
+        self._node("Transpose", [source], target, f"{target}.transpose", perm=list(order))
 
     def _adapt(self, source: str, target: str, shape: Sequence[int], wanted: Sequence[int]) -> None:
         """Leads a port to its tensor or back."""

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from flexcc.errors import InputError
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.constants import evaluate, is_deterministic
+from flexcc.frontend.functions import inline_functions
 from flexcc.frontend.inputs import input_shape, real_inputs
 from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe, label_nodes, needed_nodes
 from flexcc.frontend.registry import HANDLERS
+from flexcc.frontend.transpose import input_axes
 from flexcc.frontend.values import Activation, Constant, QuantizedConstant, Unusable, Value
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.verify import verify
@@ -35,6 +37,7 @@ def import_model(model: onnx.ModelProto) -> Graph:
     """
     _check_names(model.graph)
     opset = _check_versions(model)
+    model = inline_functions(model)
     walk = _Walk(model, opset)
     return walk.graph()
 
@@ -91,7 +94,7 @@ class _Walk:
         nodes = needed_nodes(proto, given)
         read = {name for node in nodes for name in node.input}
         read |= {value.name for value in proto.output}
-        self._read_inputs(proto, read)
+        self._read_inputs(proto, read, nodes)
         for node, label in zip(nodes, label_nodes(nodes), strict=True):
             self._walk(node, label, read)
         outputs = [port for port in map(self._output, proto.output) if port is not None]
@@ -119,7 +122,15 @@ class _Walk:
                 raise InputError(f"two initialisers are called '{tensor.name}'; export again")
             self._values[tensor.name] = Constant(name=tensor.name, array=_array(tensor))
 
-    def _read_inputs(self, proto: onnx.GraphProto, read: set[str]) -> None:
+    def _read_inputs(
+        self, proto: onnx.GraphProto, read: set[str], nodes: Sequence[onnx.NodeProto]
+    ) -> None:
+        readers: dict[str, list[onnx.NodeProto]] = {}
+        for node in nodes:
+            for name in node.input:
+                readers.setdefault(name, []).append(node)
+        for output in proto.output:
+            readers.pop(output.name, None)
         for value in real_inputs(proto):
             if value.name in self._values:
                 raise InputError(f"two inputs are called '{value.name}'; export the model again")
@@ -127,7 +138,8 @@ class _Walk:
                 continue
             try:
                 shape = input_shape(value)
-                self._values[value.name] = self._build.add_input(value.name, shape)
+                axes = input_axes(value.name, readers) if len(shape) == 4 else None
+                self._values[value.name] = self._build.add_input(value.name, shape, axes)
             except (InputError, NodeError) as error:
                 reason = (
                     str(error)
@@ -136,7 +148,9 @@ class _Walk:
                 )
                 self._values[value.name] = Unusable(name=value.name, reason=reason)
             else:
-                self._inputs.append(Port(tensor=value.name, onnx_name=value.name, onnx_shape=shape))
+                self._inputs.append(
+                    Port(tensor=value.name, onnx_name=value.name, onnx_shape=shape, axes=axes)
+                )
 
     def _walk(self, node: onnx.NodeProto, label: str, read: set[str]) -> None:
         inputs = [self._values[name] if name else None for name in node.input]
@@ -202,7 +216,9 @@ class _Walk:
             self._problems.append(f"output '{output.name}' is the input '{value.tensor}' itself")
             return None
         self._build.read(f"output '{output.name}'", value)
-        return Port(tensor=value.tensor, onnx_name=output.name, onnx_shape=value.shape)
+        return Port(
+            tensor=value.tensor, onnx_name=output.name, onnx_shape=value.shape, axes=value.axes
+        )
 
     def _raise_problems(self) -> None:
         problems = list(dict.fromkeys(self._problems))

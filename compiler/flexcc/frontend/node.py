@@ -120,7 +120,18 @@ class Node:
         return value
 
     def activation(self, index: int = 0) -> Activation:
-        """An input that must be computed and real."""
+        """An input that must be computed and real, its values in the order of its tensor."""
+        value = self.view(index)
+        if value.axes is not None:
+            raise NodeError(
+                f"it reads '{value.tensor}' transposed, its dimensions as axes {list(value.axes)} "
+                "of [1,C,H,W]; only elementwise operators may stand between transposes, export "
+                "the model with channels first"
+            )
+        return value
+
+    def view(self, index: int = 0) -> Activation:
+        """An input that must be computed and real, perhaps transposed."""
         value = self.input(index)
         if isinstance(value, Integers):
             raise NodeError(

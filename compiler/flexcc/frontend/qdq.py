@@ -18,7 +18,7 @@ __all__ = ["import_dequantize", "import_quantize"]
 def import_quantize(node: Node, build: GraphBuilder) -> Integers:
     """QuantizeLinear of a tensor to int8 or uint8 with one scale."""
     node.expect_inputs(2, 3)
-    source = node.activation()
+    source = node.view()
     quantization = _quantization(node, default=np.zeros((), np.uint8))
     node.take_int("axis", 1)  # of several scales, which are refused
     node.take_int("saturate", 1)  # of float8 only
@@ -27,7 +27,9 @@ def import_quantize(node: Node, build: GraphBuilder) -> Integers:
         raise NodeError("only precision FLOAT is supported")
     node.finish()
     build.quantize(source, quantization)
-    return Integers(tensor=source.tensor, shape=source.shape, quantization=quantization)
+    return Integers(
+        tensor=source.tensor, shape=source.shape, quantization=quantization, axes=source.axes
+    )
 
 
 def import_dequantize(node: Node, build: GraphBuilder) -> Activation | QuantizedConstant:  # noqa: ARG001
@@ -45,7 +47,9 @@ def import_dequantize(node: Node, build: GraphBuilder) -> Activation | Quantized
                 f"{source.quantization.zero_point})"
             )
         node.take_int("axis", 1)
-        result = Activation(tensor=source.tensor, shape=source.shape, quantization=quantization)
+        result = Activation(
+            tensor=source.tensor, shape=source.shape, quantization=quantization, axes=source.axes
+        )
     else:
         raise NodeError("its input is no integer tensor")
     _refuse_exotic(node)

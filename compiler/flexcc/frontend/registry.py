@@ -19,12 +19,17 @@ from flexcc.frontend.node import Node
 from flexcc.frontend.pool import import_max_pool
 from flexcc.frontend.qdq import import_dequantize, import_quantize
 from flexcc.frontend.reshape import (
+    import_cast,
     import_dropout,
     import_flatten,
     import_identity,
     import_reshape,
     import_shape,
+    import_size,
+    import_squeeze,
+    import_unsqueeze,
 )
+from flexcc.frontend.transpose import import_transpose
 from flexcc.frontend.values import Value
 
 __all__ = ["HANDLERS", "Handler"]
@@ -35,6 +40,7 @@ Handler = Callable[[Node, GraphBuilder], Value]
 HANDLERS: Mapping[str, Handler] = {
     "Add": import_add,
     "BatchNormalization": import_batch_normalization,
+    "Cast": import_cast,
     "Clip": import_clip,
     "Conv": import_conv,
     "DequantizeLinear": import_dequantize,
@@ -50,5 +56,9 @@ HANDLERS: Mapping[str, Handler] = {
     "Relu": import_relu,
     "Reshape": import_reshape,
     "Shape": import_shape,
+    "Size": import_size,
+    "Squeeze": import_squeeze,
     "Sub": import_sub,
+    "Transpose": import_transpose,
+    "Unsqueeze": import_unsqueeze,
 }

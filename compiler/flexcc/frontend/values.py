@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.ir.graph import Axes
 from flexcc.ir.types import Quantization
 
 __all__ = [
@@ -59,12 +60,14 @@ class Activation:
     """Real numbers in a graph tensor, under an ONNX shape with batch 1.
 
     `quantization` is that of this view: None in front of a QuantizeLinear, even though the tensor
-    itself becomes integer by it.
+    itself becomes integer by it. `axes` says which axis of [1, C, H, W] each dimension is, None if
+    the values stand in the tensor's own order.
     """
 
     tensor: str
     shape: Shape
     quantization: Quantization | None
+    axes: Axes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class Integers:
     tensor: str
     shape: Shape
     quantization: Quantization
+    axes: Axes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,22 +3,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
 from flexcc.ir.layers import Layer
 from flexcc.ir.types import TensorType
 
-__all__ = ["Graph", "Port"]
+__all__ = ["Axes", "Graph", "Port"]
+
+Axes = tuple[int, ...]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A graph input or output and what it is called, and shaped, in the ONNX model."""
+    """A graph input or output and what it is called, and shaped, in the ONNX model.
+
+    `axes` says which axis of [1, C, H, W] each dimension of `onnx_shape` is: (0, 2, 3, 1) for
+    images whose channels come last. None means that the values stand in the tensor's own order,
+    whatever the shape.
+    """
 
     tensor: str
     onnx_name: str
     onnx_shape: tuple[int, ...]
+    axes: Axes | None = None
+
+    def to_onnx(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Images [B, C, H, W] of the tensor as [B, ...] in the order of the ONNX model."""
+        return values if self.axes is None else values.transpose(self.axes)
+
+    def from_onnx(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Images [B, ...], shaped as in the ONNX model, in the order of the tensor."""
+        if self.axes is None:
+            return values
+        shaped = values.reshape(-1, *self.onnx_shape[1:])
+        return shaped.transpose([self.axes.index(axis) for axis in range(len(self.axes))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -93,7 +93,14 @@ def _order(graph: Graph) -> Iterator[str]:
 def _ports(graph: Graph) -> Iterator[tuple[Port, str]]:
     for port in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors.get(port.tensor)
-        if tensor and prod(port.onnx_shape) != tensor.channels * tensor.height * tensor.width:
+        if port.axes is not None:
+            if port.axes[:1] != (0,) or sorted(port.axes) != [0, 1, 2, 3]:
+                yield port, f"its axes {port.axes} are no order of [1,C,H,W]"
+            elif tensor and port.onnx_shape != tuple(
+                (1, tensor.channels, tensor.height, tensor.width)[axis] for axis in port.axes
+            ):
+                yield port, f"its shape {port.onnx_shape} is not %{port.tensor} in its order"
+        elif tensor and prod(port.onnx_shape) != tensor.channels * tensor.height * tensor.width:
             yield port, f"its shape {port.onnx_shape} does not hold the values of %{port.tensor}"
 
 

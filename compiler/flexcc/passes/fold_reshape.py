@@ -82,6 +82,8 @@ def _into_output(graph: Graph, layer: Reshape) -> Graph | None:
         return None
     if any(port.tensor == layer.inputs[0] for port in graph.inputs):
         return None
+    if any(port.tensor == layer.output and port.axes is not None for port in graph.outputs):
+        return None
     outputs = tuple(
         replace(port, tensor=layer.inputs[0]) if port.tensor == layer.output else port
         for port in graph.outputs
@@ -94,6 +96,8 @@ def _into_input(graph: Graph, layer: Reshape) -> Graph | None:
     if graph.producer(source) is not None or only_user(graph, source) is not layer:
         return None
     if graph.is_output(layer.output) or _quantized_as(graph, layer) is None:
+        return None
+    if any(port.tensor == source and port.axes is not None for port in graph.inputs):
         return None
     inputs = tuple(
         replace(port, tensor=layer.output) if port.tensor == source else port

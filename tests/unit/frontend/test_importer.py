@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The walk over a model: order, names, structure, and one error for all problems."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import helper
 
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
+from flexcc.frontend.registry import HANDLERS
 from flexcc.ir.printer import print_graph
 from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node
 
@@ -37,11 +41,7 @@ def test_every_problem_is_in_one_error() -> None:
             "[0, 0, 0, 0]; export the model again from sound weights"
         ),
         "spell (com.example.Magic): this operator is not supported",
-        (
-            "Supported are Add, BatchNormalization, Clip, Conv, DequantizeLinear, Div, Dropout, "
-            "Flatten, Gemm, Identity, MatMul, MaxPool, Mul, QuantizeLinear, Relu, Reshape, Shape, "
-            "Sub."
-        ),
+        f"Supported are {', '.join(sorted(HANDLERS))}.",
     ]
 
 
@@ -106,6 +106,26 @@ def test_constants_that_cannot_be_evaluated_are_told() -> None:
     nodes = [node("Reshape", "w s", "r", "bad"), node("Conv", "x r", "y")]
     with pytest.raises(InputError, match=r"bad .Reshape.: its constant inputs cannot be evaluated"):
         import_model(make_model(nodes, {**WEIGHT, "s": np.array([5, 5], np.int64)}))
+
+
+@pytest.mark.parametrize(
+    ("op", "constants", "shape"),
+    [
+        ("ConstantOfShape", {"a": np.array([1 << 40, 3])}, [1 << 40, 3]),
+        ("Mul", {"a": np.ones((1 << 15, 1)), "b": np.ones(1 << 15)}, [1 << 15, 1 << 15]),
+        ("Range", {"a": np.array(0), "b": np.array(1 << 40), "c": np.array(1)}, [1 << 40]),
+        ("Tile", {"a": np.ones(4), "b": np.array([1 << 40])}, [1 << 42]),
+    ],
+)
+def test_constants_beyond_all_bounds_are_refused(
+    op: str, constants: dict[str, NDArray[Any]], shape: list[int]
+) -> None:
+    nodes = [node(op, " ".join(constants), "w", "huge"), node("Conv", "x w", "y")]
+    with pytest.raises(InputError) as raised:
+        import_model(make_model(nodes, constants))
+    assert f"huge ({op}): its constant inputs make a tensor of shape {shape}, more" in str(
+        raised.value
+    )
 
 
 def test_random_constants_are_not_folded() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
@@ -130,3 +131,83 @@ def test_reshape_between_images_is_refused_by_lowering() -> None:
         InputError, match="middle: it works on the output of conv_1; a reshape must"
     ):
         lower(import_model(make_model(nodes, constants)))
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "axes", "result"),
+    [
+        ("Squeeze", (1, 3, 1, 1), [2, 3], (1, 3)),
+        ("Squeeze", (1, 3, 1, 1), [-1, -2], (1, 3)),
+        ("Squeeze", (1, 3, 1, 1), None, (3,)),
+        ("Squeeze", (1, 3, 1, 1), [0, 2, 3], (3,)),
+        ("Unsqueeze", (1, 12), [2, 3], (1, 12, 1, 1)),
+        ("Unsqueeze", (1, 12), [-1, -2], (1, 12, 1, 1)),
+        ("Unsqueeze", (12,), [0], (1, 12)),
+    ],
+)
+@pytest.mark.parametrize("opset", [11, 13])
+def test_squeeze_and_unsqueeze(
+    seed: int, op: str, shape: tuple[int, ...], axes: list[int] | None, result: tuple[int, ...],
+    opset: int,
+) -> None:  # fmt: skip
+    given: dict[str, Any] = {}
+    constants: dict[str, NDArray[Any]] = {}
+    if axes is not None and opset < 13:
+        given = {"axes": axes}
+    elif axes is not None:
+        constants = {"a": _ints(*axes)}
+    inputs = "r a" if constants else "r"
+    nodes = [node("Relu", "x", "r"), node(op, inputs, "y", **given)]
+    model = make_model(nodes, constants, shape=shape, opset=opset)
+    graph = assert_imports_like_onnx_runtime(model, np.random.default_rng(seed), lowered=False)
+    assert graph.outputs[0].onnx_shape == result
+
+
+@pytest.mark.parametrize(
+    ("op", "axes", "problem"),
+    [
+        ("Squeeze", [1], r"its axes \[1\] of shape \[1, 3, 6, 7\] are not all of length 1"),
+        ("Squeeze", [4], r"its axes \[4\] are out of range or not unique"),
+        ("Squeeze", [0, -4], r"its axes \[0, -4\] are out of range or not unique"),
+        ("Unsqueeze", [0, 9], r"its axes \[0, 9\] are out of range"),
+        ("Unsqueeze", [0], r"the shape \[1, 1, 3, 6, 7\] is not"),
+    ],
+)
+def test_squeeze_and_unsqueeze_refusals(op: str, axes: list[int], problem: str) -> None:
+    model = make_model([node(op, "x a", "y")], {"a": _ints(*axes)})
+    with pytest.raises(InputError, match=problem):
+        import_model(model)
+
+
+def test_unsqueeze_without_axes() -> None:
+    with pytest.raises(InputError, match="it names no axes"):
+        import_model(make_model([node("Unsqueeze", "x", "y")], opset=11))
+
+
+def test_cast_to_float_is_a_name(seed: int) -> None:
+    nodes = [
+        node("Relu", "x", "r"),
+        node("Cast", "r", "c", to=onnx.TensorProto.FLOAT),
+        node("Relu", "c", "y", "relu_2"),
+    ]
+    model = make_model(nodes)
+    graph = assert_imports_like_onnx_runtime(model, np.random.default_rng(seed), lowered=False)
+    assert [layer.name for layer in graph.layers] == ["relu_1", "relu_2"]
+    nodes[1].attribute[0].i = onnx.TensorProto.FLOAT16
+    with pytest.raises(InputError, match="it casts to FLOAT16; computed tensors stay FLOAT"):
+        import_model(make_model(nodes))
+    nodes[1].attribute[0].i = 99
+    with pytest.raises(InputError, match="it casts to 99"):
+        import_model(make_model(nodes))
+
+
+def test_size_computed_in_the_model_is_folded(seed: int) -> None:
+    nodes = [
+        node("Size", "x", "n"),
+        node("Unsqueeze", "n zero", "s"),
+        node("Relu", "x", "r"),
+        node("Reshape", "r s", "y"),
+    ]
+    model = make_model(nodes, {"zero": _ints(0)})
+    graph = assert_imports_like_onnx_runtime(model, np.random.default_rng(seed), lowered=False)
+    assert graph.outputs[0].onnx_shape == (126,)
