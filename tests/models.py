@@ -96,7 +96,9 @@ def chain(source: TensorType, layers: Sequence[Layer], name: str = "net") -> Gra
     """A float graph of `layers` in order, `x` in and the last output out; types follow."""
     types = {"x": source}
     for layer in layers:
-        types[layer.output] = tensor(*output_shape(layer, types[layer.inputs[0]], source))
+        types[layer.output] = tensor(
+            *output_shape(layer, [types[name] for name in layer.inputs], source)
+        )
     last = layers[-1].output
     return Graph(
         name=name,
@@ -124,7 +126,7 @@ def random_float_graph(
         else:
             layer = _any_conv(rng, f"conv{index}", source, transpose and rng.random() < 0.5)
         layers.append(layer)
-        source = (layer.output, tensor(*output_shape(layer, source[1], source[1])))
+        source = (layer.output, tensor(*output_shape(layer, [source[1]], source[1])))
     return chain(first, layers)
 
 
@@ -183,7 +185,7 @@ def _any_conv(
             extra = int(rng.integers(strides[0])), int(rng.integers(strides[1]))
             result = transposed(conv, extra)
         try:
-            output_shape(result, source[1], source[1])
+            output_shape(result, [source[1]], source[1])
         except ValueError:
             continue
         return result

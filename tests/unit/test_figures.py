@@ -84,7 +84,7 @@ def test_inserted_zeros_are_no_useful_work() -> None:
     source = TensorType(channels=256, height=16, width=16)
     tensors = {"x": source, "up3_out": replace(source, height=32, width=32)}
     graph = replace(network(), tensors=tensors)
-    assert output_shape(layer, source, source) == (256, 32, 32)
+    assert output_shape(layer, [source], source) == (256, 32, 32)
     assert useful_macs(graph, layer) == 150_994_944
 
 

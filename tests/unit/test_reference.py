@@ -11,19 +11,28 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.errors import InputError
+from flexcc.ir.functions import X, apply
+from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
+    Add,
     ChannelAffine,
     Clamp,
     Clip,
     Conv2d,
     Convolution,
     ConvTranspose2d,
+    Layer,
     MaxPool2d,
+    Mul,
+    PRelu,
     Reshape,
+    Table,
 )
 from flexcc.ir.requantize import requantization, requantize
+from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import TensorType
 from flexcc.ir.verify import verify
+from flexcc.reference import convolution
 from tests.models import chain, random_conv, random_float_graph, random_integer_graph, tensor
 from tests.networks import evaluate, random_network
 
@@ -149,7 +158,7 @@ def test_chunks_change_nothing(
     graph = random_integer_graph(rng, depth=4, transpose=transpose)
     x = rng.integers(-128, 128, (5, *_shape(graph.tensors["x"]))).astype(np.int8)
     whole = reference.run(graph, {"x": x})
-    monkeypatch.setattr(reference, "_CHUNK_BYTES", budget)
+    monkeypatch.setattr(convolution, "CHUNK_BYTES", budget)
     pieces = reference.run(graph, {"x": x})
     assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
 
@@ -165,7 +174,7 @@ def test_sums_beyond_24_bits_stay_exact() -> None:
     )
     x = np.full((1, 4095, 1, 1), 127, np.int8)
     assert reference.accumulate(conv, source, x).item() == 4095 * 127 * 127
-    assert reference.run_layer(conv, source, target, x).item() == 127
+    assert reference.run_layer(conv, [source], target, [x]).item() == 127
 
 
 def test_accumulator_beyond_32_bits_is_refused() -> None:
@@ -203,7 +212,10 @@ def test_source_layers_run_in_float() -> None:
     assert result.ravel().tolist() == [1, -1, 1, -1]
     with pytest.raises(TypeError, match="r: the integer reference does not run Clip"):
         reference.run_layer(
-            layers[1], tensor(2, 1, 2, 1.0), tensor(2, 1, 2, 1.0), np.zeros((1, 2, 1, 2), np.int8)
+            layers[1],
+            [tensor(2, 1, 2, 1.0)],
+            tensor(2, 1, 2, 1.0),
+            [np.zeros((1, 2, 1, 2), np.int8)],
         )
 
 
@@ -221,3 +233,37 @@ def test_wrong_inputs_are_refused(seed: int) -> None:
 
 def _shape(size: TensorType) -> tuple[int, int, int]:
     return size.channels, size.height, size.width
+
+
+def test_operands_of_size_one_are_repeated() -> None:
+    x = np.arange(-6, 6).reshape(1, 2, 3, 2).astype(np.float64)
+    gate = np.array([2.0, -3.0]).reshape(1, 2, 1, 1)
+    types = {"x": tensor(2, 3, 2), "g": tensor(2, 1, 1)}
+    mul = Mul(name="m", inputs=("g", "x"), output="y", clamp=Clamp(high=8.0))
+    less = Add(name="a", inputs=("y", "g"), output="z", subtract=True)
+    flat = Table(name="t", inputs=("z",), output="t", function=apply("Abs", X))
+    bend = PRelu(name="p", inputs=("z",), output="p", slope=np.array([0.5, 2], np.float32))
+    layers: list[Layer] = [mul, less, flat, bend]
+    for layer in layers:
+        sources = [types[name] for name in layer.inputs]
+        types[layer.output] = tensor(*output_shape(layer, sources, sources[0]))
+    ports = [_port(name, types[name]) for name in ("x", "g", "t", "p")]
+    graph = Graph(
+        name="net",
+        inputs=tuple(ports[:2]),
+        outputs=tuple(ports[2:]),
+        tensors=types,
+        layers=tuple(layers),
+    )
+    verify(graph)
+    tensors = reference.run_float(graph, {"x": x, "g": gate})
+    product = np.minimum(x * gate, 8)
+    assert np.array_equal(tensors["y"], product)
+    assert np.array_equal(tensors["t"], np.abs(product - gate))
+    z = product - gate
+    factor = np.array([0.5, 2.0]).reshape(1, 2, 1, 1)
+    assert np.array_equal(tensors["p"], np.where(z < 0, z * factor, z))
+
+
+def _port(name: str, size: TensorType) -> Port:
+    return Port(tensor=name, onnx_name=name, onnx_shape=(1, *_shape(size)))

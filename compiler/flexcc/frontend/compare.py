@@ -22,10 +22,10 @@ from onnx import helper
 
 from flexcc import reference
 from flexcc.frontend.export import ExportedModel, export_model
+from flexcc.frontend.ties import rounding_ties
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Convolution, Layer
-from flexcc.ir.requantize import numerator, requantization, requantize
+from flexcc.ir.layers import Layer
 
 __all__ = ["Comparison", "TensorComparison", "compare", "optimized", "source_integers"]
 
@@ -163,17 +163,11 @@ def source_integers(model: onnx.ModelProto, graph: Graph) -> ExportedModel:
 
 
 def _layer(graph: Graph, layer: Layer, theirs: Mapping[str, Integers]) -> TensorComparison:
-    source, target = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
-    x, expected = theirs[layer.inputs[0]], theirs[layer.output]
-    if not isinstance(layer, Convolution):
-        result = reference.run_layer(layer, source, target, x)
-        return _compare(layer.name, result, expected, np.zeros(result.shape, np.bool_))
-    rq = requantization(layer, source, target)
-    acc = reference.accumulate(layer, source, x)
-    shift = rq.shift[:, None, None]
-    remainder = numerator(acc, rq, 1) & ((1 << shift) - 1)
-    ties = (shift > 0) & (remainder == 1 << np.maximum(shift - 1, 0))
-    return _compare(layer.name, requantize(acc, rq, 1), expected, ties)
+    sources, target = [graph.tensors[name] for name in layer.inputs], graph.tensors[layer.output]
+    inputs = [theirs[name] for name in layer.inputs]
+    result = reference.run_layer(layer, sources, target, inputs)
+    ties = rounding_ties(layer, sources, target, inputs)
+    return _compare(layer.name, result, theirs[layer.output], ties)
 
 
 def _compare(

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.ir.functions import Expression
+
 __all__ = [
+    "Add",
     "ChannelAffine",
     "Clamp",
     "Clip",
@@ -19,9 +22,12 @@ __all__ = [
     "Convolution",
     "Layer",
     "MaxPool2d",
+    "Mul",
+    "PRelu",
     "Pads",
     "Reshape",
     "SourceLayer",
+    "Table",
 ]
 
 
@@ -56,6 +62,8 @@ class Layer:
 class Convolution(Layer):
     """What the two kinds of convolution share: weights, fused bias and clamp, window geometry.
 
+    `slope`, float32 [Co], multiplies outputs below zero (LeakyRelu, PRelu) before the clamp; None
+    leaves them as they are.
     `weight` is [Co, Ci/groups, kh, kw], float32 before and int8 (symmetric) after quantisation.
     `weight_scale` is float32 [Co] after quantisation, else None.
     `bias` is [Co]: float32 before, int32 at scale input_scale * weight_scale after quantisation;
@@ -69,6 +77,7 @@ class Convolution(Layer):
     pads: Pads = Pads()
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
+    slope: NDArray[np.float32] | None = None
     clamp: Clamp = Clamp()
 
 
@@ -103,6 +112,31 @@ class MaxPool2d(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Add(Layer):
+    """Sum of two tensors, or their difference if `subtract`, and a clamp.
+
+    A dimension of size 1 is repeated to fit the other operand's.
+    """
+
+    subtract: bool = False
+    clamp: Clamp = Clamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mul(Layer):
+    """Product of two tensors and a clamp; a dimension of size 1 is repeated to fit the other's."""
+
+    clamp: Clamp = Clamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table(Layer):
+    """A function of each element, which integers look up in a table of 256 entries."""
+
+    function: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SourceLayer(Layer):
     """A layer that passes must fold away before the graph is quantised or mapped."""
 
@@ -120,6 +154,13 @@ class ChannelAffine(SourceLayer):
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PRelu(SourceLayer):
+    """LeakyRelu or PRelu: what is below zero is multiplied by the channel's slope, float32 [C]."""
+
+    slope: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

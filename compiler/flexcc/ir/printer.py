@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The canonical text of a graph: one line per layer, in order."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
+    Add,
     ChannelAffine,
     Clamp,
     Clip,
@@ -11,8 +15,11 @@ from flexcc.ir.layers import (
     ConvTranspose2d,
     Layer,
     MaxPool2d,
+    Mul,
     Pads,
+    PRelu,
     Reshape,
+    Table,
 )
 from flexcc.ir.types import TensorType
 
@@ -47,21 +54,26 @@ def _type(graph: Graph, tensor: str) -> str:
     return print_type(graph.tensors[tensor])
 
 
+_KINDS: dict[type[Layer], str] = {
+    Add: "add",
+    ChannelAffine: "channel_affine",
+    Clip: "clip",
+    Conv2d: "conv2d",
+    ConvTranspose2d: "conv_transpose2d",
+    MaxPool2d: "max_pool2d",
+    Mul: "mul",
+    PRelu: "prelu",
+    Reshape: "reshape",
+    Table: "table",
+}
+
+
 def _kind(layer: Layer) -> str:
-    match layer:
-        case Conv2d():
-            return "conv2d"
-        case ConvTranspose2d():
-            return "conv_transpose2d"
-        case MaxPool2d():
-            return "max_pool2d"
-        case Clip():
-            return "clip"
-        case ChannelAffine():
-            return "channel_affine"
-        case Reshape():
-            return "reshape"
-    raise TypeError(f"no text for {type(layer).__name__}")
+    if isinstance(layer, Add) and layer.subtract:
+        return "subtract"
+    if type(layer) not in _KINDS:
+        raise TypeError(f"no text for {type(layer).__name__}")
+    return _KINDS[type(layer)]
 
 
 def _attributes(layer: Layer) -> list[str]:
@@ -71,10 +83,14 @@ def _attributes(layer: Layer) -> list[str]:
             if isinstance(layer, ConvTranspose2d) and layer.output_padding != (0, 0):
                 window.append(f"output_padding={_pair(layer.output_padding)}")
             groups = [f"groups={layer.groups}"] if layer.groups != 1 else []
-            return [*window, *groups, *_clamp(layer.clamp)]
+            return [*window, *groups, *_slope(layer.slope), *_clamp(layer.clamp)]
         case MaxPool2d(kernel=kernel):
             return _window(kernel, layer)
-        case Clip(clamp=clamp):
+        case Table(function=function):
+            return [f"function={function}"]
+        case PRelu(slope=slope):
+            return _slope(slope)
+        case Add(clamp=clamp) | Mul(clamp=clamp) | Clip(clamp=clamp):
             return _clamp(clamp)
     return []
 
@@ -96,6 +112,14 @@ def _pair(values: tuple[int, int]) -> str:
 def _pads(pads: Pads) -> str:
     sides = (pads.top, pads.left, pads.bottom, pads.right)
     return f"{pads.top}" if len(set(sides)) == 1 else ",".join(map(str, sides))
+
+
+def _slope(slope: NDArray[np.float32] | None) -> list[str]:
+    """One number for all channels, or the range of theirs."""
+    if slope is None:
+        return []
+    low, high = slope.min(), slope.max()
+    return [f"slope={low:.9g}" if low == high else f"slope={low:.9g}..{high:.9g}"]
 
 
 def _clamp(clamp: Clamp) -> list[str]:

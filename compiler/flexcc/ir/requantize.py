@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flexcc.errors import InputError
 from flexcc.ir.affine import quantize_array
+from flexcc.ir.fixed_point import MULTIPLIER_BITS, fixed_point, is_tie, round_shift
 from flexcc.ir.kernel import Elements, kernel_phases, phase_weights
 from flexcc.ir.layers import Clamp, Convolution
 from flexcc.ir.types import Quantization, TensorType
@@ -37,10 +38,10 @@ __all__ = [
     "requantize",
     "require_accumulators_fit",
     "require_lossless_clamp27",
+    "rounding_ties",
     "with_accumulator_offset",
 ]
 
-MULTIPLIER_BITS = 24
 BIAS_BITS = 48
 CLAMP_BITS = 27
 ACCUMULATOR_BITS = 32
@@ -65,6 +66,7 @@ class Requantization:
     zero_point: int
     low: int
     high: int
+    negative: "Requantization | None" = None
 
 
 def requantization(
@@ -89,17 +91,30 @@ def requantization(
     # Centred inputs may be 0, so an output that sums over fewer elements stays within the bounds.
     centred = _bounds(conv, -128 - source.zero_point, 127 - source.zero_point, None)
     silent = _silent(centred, multiplier, shift, bias)
-    _require_shift(conv.name, np.where(silent, 0, shift))
-    bias = [0 if still else value for still, value in zip(silent, bias, strict=True)]
-    _require_width(conv.name, bias, _CENTRED_BIAS_BITS)
     low, high = quantized_clamp(conv.clamp, target)
+    negative = None
+    if conv.slope is not None:
+        ratio = np.ldexp(multiplier.astype(np.float64), -shift.astype(np.int32))
+        ratio *= conv.slope
+        factor, bits = _signed_fixed_point(conv, ratio)
+        below = [_times(value, int(times)) for value, times in zip(conv.bias, factor, strict=True)]
+        silent &= _silent(centred, factor, bits, below)
+        negative = Requantization(
+            multiplier=np.where(silent, 0, factor),
+            shift=_heard_shift(conv.name, silent, bits),
+            bias=_heard_bias(conv.name, silent, below),
+            zero_point=target.zero_point,
+            low=low,
+            high=high,
+        )
     return Requantization(
         multiplier=np.where(silent, 0, multiplier),
-        shift=np.where(silent, 0, shift),
-        bias=np.array(bias, dtype=np.int64),
+        shift=_heard_shift(conv.name, silent, shift),
+        bias=_heard_bias(conv.name, silent, bias),
         zero_point=target.zero_point,
         low=low,
         high=high,
+        negative=negative,
     )
 
 
@@ -134,16 +149,23 @@ def requantize(
 ) -> NDArray[np.int8]:
     """The outputs of accumulators of any shape, their channels along `channel_axis`."""
     total = numerator(acc, rq, channel_axis)
-    view = _along(acc.ndim, channel_axis)
-    shift = rq.shift.reshape(view)
-    # Adding half a step less one, plus the quotient's lowest bit, rounds ties to even.
-    odd = total >> shift
-    odd &= rq.shift.reshape(view) > 0
-    total += np.where(rq.shift > 0, (1 << np.maximum(rq.shift - 1, 0)) - 1, 0).reshape(view)
-    total += odd
-    total >>= shift
-    total += rq.zero_point
-    return np.clip(total, rq.low, rq.high, out=total).astype(np.int8)
+    steps = round_shift(total, rq.shift.reshape(_along(acc.ndim, channel_axis)))
+    steps += rq.zero_point
+    result = np.clip(steps, rq.low, rq.high, out=steps).astype(np.int8)
+    if rq.negative is not None:
+        np.copyto(result, requantize(acc, rq.negative, channel_axis), where=total < 0)
+    return result
+
+
+def rounding_ties(
+    acc: NDArray[np.signedinteger], rq: Requantization, channel_axis: int = 0
+) -> NDArray[np.bool_]:
+    """Which accumulators lie exactly between two outputs."""
+    total = numerator(acc, rq, channel_axis)
+    result = is_tie(total, rq.shift.reshape(_along(acc.ndim, channel_axis)))
+    if rq.negative is not None:
+        np.copyto(result, rounding_ties(acc, rq.negative, channel_axis), where=total < 0)
+    return result
 
 
 def accumulator_bounds(
@@ -194,7 +216,8 @@ def with_accumulator_offset(
         for value, factor, extra in zip(rq.bias, rq.multiplier, offsets, strict=True)
     ]
     _require_width(name, bias, BIAS_BITS)
-    return replace(rq, bias=np.array(bias, dtype=np.int64))
+    below = None if rq.negative is None else with_accumulator_offset(name, rq.negative, offset)
+    return replace(rq, bias=np.array(bias, dtype=np.int64), negative=below)
 
 
 def clamp27_is_lossless(
@@ -207,14 +230,17 @@ def clamp27_is_lossless(
     """Per channel, whether clamping the hardware's accumulator to 27 bits signed changes no output.
 
     That accumulator is the plain sum over the kernel `elements` (all when None) plus `offset`, and
-    `rq` is its own requantisation. Requantisation never falls as the accumulator rises, so it is
-    constant beyond the clamp exactly when its two ends there agree.
+    `rq` is its own requantisation. It never falls as the accumulator rises, or never rises where
+    a slope is negative, so it is constant beyond the clamp when its two ends there agree and lie on
+    one side of the bend.
     """
     limit = 1 << (CLAMP_BITS - 1)
     ends = np.stack(accumulator_bounds(conv, elements=elements))
     ends += np.asarray(offset, dtype=np.int64)
     clamped = np.clip(ends, -limit, limit - 1)
     equal = requantize(ends, rq, 1) == requantize(clamped, rq, 1)
+    if rq.negative is not None:
+        equal &= (numerator(ends, rq, 1) < 0) == (numerator(clamped, rq, 1) < 0)
     result: NDArray[np.bool_] = equal.all(axis=0)
     return result
 
@@ -283,6 +309,18 @@ def _significand_and_shift(
     return np.ldexp(fraction, MULTIPLIER_BITS).astype(np.int64), shift
 
 
+def _signed_fixed_point(conv: Convolution, ratio: NDArray[np.float64]) -> tuple[IntArray, IntArray]:
+    """The ratios below zero as multipliers of 24 bits and a sign, and shifts."""
+    try:
+        pairs = [fixed_point(abs(value)) for value in ratio]
+    except ValueError as error:
+        raise InputError(
+            f"{conv.name}: with its slope below zero, {error}; quantise the layer again"
+        ) from None
+    factor = [round(np.sign(value)) * pair[0] for value, pair in zip(ratio, pairs, strict=True)]
+    return np.array(factor, np.int64), np.array([pair[1] for pair in pairs], np.int64)
+
+
 def _quantization(tensor: TensorType) -> Quantization:
     if tensor.quantization is None:
         raise ValueError("the tensor is not quantised")
@@ -306,13 +344,23 @@ def _silent(
     )
 
 
-def _require_shift(name: str, shift: IntArray) -> None:
-    if (shift > _SHIFT_MAX).any():
-        channel = int(np.argmax(shift))
+def _heard_shift(name: str, silent: NDArray[np.bool_], shift: IntArray) -> IntArray:
+    """The shifts, 0 in silent channels, if they fit."""
+    heard = np.where(silent, 0, shift)
+    if (heard > _SHIFT_MAX).any():
+        channel = int(np.argmax(heard))
         raise InputError(
-            f"{name}: channel {channel} needs a shift of {shift[channel]} bits, only {_SHIFT_MAX} "
+            f"{name}: channel {channel} needs a shift of {heard[channel]} bits, only {_SHIFT_MAX} "
             "are there; quantise the layer with a larger weight scale"
         )
+    return heard
+
+
+def _heard_bias(name: str, silent: NDArray[np.bool_], bias: Sequence[int]) -> IntArray:
+    """The biases, 0 in silent channels, if they fit."""
+    heard = [0 if still else value for still, value in zip(silent, bias, strict=True)]
+    _require_width(name, heard, _CENTRED_BIAS_BITS)
+    return np.array(heard, dtype=np.int64)
 
 
 def _require_width(name: str, bias: Sequence[int], width: int) -> None:

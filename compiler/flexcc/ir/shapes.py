@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output shapes of layers."""
 
+from collections.abc import Sequence
 from math import prod
 
 from flexcc.ir.layers import (
+    Add,
     ChannelAffine,
     Clip,
     Conv2d,
@@ -11,8 +13,11 @@ from flexcc.ir.layers import (
     ConvTranspose2d,
     Layer,
     MaxPool2d,
+    Mul,
     Pads,
+    PRelu,
     Reshape,
+    Table,
 )
 from flexcc.ir.types import TensorType
 
@@ -36,12 +41,13 @@ def transposed_extent(
     return (size - 1) * stride + (kernel - 1) * dilation + 1 - pads[0] - pads[1]
 
 
-def output_shape(layer: Layer, source: TensorType, target: TensorType) -> Shape:
-    """Channels, height and width that `layer` makes of `source`; a reshape obeys its `target`.
+def output_shape(layer: Layer, sources: Sequence[TensorType], target: TensorType) -> Shape:
+    """Channels, height and width that `layer` makes of `sources`; a reshape obeys its `target`.
 
     Raises:
         ValueError: the layer cannot work on such an input; the text says why.
     """
+    source = sources[0]
     match layer:
         case Conv2d(weight=weight):
             kernel = weight.shape[2], weight.shape[3]
@@ -54,8 +60,14 @@ def output_shape(layer: Layer, source: TensorType, target: TensorType) -> Shape:
             if scale.shape != (source.channels,):
                 raise ValueError(f"{scale.size} factors for {source.channels} channels")
             return _shape(source)
-        case Clip():
+        case PRelu(slope=slope):
+            if slope.shape != (source.channels,):
+                raise ValueError(f"{slope.size} slopes for {source.channels} channels")
             return _shape(source)
+        case Clip() | Table():
+            return _shape(source)
+        case Add() | Mul():
+            return _joint(*(_shape(operand) for operand in sources))
         case Reshape():
             if prod(_shape(source)) != prod(_shape(target)):
                 raise ValueError(f"it cannot turn {_shape(source)} into {_shape(target)}")
@@ -73,6 +85,14 @@ def window_misses_input(
             -pads[0], -pads[0] + stride * extent(size, kernel, stride, dilation, pads), stride
         )
     )
+
+
+def _joint(first: Shape, second: Shape) -> Shape:
+    """The shape of two operands, where a size of 1 is repeated to fit the other."""
+    if any(a != b and 1 not in (a, b) for a, b in zip(first, second, strict=True)):
+        raise ValueError(f"its operands {first} and {second} do not fit each other")
+    channels, height, width = (max(axis) for axis in zip(first, second, strict=True))
+    return channels, height, width
 
 
 def _channels(conv: Convolution, source: TensorType) -> int:

@@ -5,21 +5,11 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import (
-    ChannelAffine,
-    Clamp,
-    Clip,
-    Convolution,
-    ConvTranspose2d,
-    Layer,
-    MaxPool2d,
-    SourceLayer,
-)
-from flexcc.ir.shapes import output_shape, window_misses_input
-from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.layer_rules import layer_problems
+from flexcc.ir.layers import Add, Layer, Mul, SourceLayer
+from flexcc.ir.types import Quantization
 
 __all__ = ["VerifyError", "verify"]
 
@@ -75,8 +65,9 @@ def _repeated(names: list[str]) -> list[str]:
 def _order(graph: Graph) -> Iterator[str]:
     written = {port.tensor for port in graph.inputs}
     for layer in graph.layers:
-        if len(layer.inputs) != 1:
-            yield f"{layer.name}: it has {len(layer.inputs)} inputs, not one"
+        wanted = 2 if isinstance(layer, Add | Mul) else 1
+        if len(layer.inputs) != wanted:
+            yield f"{layer.name}: it has {len(layer.inputs)} inputs, not {wanted}"
         for name in layer.inputs:
             if name not in written:
                 yield f"{layer.name}: it reads %{name} before anything writes it"
@@ -123,98 +114,9 @@ def _quantization(value: Quantization) -> Iterator[str]:
 
 def _layers(graph: Graph) -> Iterator[tuple[Layer, str]]:
     for layer in graph.layers:
-        source, target = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
-        problems = list(_layer(layer, source, target))
-        if not problems:
-            try:
-                shape = output_shape(layer, source, target)
-            except ValueError as error:
-                problems = [str(error)]
-            else:
-                if shape != (target.channels, target.height, target.width):
-                    problems = [f"it computes the shape {shape}, but %{layer.output} has another"]
-        if not problems and isinstance(layer, MaxPool2d):
-            problems = list(_pool_windows(layer, source))
-        yield from ((layer, problem) for problem in problems)
-
-
-def _layer(layer: Layer, source: TensorType, target: TensorType) -> Iterator[str]:
-    match layer:
-        case Convolution():
-            yield from _window(layer)
-            yield from _conv(layer)
-            if isinstance(layer, ConvTranspose2d) and min(layer.output_padding) < 0:
-                yield f"its output padding {layer.output_padding} holds a negative value"
-            yield from _clamp(layer.clamp)
-            if (source.quantization is None) != (layer.weight_scale is None):
-                yield "its input and its weights are not both quantised or both float"
-        case MaxPool2d():
-            yield from _window(layer)
-            if min(layer.kernel) < 1:
-                yield f"its kernel {layer.kernel} is not positive"
-            if source.quantization != target.quantization:
-                yield "its input and output do not share one quantisation"
-        case Clip():
-            yield from _clamp(layer.clamp)
-        case ChannelAffine():
-            yield from _vector("scale", layer.scale, np.float64)
-            yield from _vector("offset", layer.offset, np.float64, layer.scale.size)
-
-
-def _window(layer: Convolution | MaxPool2d) -> Iterator[str]:
-    if min(*layer.strides, *layer.dilations) < 1:
-        yield f"strides {layer.strides} and dilations {layer.dilations} must be positive"
-    pads = layer.pads
-    if min(pads.top, pads.left, pads.bottom, pads.right) < 0:
-        yield f"{pads} holds a negative value"
-
-
-def _pool_windows(layer: MaxPool2d, source: TensorType) -> Iterator[str]:
-    pads = ((layer.pads.top, layer.pads.bottom), (layer.pads.left, layer.pads.right))
-    for axis, size in enumerate((source.height, source.width)):
-        kernel, stride, dilation = layer.kernel[axis], layer.strides[axis], layer.dilations[axis]
-        if window_misses_input(size, kernel, stride, dilation, pads[axis]):
-            yield "one of its windows covers nothing but padding"
-
-
-def _conv(layer: Convolution) -> Iterator[str]:
-    weight, scale = layer.weight, layer.weight_scale
-    if weight.ndim != 4 or 0 in weight.shape:
-        yield f"its weights have shape {weight.shape}, not [Co, Ci/groups, kh, kw]"
-        return
-    channels = weight.shape[0]
-    if layer.groups < 1 or channels % layer.groups:
-        yield f"{channels} output channels do not divide into {layer.groups} groups"
-    dtype = np.float32 if scale is None else np.int8
-    if weight.dtype != dtype:
-        yield f"its weights are {weight.dtype}, not {np.dtype(dtype)}"
-    elif not np.isfinite(weight).all():
-        yield "a weight is not finite"
-    if scale is None:
-        yield from _vector("bias", layer.bias, np.float32, channels)
-        return
-    yield from _vector("weight scale", scale, np.float32, channels)
-    if not (scale > 0).all():
-        yield "a weight scale is not positive"
-    exact = layer.bias.dtype == np.float64
-    yield from _vector("bias", layer.bias, np.float64 if exact else np.int32, channels)
-
-
-def _vector(
-    what: str, values: NDArray[np.generic], dtype: type[np.generic], size: int | None = None
-) -> Iterator[str]:
-    if values.dtype != dtype:
-        yield f"its {what} is {values.dtype}, not {np.dtype(dtype)}"
-    elif values.ndim != 1 or values.size != (values.size if size is None else size):
-        yield f"its {what} has shape {values.shape}, not one value per channel"
-    elif not np.isfinite(values).all():
-        yield f"its {what} is not finite"
-
-
-def _clamp(clamp: Clamp) -> Iterator[str]:
-    bounds = [bound for bound in (clamp.low, clamp.high) if bound is not None]
-    if not all(np.isfinite(bound) for bound in bounds) or bounds != sorted(bounds):
-        yield f"{clamp} is no interval"
+        sources = [graph.tensors[name] for name in layer.inputs]
+        target = graph.tensors[layer.output]
+        yield from ((layer, problem) for problem in layer_problems(layer, sources, target))
 
 
 def _quantization_of(graph: Graph) -> Iterator[str]:

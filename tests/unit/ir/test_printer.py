@@ -6,7 +6,19 @@ from textwrap import dedent
 
 import numpy as np
 
-from flexcc.ir.layers import ChannelAffine, Clamp, Clip, MaxPool2d, Pads, Reshape
+from flexcc.ir.functions import X, apply
+from flexcc.ir.layers import (
+    Add,
+    ChannelAffine,
+    Clamp,
+    Clip,
+    MaxPool2d,
+    Mul,
+    Pads,
+    PRelu,
+    Reshape,
+    Table,
+)
 from flexcc.ir.printer import print_graph, print_layer
 from tests.models import chain, random_conv, tensor, transposed
 
@@ -60,3 +72,28 @@ def test_source_layers() -> None:
     affine = ChannelAffine(name="a", inputs=("x",), output="y", scale=np.ones(4), offset=np.ones(4))
     assert print_layer(affine) == "%y = channel_affine(%x) name=a"
     assert print_layer(Reshape(name="f", inputs=("x",), output="y")) == "%y = reshape(%x) name=f"
+
+
+def test_layers_of_several_inputs_and_functions() -> None:
+    add = Add(name="a", inputs=("x", "y"), output="z", clamp=Clamp(low=0.0))
+    assert print_layer(add) == "%z = add(%x, %y) name=a clamp=0..inf"
+    less = replace(add, subtract=True, clamp=Clamp())
+    assert print_layer(less) == "%z = subtract(%x, %y) name=a"
+    gate = Mul(name="m", inputs=("x", "y"), output="z")
+    assert print_layer(gate) == "%z = mul(%x, %y) name=m"
+    table = Table(name="t", inputs=("x",), output="y", function=apply("Elu", X, alpha=0.5))
+    assert print_layer(table) == "%y = table(%x) name=t function=Elu(x, alpha=0.5)"
+
+
+def test_slopes_are_one_number_or_their_range() -> None:
+    bend = PRelu(name="p", inputs=("x",), output="y", slope=np.array([0.5, 0.5], np.float32))
+    assert print_layer(bend) == "%y = prelu(%x) name=p slope=0.5"
+    conv = random_conv(
+        np.random.default_rng(0),
+        "c",
+        ("x", tensor(1, 1, 1)),
+        channels=2,
+        kernel=(1, 1),
+        slope=np.array([-0.25, 0.5], np.float32),
+    )
+    assert print_layer(conv).endswith("kernel=1 stride=1 pad=0 slope=-0.25..0.5")

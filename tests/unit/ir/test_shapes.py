@@ -48,32 +48,38 @@ def _conv(**fields: object) -> Conv2d:
 def test_output_shape_of_each_layer() -> None:
     source, other = tensor(4, 10, 9), tensor(36, 10, 1)
     conv = _conv(groups=2, strides=(2, 1), pads=Pads(top=1, right=2), dilations=(2, 1))
-    assert output_shape(conv, source, other) == (6, 4, 10)
+    assert output_shape(conv, [source], other) == (6, 4, 10)
     up = transposed(_conv(groups=2, strides=(2, 1), pads=Pads(top=1, right=2)), (1, 0))
-    assert output_shape(up, source, other) == (6, 9 * 2 + 3 - 1 + 1, 8 + 2 - 2)
+    assert output_shape(up, [source], other) == (6, 9 * 2 + 3 - 1 + 1, 8 + 2 - 2)
     pool = MaxPool2d(name="p", inputs=("x",), output="y", kernel=(3, 2), strides=(3, 2))
-    assert output_shape(pool, source, other) == (4, 3, 4)
+    assert output_shape(pool, [source], other) == (4, 3, 4)
     clip = Clip(name="r", inputs=("x",), output="y", clamp=Clamp(low=0.0))
-    assert output_shape(clip, source, other) == (4, 10, 9)
+    assert output_shape(clip, [source], other) == (4, 10, 9)
     affine = ChannelAffine(name="a", inputs=("x",), output="y", scale=np.ones(4), offset=np.ones(4))
-    assert output_shape(affine, source, other) == (4, 10, 9)
-    assert output_shape(Reshape(name="f", inputs=("x",), output="y"), source, other) == (36, 10, 1)
+    assert output_shape(affine, [source], other) == (4, 10, 9)
+    assert output_shape(Reshape(name="f", inputs=("x",), output="y"), [source], other) == (
+        36,
+        10,
+        1,
+    )
 
 
 def test_impossible_layers_say_why() -> None:
     with pytest.raises(ValueError, match="expect 2 channels, its input has 4"):
-        output_shape(_conv(), tensor(4, 10, 9), tensor(6, 8, 8))
+        output_shape(_conv(), [tensor(4, 10, 9)], tensor(6, 8, 8))
     with pytest.raises(ValueError, match=r"window 3x2 with dilation 4x1 is larger than .* 8x9"):
-        output_shape(_conv(dilations=(4, 1)), tensor(2, 8, 9), tensor(6, 1, 1))
+        output_shape(_conv(dilations=(4, 1)), [tensor(2, 8, 9)], tensor(6, 1, 1))
     with pytest.raises(ValueError, match="expect 2 channels, its input has 4"):
-        output_shape(transposed(_conv()), tensor(4, 10, 9), tensor(6, 8, 8))
+        output_shape(transposed(_conv()), [tensor(4, 10, 9)], tensor(6, 8, 8))
     with pytest.raises(ValueError, match="its pads leave 0x2 outputs of 1x1"):
-        output_shape(transposed(_conv(pads=Pads(top=3))), tensor(2, 1, 1), tensor(6, 1, 1))
+        output_shape(transposed(_conv(pads=Pads(top=3))), [tensor(2, 1, 1)], tensor(6, 1, 1))
     with pytest.raises(ValueError, match="cannot turn"):
-        output_shape(Reshape(name="f", inputs=("x",), output="y"), tensor(4, 2, 1), tensor(4, 2, 2))
+        output_shape(
+            Reshape(name="f", inputs=("x",), output="y"), [tensor(4, 2, 1)], tensor(4, 2, 2)
+        )
     with pytest.raises(ValueError, match="3 factors for 4 channels"):
         output_shape(
             ChannelAffine(name="a", inputs=("x",), output="y", scale=np.ones(3), offset=np.ones(3)),
-            tensor(4, 1, 1),
+            [tensor(4, 1, 1)],
             tensor(4, 1, 1),
         )

@@ -7,8 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flexcc.ir.graph import Graph
-from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.functions import Apply, Expression, Number, X, apply
+from flexcc.ir.graph import Graph, Port
+from flexcc.ir.layers import (
+    Add,
+    ChannelAffine,
+    Clamp,
+    Clip,
+    Conv2d,
+    Layer,
+    MaxPool2d,
+    Mul,
+    Pads,
+    Table,
+)
 from flexcc.ir.types import Quantization
 from flexcc.ir.verify import VerifyError, verify
 from tests.models import chain, random_conv, tensor, transposed
@@ -95,6 +107,8 @@ STRUCTURE: list[tuple[Breaker, str]] = [
     (lambda g: _with_layer(g, 0, weight=NAN[0]), "conv1: its weights have shape (3, 3, 3)"),
     (lambda g: _with_layer(g, 0, clamp=Clamp(low=1.0, high=0.0)), "is no interval"),
     (lambda g: _with_layer(g, 0, clamp=Clamp(low=float("nan"))), "is no interval"),
+    (lambda g: _with_layer(g, 0, slope=np.ones(3, np.float32)), "conv1: its slope has shape (3,)"),
+    (lambda g: _with_layer(g, 0, slope=NAN[:, 0, 0, 0]), "conv1: its slope is not finite"),
 ]
 
 FLOAT: list[tuple[Breaker, str]] = [
@@ -239,3 +253,51 @@ def test_digraph_and_users_follow_the_tensors() -> None:
     assert graph.producer("conv1_out") is conv
     assert [layer.name for layer in graph.users("conv1_out")] == ["pool1"]
     assert list(graph.digraph().edges) == [("conv1", "pool1")]
+
+
+def _joined(layer: Layer) -> Graph:
+    """A layer of the two inputs x [2,3,4] and g [2,1,1]."""
+    types = {"x": tensor(2, 3, 4), "g": tensor(2, 1, 1), "y": tensor(2, 3, 4)}
+    ports = {
+        name: Port(tensor=name, onnx_name=name, onnx_shape=(1, t.channels, t.height, t.width))
+        for name, t in types.items()
+    }
+    return Graph(
+        name="net",
+        inputs=(ports["x"], ports["g"]),
+        outputs=(ports["y"],),
+        tensors=types,
+        layers=(layer,),
+    )
+
+
+def test_layers_of_two_inputs() -> None:
+    verify(_joined(Mul(name="m", inputs=("x", "g"), output="y")))
+    verify(_joined(Add(name="a", inputs=("g", "x"), output="y", subtract=True)))
+    verify(_joined(Add(name="a", inputs=("x", "x"), output="y")))
+    with pytest.raises(VerifyError, match="a: it has 1 inputs, not 2"):
+        verify(_joined(Add(name="a", inputs=("x",), output="y")))
+    with pytest.raises(VerifyError, match=r"a: it computes the shape \(2, 1, 1\), but %y"):
+        verify(_joined(Add(name="a", inputs=("g", "g"), output="y")))
+    graph = _with_tensor(_joined(Add(name="a", inputs=("x", "g"), output="y")), "g", height=2)
+    tall = replace(graph.inputs[1], onnx_shape=(1, 2, 2, 1))
+    with pytest.raises(VerifyError, match=r"operands \(2, 3, 4\) and \(2, 2, 1\) do not fit"):
+        verify(replace(graph, inputs=(graph.inputs[0], tall)))
+
+
+@pytest.mark.parametrize(
+    ("function", "problem"),
+    [
+        (apply("Add", X, Number(float("inf"))), "the number inf"),
+        (Apply("Sqrt", (X, X)), "Sqrt of 2 operands"),
+        (apply("Abs", Apply("Softmax", (X,))), "Softmax of 1 operands"),
+        (Apply("Elu", (X,)), r"Elu with the attributes \{\}"),
+        (apply("Elu", X, alpha=float("nan")), "alpha=nan"),
+    ],
+)
+def test_functions(function: Expression, problem: str) -> None:
+    types = {"x": tensor(2, 3, 4), "y": tensor(2, 3, 4)}
+    table = Table(name="t", inputs=("x",), output="y", function=function)
+    graph = replace(_joined(table), tensors=types)
+    with pytest.raises(VerifyError, match=f"t: its function holds .*{problem}"):
+        verify(replace(graph, inputs=graph.inputs[:1]))

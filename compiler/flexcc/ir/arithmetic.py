@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers contract of layers without weights: sums, products, tables.
+
+Each rounds once, half to even, then adds the output's zero point and clamps:
+
+    y = clamp(round_half_even(numerator / 2^shift) + zero_point, low, high)
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.errors import InputError
+from flexcc.ir.affine import dequantize_array, quantize_array
+from flexcc.ir.fixed_point import fixed_point, round_shift
+from flexcc.ir.functions import evaluate
+from flexcc.ir.layers import Add, Clamp, Layer, Mul, Table
+from flexcc.ir.requantize import quantized_clamp
+from flexcc.ir.types import Quantization
+
+__all__ = [
+    "Output",
+    "ProductScaling",
+    "SumScaling",
+    "output_of",
+    "product_scaling",
+    "rounded",
+    "sum_scaling",
+    "table_entries",
+]
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What follows the rounding: zero point and clamp, all in -128..127."""
+
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumScaling:
+    """numerator = a * multipliers[0] + b * multipliers[1] + bias, for the operands' integers.
+
+    The larger multiplier has 24 bits, the smaller one stands under the same shift; the second is
+    negative in a difference. `bias` holds the zero points.
+    """
+
+    multipliers: tuple[int, int]
+    bias: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductScaling:
+    """numerator = (a - zero_points[0]) * (b - zero_points[1]) * multiplier."""
+
+    zero_points: tuple[int, int]
+    multiplier: int
+    shift: int
+
+
+def output_of(clamp: Clamp, target: Quantization) -> Output:
+    """The output end of a layer with this clamp."""
+    low, high = quantized_clamp(clamp, target)
+    return Output(zero_point=target.zero_point, low=low, high=high)
+
+
+def rounded(numerator: IntArray, shift: int | IntArray, output: Output) -> NDArray[np.int8]:
+    """The outputs of exact numerators."""
+    result = round_shift(numerator, shift) + output.zero_point
+    return np.clip(result, output.low, output.high).astype(np.int8)
+
+
+def sum_scaling(layer: Add, a: Quantization, b: Quantization, target: Quantization) -> SumScaling:
+    """How a sum or difference of two tensors is brought to the output's scale.
+
+    Raises:
+        InputError: a ratio of scales is 2^24 or more.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = [float(np.float32(x.scale) / np.float32(target.scale)) for x in (a, b)]
+    _, shift = _fixed_point(layer, max(ratios))
+    # Exact: a ratio has 24 bits, and no more than those under the larger one's shift are kept.
+    first, second = (round(Fraction(ratio) * (1 << shift)) for ratio in ratios)
+    if layer.subtract:
+        second = -second
+    return SumScaling(
+        multipliers=(first, second),
+        bias=-(a.zero_point * first + b.zero_point * second),
+        shift=shift,
+    )
+
+
+def product_scaling(
+    layer: Mul, a: Quantization, b: Quantization, target: Quantization
+) -> ProductScaling:
+    """How a product of two tensors is brought to the output's scale.
+
+    Raises:
+        InputError: the ratio of scales is 2^24 or more.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(target.scale)
+    multiplier, shift = _fixed_point(layer, float(ratio))
+    return ProductScaling(
+        zero_points=(a.zero_point, b.zero_point), multiplier=multiplier, shift=shift
+    )
+
+
+def table_entries(layer: Table, source: Quantization, target: Quantization) -> NDArray[np.int8]:
+    """The outputs [256] for the inputs -128..127.
+
+    The function is evaluated once, in double precision, at the real number of each integer.
+
+    Raises:
+        InputError: the function is not defined somewhere in the input's range.
+    """
+    inputs = np.arange(-128, 128).astype(np.int8)
+    reals = dequantize_array(inputs, source).astype(np.float64)
+    values = evaluate(layer.function, reals)
+    undefined = np.isnan(values)
+    if undefined.any():
+        raise InputError(
+            f"{layer.name}: {layer.function} is not defined at {reals[undefined][0]:.6g}, which "
+            "its input can be; put a Clip in front of it"
+        )
+    with np.errstate(over="ignore"):
+        return quantize_array(values.astype(np.float32), target)
+
+
+def _fixed_point(layer: Layer, ratio: float) -> tuple[int, int]:
+    try:
+        return fixed_point(ratio)
+    except ValueError:
+        raise InputError(
+            f"{layer.name}: one step of its input is {ratio:.3g} steps of its output, 2^24 or "
+            "more; the scales of its inputs and output do not belong together, quantise again"
+        ) from None
