@@ -12,7 +12,17 @@ import numpy as np
 
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import (
+    Add,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    MaxPool2d,
+    Mul,
+    Pads,
+    Table,
+)
 from flexcc.ir.types import TensorType
 from flexcc.program.formats import MAX_PHASES
 
@@ -69,6 +79,9 @@ def lower(graph: Graph) -> Graph:
 
 
 def _problem(layer: Layer) -> str | None:
+    engine = _missing_engine(layer)
+    if engine is not None:
+        return f"{layer.name}: it needs {engine}, which is not built yet"
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
@@ -81,6 +94,18 @@ def _problem(layer: Layer) -> str | None:
             f"{layer.name}: max-pooling with kernel {layer.kernel} and strides {layer.strides} is "
             f"not supported; both may be {_WINDOW_MAX} at most"
         )
+    return None
+
+
+def _missing_engine(layer: Layer) -> str | None:
+    """What a layer needs that the accelerator does not have."""
+    match layer:
+        case Convolution(slope=slope) if slope is not None:
+            return "a requantiser with a slope below zero"
+        case Add() | Mul():
+            return "the engine that combines two tensors"
+        case Table():
+            return "look-up tables behind the requantiser"
     return None
 
 

@@ -2,14 +2,16 @@
 """Lowering keeps every number and ends in stages; what cannot run is refused by name."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.errors import InputError
+from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Add, Conv2d, Layer, MaxPool2d, Mul, Pads, Table
 from flexcc.ir.requantize import requantization
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.verify import verify
@@ -162,6 +164,24 @@ def test_all_problems_are_named() -> None:
     assert dilated == (
         "dilated: max-pooling with dilations (2, 1) is not supported; use dilations of 1"
     )
+
+
+def test_layers_whose_engine_is_missing_are_named() -> None:
+    bent = replace(_conv("bent", "x", "a"), slope=np.ones(4, np.float32))
+    layers: list[Layer] = [
+        bent,
+        Add(name="sum", inputs=("x", "a"), output="b"),
+        Mul(name="gate", inputs=("x", "b"), output="c"),
+        Table(name="silu", inputs=("c",), output="d", function=apply("Sigmoid", X)),
+    ]
+    with pytest.raises(InputError) as caught:
+        lower(_graph(layers, "d", dict.fromkeys("xabcd", (4, 4))))
+    assert str(caught.value).splitlines() == [
+        "bent: it needs a requantiser with a slope below zero, which is not built yet",
+        "sum: it needs the engine that combines two tensors, which is not built yet",
+        "gate: it needs the engine that combines two tensors, which is not built yet",
+        "silu: it needs look-up tables behind the requantiser, which is not built yet",
+    ]
 
 
 def test_nothing_to_run_is_refused() -> None:
