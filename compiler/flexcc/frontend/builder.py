@@ -14,18 +14,26 @@ __all__ = ["GraphBuilder", "tensor_type"]
 
 
 def tensor_type(shape: Shape, quantization: Quantization | None = None) -> TensorType:
-    """The tensor of an ONNX shape: [1,C,H,W], [1,K] or [K]; vectors become K channels of one pixel.
+    """The tensor of an ONNX shape: [1,C,H,W], [1,C,L], [1,K] or [K].
+
+    [1,C,L] is an image of height 1; vectors become K channels of one pixel.
 
     Raises:
         NodeError: another rank, a batch other than 1, or an empty dimension.
     """
-    if len(shape) not in (1, 2, 4):
-        raise NodeError(f"the shape {list(shape)} is not [1,C,H,W], [1,K] or [K]")
+    if len(shape) not in (1, 2, 3, 4):
+        raise NodeError(f"the shape {list(shape)} is not [1,C,H,W], [1,C,L], [1,K] or [K]")
     if len(shape) > 1 and shape[0] != 1:
         raise NodeError(f"the shape {list(shape)} does not start with batch 1")
     if 0 in shape:
         raise NodeError(f"the shape {list(shape)} holds no values")
-    channels, height, width = shape[1:] if len(shape) == 4 else (prod(shape), 1, 1)
+    match shape:
+        case (_, channels, height, width):
+            pass
+        case (_, channels, width):
+            height = 1
+        case _:
+            channels, height, width = prod(shape), 1, 1
     return TensorType(channels=channels, height=height, width=width, quantization=quantization)
 
 

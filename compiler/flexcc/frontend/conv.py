@@ -1,39 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handler of Conv."""
+"""Handlers of Conv and ConvTranspose."""
+
+import numpy as np
 
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.node import Node, NodeError
-from flexcc.frontend.parameters import read_bias, read_weights
-from flexcc.frontend.values import Activation
-from flexcc.frontend.window import take_window
-from flexcc.ir.layers import Conv2d
+from flexcc.frontend.parameters import Weights, read_bias, read_weights, value_rank
+from flexcc.frontend.transposed_weights import from_onnx
+from flexcc.frontend.transposed_window import take_transposed_window
+from flexcc.frontend.values import Activation, Constant, QuantizedConstant
+from flexcc.frontend.window import lifted, output_shape, take_kernel, take_window
+from flexcc.ir.layers import Conv2d, ConvTranspose2d
 
-__all__ = ["import_conv"]
+__all__ = ["import_conv", "import_conv_transpose"]
+
+_RANK_MAX = 4
 
 
 def import_conv(node: Node, build: GraphBuilder) -> Activation:
-    """Conv over images with constant weights: any strides, pads, auto_pad, dilations, groups."""
-    node.expect_inputs(2, 3)
-    source = node.image()
+    """Conv over [1,C,H,W] or [1,C,L] with constant weights: every attribute that ONNX defines."""
+    source = _source(node)
     weights = read_weights(node, 1, source)
-    if weights.values.ndim != 4:
-        raise NodeError(f"its weights have shape {list(weights.values.shape)}, not 4 dimensions")
-    channels, per_group, kh, kw = weights.values.shape
+    channels, per_group = weights.values.shape[:2]
     groups = node.take_int("group", 1)
     if groups < 1 or channels % groups or per_group * groups != source.shape[1]:
-        raise NodeError(
-            f"its weights {list(weights.values.shape)} in {groups} groups do not fit an input of "
-            f"{source.shape[1]} channels"
-        )
-    kernel = node.take_ints("kernel_shape")
-    if kernel is not None and kernel != [kh, kw]:
-        raise NodeError(f"its kernel_shape {kernel} contradicts its weights of {kh}x{kw}")
-    window = take_window(node, (kh, kw), (source.shape[2], source.shape[3]))
+        raise _misfit(weights, groups, source)
+    window = take_window(node, _kernel(node, weights), source)
     conv = Conv2d(
         name=node.label,
         inputs=(source.tensor,),
         output=node.output,
-        weight=weights.values,
+        weight=weights.values.reshape(channels, per_group, *window.kernel),
         weight_scale=weights.scale,
         bias=read_bias(node, 2, source, weights),
         strides=window.strides,
@@ -42,4 +39,77 @@ def import_conv(node: Node, build: GraphBuilder) -> Activation:
         groups=groups,
     )
     node.finish()
-    return build.add(conv, source, (1, channels, *window.size), None)
+    return build.add(conv, source, output_shape(source, channels, window.size), None)
+
+
+def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
+    """ConvTranspose over [1,C,H,W] or [1,C,L] with constant weights [Ci,Co/group,...].
+
+    Quantised weights have one scale, or one per output channel of a group: axis 1.
+    """
+    source = _source(node)
+    weights = read_weights(node, 1, source, channel_axis=1, move_channels=False)
+    inputs, per_group = weights.values.shape[:2]
+    groups = node.take_int("group", 1)
+    if groups < 1 or inputs != source.shape[1] or inputs % groups:
+        raise _misfit(weights, groups, source)
+    channels, kernel = per_group * groups, _kernel(node, weights)
+    weights = Weights(
+        values=from_onnx(weights.values, groups),
+        scale=None if weights.scale is None else np.tile(weights.scale, groups),
+    )
+    window, output_padding = take_transposed_window(node, kernel, source)
+    conv = ConvTranspose2d(
+        name=node.label,
+        inputs=(source.tensor,),
+        output=node.output,
+        weight=weights.values.reshape(channels, inputs // groups, *kernel),
+        weight_scale=weights.scale,
+        bias=read_bias(node, 2, source, weights),
+        strides=window.strides,
+        pads=window.pads,
+        dilations=window.dilations,
+        groups=groups,
+        output_padding=output_padding,
+    )
+    node.finish()
+    return build.add(conv, source, output_shape(source, channels, window.size), None)
+
+
+def _source(node: Node) -> Activation:
+    """The input, whose rank the weights share."""
+    node.expect_inputs(2, 3)
+    weights = node.inputs[1]
+    if isinstance(weights, Constant | QuantizedConstant) and value_rank(weights) > _RANK_MAX:
+        raise NodeError(
+            f"a convolution over {value_rank(weights) - 2} dimensions is not supported, only over "
+            "one ([1,C,L]) or two ([1,C,H,W])"
+        )
+    source = node.signal()
+    rank = value_rank(node.parameter(1))
+    if rank != len(source.shape):
+        raise NodeError(
+            f"its input has shape {list(source.shape)}, but its weights have rank {rank}"
+        )
+    return source
+
+
+def _kernel(node: Node, weights: Weights) -> tuple[int, int]:
+    size = weights.values.shape[2:]
+    given = take_kernel(node, len(size))
+    kernel = lifted(size, 1)
+    if given is not None and given != kernel:
+        shown = list(given[2 - len(size) :])
+        raise NodeError(f"its kernel_shape {shown} contradicts its weights of {_times(size)}")
+    return kernel
+
+
+def _misfit(weights: Weights, groups: int, source: Activation) -> NodeError:
+    return NodeError(
+        f"its weights {list(weights.values.shape)} in {groups} groups do not fit an input of "
+        f"{source.shape[1]} channels"
+    )
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))

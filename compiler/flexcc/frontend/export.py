@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a lowered graph as canonical ONNX: Conv, Relu or Clip, MaxPool, and Q/DQ if integer.
+"""Writes a lowered graph as canonical ONNX: Conv, ConvTranspose, Relu or Clip, MaxPool, and Q/DQ.
 
 Node names are layer names; inputs and outputs are called and shaped as in the model the graph came
 from. A tensor keeps its name unless a port of another shape or rounding has it.
@@ -17,8 +17,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from flexcc.frontend.transposed_weights import to_onnx
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, MaxPool2d, Pads
+from flexcc.ir.layers import Clamp, Convolution, ConvTranspose2d, MaxPool2d, Pads
 from flexcc.ir.requantize import quantized_clamp
 from flexcc.ir.types import Quantization, TensorType
 
@@ -96,7 +97,7 @@ class _Exporter:
             self._finish(port.tensor)
         for layer in graph.layers:
             match layer:
-                case Conv2d():
+                case Convolution():
                     self._conv(layer)
                 case MaxPool2d():
                     self._max_pool(layer)
@@ -157,15 +158,20 @@ class _Exporter:
         self._node("DequantizeLinear", [integers, *scales], reals, f"{plain}.dequantize")
         return integers, reals
 
-    def _conv(self, conv: Conv2d) -> None:
+    def _conv(self, conv: Convolution) -> None:
         target = self._plain[conv.output]
         quantization = self._graph.tensors[conv.output].quantization
         clamped = conv.clamp != Clamp()
         if quantization is not None:
             clamped = quantized_clamp(conv.clamp, quantization) != (-128, 127)
         plain = self._fresh(f"{target}.unclamped") if clamped else target
+        extra = (
+            {"output_padding": list(conv.output_padding)}
+            if isinstance(conv, ConvTranspose2d)
+            else {}
+        )
         self._node(
-            "Conv",
+            "ConvTranspose" if isinstance(conv, ConvTranspose2d) else "Conv",
             [self._read[conv.inputs[0]], *self._parameters(conv)],
             plain,
             conv.name,
@@ -174,6 +180,7 @@ class _Exporter:
             dilations=list(conv.dilations),
             group=conv.groups,
             pads=_pads(conv.pads),
+            **extra,
         )
         if clamped:
             if quantization is not None:
@@ -181,32 +188,40 @@ class _Exporter:
             self._clamp(conv, plain, target)
         self._finish(conv.output)
 
-    def _parameters(self, conv: Conv2d) -> list[str]:
+    def _parameters(self, conv: Convolution) -> list[str]:
         """Names of weights and bias, dequantised if they are integer."""
-        weight = self._constant(f"{conv.name}.weight", conv.weight)
+        transposed = isinstance(conv, ConvTranspose2d)
+        values = to_onnx(conv.weight, conv.groups) if transposed else conv.weight
+        weight = self._constant(f"{conv.name}.weight", values)
         scale, source = conv.weight_scale, self._graph.tensors[conv.inputs[0]].quantization
         if scale is None or source is None:
             return [weight, self._constant(f"{conv.name}.bias", conv.bias)]
-        result = [self._dequantized(weight, scale, np.int8)]
+        own = _of_one_group(conv, scale) if transposed else scale
+        result = [self._dequantized(weight, own, np.int8, axis=1 if transposed else 0)]
         if conv.bias.dtype == np.int32:
             bias = self._constant(f"{conv.name}.bias", conv.bias)
             step = np.float32(source.scale) * scale
-            return [*result, self._dequantized(bias, step, np.int32)]
+            return [*result, self._dequantized(bias, step, np.int32, axis=0)]
         real = (conv.bias * (np.float64(source.scale) * scale)).astype(np.float32)
         return [*result, self._constant(f"{conv.name}.bias", real)]
 
     def _dequantized(
-        self, name: str, scale: NDArray[np.float32], kind: type[np.int8] | type[np.int32]
+        self,
+        name: str,
+        scale: NDArray[np.float32],
+        kind: type[np.int8] | type[np.int32],
+        *,
+        axis: int,
     ) -> str:
         parameters = [
             self._constant(f"{name}.scale", scale),
             self._constant(f"{name}.zero_point", np.zeros(scale.shape, kind)),
         ]
         target = self._fresh(f"{name}.dq")
-        self._node("DequantizeLinear", [name, *parameters], target, f"{name}.dequantize", axis=0)
+        self._node("DequantizeLinear", [name, *parameters], target, f"{name}.dequantize", axis=axis)
         return target
 
-    def _clamp(self, conv: Conv2d, source: str, target: str) -> None:
+    def _clamp(self, conv: Convolution, source: str, target: str) -> None:
         if conv.clamp == Clamp(low=0.0):
             self._node("Relu", [source], target, clamp_name(conv.name))
             return
@@ -245,6 +260,15 @@ class _Exporter:
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _of_one_group(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weight scales of a transposed convolution, one per output channel of a group."""
+    groups = np.reshape(scale, (conv.groups, -1))
+    if (groups != groups[:1]).any():
+        raise ValueError(f"{conv.name}: its groups do not share their weight scales, as in ONNX")
+    first: NDArray[np.float32] = groups[0]
+    return first
 
 
 def _shape(tensor: TensorType) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import version_converter
 
 from flexcc.errors import InputError
 from flexcc.frontend.builder import GraphBuilder
@@ -23,6 +24,7 @@ from flexcc.ir.verify import verify
 
 __all__ = ["import_model"]
 
+# Models before it are converted to it; operators broadcast since.
 _OLDEST_OPSET = 7
 _OLDEST_IR = 3
 
@@ -37,6 +39,8 @@ def import_model(model: onnx.ModelProto) -> Graph:
     """
     _check_names(model.graph)
     opset = _check_versions(model)
+    if opset < _OLDEST_OPSET:
+        model, opset = _converted(model, opset), _OLDEST_OPSET
     model = inline_functions(model)
     walk = _Walk(model, opset)
     return walk.graph()
@@ -65,13 +69,25 @@ def _check_versions(model: onnx.ModelProto) -> int:
         int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx")
     ]
     newest = onnx.defs.onnx_opset_version()
-    if not versions or not _OLDEST_OPSET <= versions[0] <= newest:
+    if not versions or not 1 <= versions[0] <= newest:
         found = f"operator set {versions[0]}" if versions else "no ONNX operator set"
         raise InputError(
-            f"the model uses {found}; {_OLDEST_OPSET} to {newest} are supported, convert it with "
+            f"the model uses {found}; 1 to {newest} are supported, convert it with "
             "onnx.version_converter"
         )
     return versions[0]
+
+
+def _converted(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """The model in the oldest operator set that the handlers read."""
+    try:
+        return version_converter.convert_version(model, _OLDEST_OPSET)
+    except Exception as error:  # the library raises several kinds
+        reason = str(error).strip().splitlines() or [repr(error)]
+        raise InputError(
+            f"the model uses operator set {opset} and onnx.version_converter cannot bring it to "
+            f"{_OLDEST_OPSET}: {reason[0]}; export it again in a newer one"
+        ) from error
 
 
 class _Walk:

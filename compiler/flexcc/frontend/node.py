@@ -141,11 +141,11 @@ class Node:
             raise NodeError(f"its input '{value.name}' is a constant, not a computed tensor")
         return value
 
-    def image(self, index: int = 0) -> Activation:
-        """An activation of shape [1,C,H,W]."""
+    def signal(self, index: int = 0) -> Activation:
+        """An activation of shape [1,C,H,W] or [1,C,L]."""
         value = self.activation(index)
-        if len(value.shape) != 4:
-            raise NodeError(f"its input has shape {list(value.shape)}, not [1,C,H,W]")
+        if len(value.shape) not in (3, 4):
+            raise NodeError(f"its input has shape {list(value.shape)}, not [1,C,H,W] or [1,C,L]")
         return value
 
     def parameter(self, index: int) -> Constant | QuantizedConstant:

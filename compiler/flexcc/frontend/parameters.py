@@ -22,34 +22,45 @@ _SAME_SCALE = 2.0**-20
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weights:
-    """Weights with their output channels first; `scale` is [Co] when they are int8, else None."""
+    """Weights; `scale` has a value per output channel when they are int8, else it is None."""
 
     values: NDArray[np.float32] | NDArray[np.int8]
     scale: NDArray[np.float32] | None
 
 
-def read_weights(node: Node, index: int, source: Activation, *, channel_axis: int = 0) -> Weights:
-    """The weight input of a node; `channel_axis` counts its output channels and moves to the front.
+def read_weights(
+    node: Node,
+    index: int,
+    source: Activation,
+    *,
+    channel_axis: int = 0,
+    move_channels: bool = True,
+) -> Weights:
+    """The weight input of a node, whose output channels `channel_axis` counts.
 
-    The weights of a node with a quantised input are int8, those of the others float32.
+    That axis moves to the front, unless `move_channels` is False. The weights of a node with a
+    quantised input are int8, those of the others float32.
     """
     value = node.parameter(index)
     if value_rank(value) <= channel_axis:
         raise NodeError(f"its weights '{value.name}' have rank {value_rank(value)}")
+    front = 0 if move_channels else channel_axis
     if source.quantization is None:
         real = value.real() if isinstance(value, QuantizedConstant) else value.array
-        return Weights(values=np.moveaxis(finite(value.name, real), channel_axis, 0), scale=None)
+        floats = finite(value.name, real)
+        return Weights(values=np.moveaxis(floats, channel_axis, front), scale=None)
     if not isinstance(value, QuantizedConstant):
         raise NodeError(f"its input is quantised, its weights '{value.name}' are not")
-    integers = np.moveaxis(_int8(value), channel_axis, 0)
+    integers = _int8(value)
+    channels = integers.shape[channel_axis]
     if value.scale.size > 1 and value.axis != channel_axis:
         raise NodeError(
             f"its weights '{value.name}' are quantised along axis {value.axis}; only per tensor or "
             f"per output channel (axis {channel_axis}) is supported"
         )
     return Weights(
-        values=np.ascontiguousarray(integers),
-        scale=np.broadcast_to(value.scale, integers.shape[:1]).copy(),
+        values=np.ascontiguousarray(np.moveaxis(integers, channel_axis, front)),
+        scale=np.broadcast_to(value.scale, channels).copy(),
     )
 
 

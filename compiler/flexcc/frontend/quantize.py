@@ -33,7 +33,7 @@ from flexcc.frontend.calibration import Samples
 from flexcc.frontend.export import clamp_name, export_model
 from flexcc.frontend.weights import quantize_convolution
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Layer
+from flexcc.ir.layers import Convolution, Layer
 from flexcc.ir.types import Quantization
 from flexcc.ir.verify import verify
 
@@ -64,7 +64,7 @@ def quantize(graph: Graph, calibration: Samples) -> QuantizedModel:
     weight_scales = _weight_scales(model)
     layers = list[Layer]()
     for layer in graph.layers:
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, Convolution):
             source, target = scales[layer.inputs[0]], scales[layer.output]
             layers.append(quantize_convolution(layer, source, target, weight_scales[layer.name]))
         else:
@@ -120,7 +120,7 @@ def _statically_quantized(graph: Graph, calibration: Samples) -> onnx.ModelProto
                 path,
                 _Reader(calibration),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=["Conv", "MaxPool", "Relu", "Clip"],
+                op_types_to_quantize=["Conv", "ConvTranspose", "MaxPool", "Relu", "Clip"],
                 per_channel=True,
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
@@ -164,13 +164,13 @@ def _activation_scales(graph: Graph, model: onnx.ModelProto) -> dict[str, Quanti
 
 
 def _weight_scales(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
-    """Weight scales per output channel, by name of the convolution."""
+    """Weight scales per output channel (of a group if transposed), by name of the convolution."""
     constants = _constants(model)
     producers = {node.output[0]: node for node in model.graph.node}
     return {
         node.name: np.atleast_1d(constants[producers[node.input[1]].input[1]])
         for node in model.graph.node
-        if node.op_type == "Conv"
+        if node.op_type in ("Conv", "ConvTranspose")
     }
 
 

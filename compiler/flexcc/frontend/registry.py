@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping
 
 from flexcc.frontend.builder import GraphBuilder
-from flexcc.frontend.conv import import_conv
+from flexcc.frontend.conv import import_conv, import_conv_transpose
 from flexcc.frontend.elementwise import (
     import_add,
     import_batch_normalization,
@@ -43,6 +43,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Cast": import_cast,
     "Clip": import_clip,
     "Conv": import_conv,
+    "ConvTranspose": import_conv_transpose,
     "DequantizeLinear": import_dequantize,
     "Div": import_div,
     "Dropout": import_dropout,

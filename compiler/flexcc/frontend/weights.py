@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.kernel import kernel_phases, weight_sums
-from flexcc.ir.layers import Convolution
+from flexcc.ir.layers import Convolution, ConvTranspose2d
 from flexcc.ir.requantize import (
     BIAS_BITS,
     MULTIPLIER_BITS,
@@ -31,6 +31,8 @@ def quantize_convolution(
 ) -> Convolution:
     """The integer convolution with these weight scales, which grow where they must.
 
+    The groups of a transposed convolution share their scales, as they do in ONNX: `scale` has one
+    for each output channel of a group. Otherwise it has one per output channel, or one for all.
     The scale of a channel is doubled until its bias, with the zero-point correction, leaves room
     for the accelerator's own offsets and until clamping its accumulator to 27 bits loses nothing.
     A channel whose weights all round to zero gets a scale that suits its bias.
@@ -38,17 +40,19 @@ def quantize_convolution(
     Raises:
         InputError: a scale that does not fit the others.
     """
-    scale = np.broadcast_to(scale, conv.weight.shape[:1]).astype(np.float32)
-    motionless = ~_rounded(conv, scale).any(axis=(1, 2, 3))
+    channels = conv.weight.shape[0]
+    sharing = conv.groups if isinstance(conv, ConvTranspose2d) else 1
+    one_group = np.broadcast_to(scale, channels // sharing)
+    scale = np.tile(one_group, sharing).astype(np.float32)
+    motionless = _in_all_groups((_rounded(conv, scale) == 0).all(axis=(1, 2, 3)), sharing)
     # A bias of 2^-8 output steps is exact enough; the scale must stay a normal float32.
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
     scale = np.where(motionless, np.float32(step), scale)
     for doubling in range(_DOUBLINGS_MAX):
-        wide = _too_wide(conv, source, scale)
-        fits = ~wide
+        fits = _in_all_groups(~_too_wide(conv, source, scale), sharing)
         if fits.all():
             result = _integer(conv, source, scale)
-            fits = _clamp_is_lossless(result, source, target)
+            fits = _in_all_groups(_clamp_is_lossless(result, source, target), sharing)
         if fits.all():
             if doubling:
                 logger.warning(
@@ -60,6 +64,11 @@ def quantize_convolution(
             return result
         scale = np.where(fits, scale, scale * np.float32(2))
     raise AssertionError(f"{conv.name}: no weight scale makes its bias fit")
+
+
+def _in_all_groups(channels: NDArray[np.bool_], groups: int) -> NDArray[np.bool_]:
+    """Whether something holds for the same channel of all groups, per channel."""
+    return np.tile(channels.reshape(groups, -1).all(axis=0), groups)
 
 
 def _rounded(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -1,15 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Window attributes that Conv and MaxPool share: strides, dilations, pads and auto_pad."""
+"""Window attributes of convolutions and pools: kernel_shape, strides, dilations, pads, auto_pad.
 
+Operators over one dimension, [1,C,L], are those over images of height 1: here every attribute has
+two values, that of the height being the neutral one.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flexcc.frontend.node import Node, NodeError
+from flexcc.frontend.values import Activation, Shape
 from flexcc.ir.layers import Pads
 from flexcc.ir.shapes import extent
 
-__all__ = ["Window", "take_window"]
+__all__ = [
+    "Pair",
+    "Sides",
+    "Window",
+    "as_pads",
+    "image_size",
+    "lifted",
+    "of_length",
+    "output_shape",
+    "same_sides",
+    "take_kernel",
+    "take_pads",
+    "take_pair",
+    "take_steps",
+    "take_window",
+]
 
 Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]
+"""Padding (top, bottom), (left, right)."""
+
+_AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +48,71 @@ class Window:
     size: Pair
 
 
-def take_window(node: Node, kernel: Pair, image: Pair, *, ceil_mode: bool = False) -> Window:
-    """Takes strides, dilations, pads and auto_pad of a node that works on an image of that size.
+def image_size(source: Activation) -> Pair:
+    """Height and width of [1,C,H,W] or [1,C,L]."""
+    return lifted(source.shape[2:], 1)
+
+
+def output_shape(source: Activation, channels: int, size: Pair) -> Shape:
+    """The ONNX shape of an output of that size, of the rank of the input."""
+    return 1, channels, *(size if len(source.shape) == 4 else size[1:])
+
+
+def take_kernel(node: Node, rank: int) -> Pair | None:
+    """The attribute kernel_shape over `rank` dimensions."""
+    values = node.take_ints("kernel_shape")
+    return None if values is None else lifted(of_length(values, "kernel_shape", rank), 1)
+
+
+def take_steps(node: Node, kernel: Pair, rank: int) -> tuple[Pair, Pair]:
+    """Takes strides and dilations; they and the kernel must be positive."""
+    strides, dilations = (take_pair(node, name, rank, 1) for name in ("strides", "dilations"))
+    if min(*kernel, *strides, *dilations) < 1:
+        shown = [list(pair[2 - rank :]) for pair in (kernel, strides, dilations)]
+        raise NodeError(
+            f"kernel {shown[0]}, strides {shown[1]} and dilations {shown[2]} must be positive"
+        )
+    return strides, dilations
+
+
+def take_pads(node: Node, rank: int) -> tuple[Sides | None, str]:
+    """Takes pads (None if absent) and auto_pad, which must not contradict each other."""
+    values = node.take_ints("pads")
+    mode = node.take_string("auto_pad", "NOTSET")
+    if mode not in _AUTO_PADS:
+        raise NodeError(f"auto_pad={mode} is not defined by ONNX")
+    if values is None:
+        return None, mode
+    of_length(values, "pads", 2 * rank)
+    if min(values) < 0:
+        raise NodeError(f"its pads {values} must not be negative")
+    if mode != "NOTSET" and any(values):
+        raise NodeError(f"its pads {values} contradict auto_pad={mode}")
+    before, after = lifted(values[:rank], 0), lifted(values[rank:], 0)
+    return ((before[0], after[0]), (before[1], after[1])), mode
+
+
+def take_window(node: Node, kernel: Pair, source: Activation, *, ceil_mode: bool = False) -> Window:
+    """Takes strides, dilations, pads and auto_pad of a node that slides over `source`.
 
     With `ceil_mode` the pads grow at the bottom and right until the last, partial window fits; only
     a window operation to which padding is neutral may use them so.
     """
-    strides, dilations = _pair(node, "strides"), _pair(node, "dilations")
-    if min(kernel) < 1 or min(strides) < 1 or min(dilations) < 1:
-        raise NodeError(
-            f"kernel {list(kernel)}, strides {list(strides)} and dilations {list(dilations)} must "
-            "be positive"
-        )
+    rank, image = len(source.shape) - 2, image_size(source)
+    strides, dilations = take_steps(node, kernel, rank)
     spans = _span(kernel[0], dilations[0]), _span(kernel[1], dilations[1])
-    sides = _pads(node, image, strides, dilations, spans)
+    given, mode = take_pads(node, rank)
+    sides = given or ((0, 0), (0, 0))
+    if mode.startswith("SAME"):
+        _refuse_dilation(mode, dilations, rank)
+        top, left = (
+            same_sides(max((-(-size // stride) - 1) * stride + span - size, 0), mode)
+            for size, stride, span in zip(image, strides, spans, strict=True)
+        )
+        sides = top, left
     if ceil_mode:
-        sides = tuple(_ceil(*axis) for axis in zip(image, strides, spans, sides, strict=True))
+        top, left = (_ceil(*axis) for axis in zip(image, strides, spans, sides, strict=True))
+        sides = top, left
     size = tuple(
         extent(*axis) for axis in zip(image, kernel, strides, dilations, sides, strict=True)
     )
@@ -47,62 +121,56 @@ def take_window(node: Node, kernel: Pair, image: Pair, *, ceil_mode: bool = Fals
             f"its window of {spans[0]}x{spans[1]} pixels is larger than its padded input of "
             f"{image[0] + sum(sides[0])}x{image[1] + sum(sides[1])}"
         )
-    (top, bottom), (left, right) = sides
     return Window(
         kernel=kernel,
         strides=strides,
         dilations=dilations,
-        pads=Pads(top=top, left=left, bottom=bottom, right=right),
+        pads=as_pads(sides),
         size=(size[0], size[1]),
     )
+
+
+def as_pads(sides: Sides) -> Pads:
+    """The padding of a layer."""
+    (top, bottom), (left, right) = sides
+    return Pads(top=top, left=left, bottom=bottom, right=right)
+
+
+def lifted(values: Sequence[int], neutral: int) -> Pair:
+    """One or two values as those of height and width."""
+    return (values[0], values[1]) if len(values) == 2 else (neutral, values[0])
+
+
+def same_sides(total: int, mode: str) -> Pair:
+    """Shares `total` pixels of padding; an odd one goes after for SAME_UPPER, else before."""
+    small = total // 2
+    return (small, total - small) if mode == "SAME_UPPER" else (total - small, small)
 
 
 def _span(kernel: int, dilation: int) -> int:
     return (kernel - 1) * dilation + 1
 
 
-def _pair(node: Node, name: str) -> Pair:
+def take_pair(node: Node, name: str, rank: int, default: int) -> Pair:
+    """Takes an attribute of a value per dimension, which is `default` where there is none."""
     values = node.take_ints(name)
-    if values is None:
-        return 1, 1
-    if len(values) != 2:
-        raise NodeError(f"its attribute {name} has {len(values)} values, not two")
-    return values[0], values[1]
+    return (default, default) if values is None else lifted(of_length(values, name, rank), default)
 
 
-def _pads(node: Node, image: Pair, strides: Pair, dilations: Pair, spans: Pair) -> tuple[Pair, ...]:
-    """Padding before and after, per axis."""
-    values = node.take_ints("pads")
-    mode = node.take_string("auto_pad", "NOTSET")
-    if values is not None and len(values) != 4:
-        raise NodeError(f"its attribute pads has {len(values)} values, not four")
-    if mode == "NOTSET":
-        top, left, bottom, right = values or (0, 0, 0, 0)
-        if min(top, left, bottom, right) < 0:
-            raise NodeError(f"its pads {values} must not be negative")
-        return (top, bottom), (left, right)
-    if values is not None and any(values):
-        raise NodeError(f"its pads {values} contradict auto_pad={mode}")
-    if mode == "VALID":
-        return (0, 0), (0, 0)
-    if mode not in ("SAME_UPPER", "SAME_LOWER"):
-        raise NodeError(f"auto_pad={mode} is not defined by ONNX")
+def of_length(values: list[int], name: str, length: int) -> list[int]:
+    """The values of an attribute, whose number is known."""
+    if len(values) != length:
+        raise NodeError(f"its attribute {name} has {len(values)} values, not {length}")
+    return values
+
+
+def _refuse_dilation(mode: str, dilations: Pair, rank: int) -> None:
+    # ONNX Runtime ignores the dilation of pools here and refuses that of convolutions.
     if dilations != (1, 1):
-        # ONNX Runtime ignores the dilation of pools here and refuses that of convolutions.
         raise NodeError(
-            f"auto_pad={mode} with dilations {list(dilations)} is read differently by "
+            f"auto_pad={mode} with dilations {list(dilations[2 - rank :])} is read differently by "
             "ONNX's tools; give explicit pads"
         )
-    return tuple(
-        _same(*axis, lower=mode == "SAME_LOWER") for axis in zip(image, strides, spans, strict=True)
-    )
-
-
-def _same(size: int, stride: int, span: int, *, lower: bool) -> Pair:
-    """Padding for ceil(size / stride) windows; an odd pixel goes after, or before if `lower`."""
-    total = max((-(-size // stride) - 1) * stride + span - size, 0)
-    small = total // 2
-    return (total - small, small) if lower else (small, total - small)
 
 
 def _ceil(size: int, stride: int, span: int, pads: Pair) -> Pair:

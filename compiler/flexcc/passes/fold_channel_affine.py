@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import ChannelAffine, Clamp, Conv2d, Layer, Pads
+from flexcc.ir.layers import (
+    ChannelAffine,
+    Clamp,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Layer,
+    Pads,
+)
 from flexcc.passes.base import Pass
 from flexcc.passes.rewrite import only_user, with_layers
 
@@ -20,10 +28,11 @@ __all__ = ["FoldChannelAffine"]
 class FoldChannelAffine(Pass):
     """affine(conv2d(x)), affine(affine(x)) and conv2d(affine(x)) each become one layer.
 
-    Backward into a float convolution without a clamp whose only user it is; forward into all users
-    if they are float convolutions, when there is no offset or none of them pads (padding is zero
-    behind the affine, but would be minus the offset before it). Quantised layers stay: folding
-    would move a rounding.
+    Backward into a float convolution, transposed or not, without a clamp whose only user it is;
+    forward into all users if they are float convolutions, when there is no offset or each of their
+    outputs sums over the whole kernel: padding is zero behind the affine, but would be minus the
+    offset before it, and outputs of a transposed convolution have phases and borders. Quantised
+    layers stay: folding would move a rounding.
 
     Raises:
         InputError: folding makes a weight infinite.
@@ -54,7 +63,7 @@ def _into_producer(graph: Graph, affine: ChannelAffine) -> Graph | None:
         return None
     folded: Layer
     match producer:
-        case Conv2d(weight_scale=None, clamp=clamp) if clamp == Clamp():
+        case Convolution(weight_scale=None, clamp=clamp) if clamp == Clamp():
             folded = _after(producer, affine)
         case ChannelAffine():
             folded = replace(
@@ -76,14 +85,36 @@ def _into_users(graph: Graph, affine: ChannelAffine) -> Graph | None:
     changes: dict[str, Layer | None] = {affine.name: None}
     for user in users:
         match user:
-            case Conv2d(weight_scale=None, pads=pads) if pads == Pads() or not affine.offset.any():
+            case Convolution(weight_scale=None) if (
+                not affine.offset.any() or _sums_over_whole_kernel(user)
+            ):
                 changes[user.name] = _before(user, affine)
             case _:
                 return None
     return with_layers(graph, changes)
 
 
-def _after(conv: Conv2d, affine: ChannelAffine) -> Conv2d:
+def _sums_over_whole_kernel(conv: Convolution) -> bool:
+    """Whether every output of the layer sums over every kernel element, none of it padding."""
+    pads = conv.pads
+    match conv:
+        case Conv2d():
+            return pads == Pads()
+        case ConvTranspose2d(strides=(1, 1), dilations=dilations, output_padding=extra):
+            # Pads cut off the outputs near the border, which meet fewer elements.
+            partial = [
+                (size - 1) * dilation
+                for size, dilation in zip(conv.weight.shape[2:], dilations, strict=True)
+            ]
+            before, after = (pads.top, pads.left), (pads.bottom, pads.right)
+            return all(
+                before[axis] >= partial[axis] and after[axis] >= partial[axis] + extra[axis]
+                for axis in (0, 1)
+            )
+    return False
+
+
+def _after(conv: Convolution, affine: ChannelAffine) -> Convolution:
     weight = conv.weight.astype(np.float64) * affine.scale[:, None, None, None]
     bias = conv.bias * affine.scale + affine.offset
     return replace(
@@ -94,7 +125,7 @@ def _after(conv: Conv2d, affine: ChannelAffine) -> Conv2d:
     )
 
 
-def _before(conv: Conv2d, affine: ChannelAffine) -> Conv2d:
+def _before(conv: Convolution, affine: ChannelAffine) -> Convolution:
     channels, per_group = conv.weight.shape[:2]
     # Input channels of each output channel: those of its group.
     index = np.arange(channels)[:, None] // (channels // conv.groups) * per_group

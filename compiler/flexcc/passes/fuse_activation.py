@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Clamp, Clip, Conv2d, Layer, MaxPool2d, Reshape
+from flexcc.ir.layers import Clamp, Clip, Convolution, Layer, MaxPool2d, Reshape
 from flexcc.passes.base import Pass
 from flexcc.passes.rewrite import only_user, with_layers
 
@@ -14,7 +14,7 @@ __all__ = ["FuseActivation"]
 
 @dataclass(frozen=True, slots=True)
 class FuseActivation(Pass):
-    """clip(conv2d(x)) becomes conv2d(x, clamp), clip(clip(x)) one clip.
+    """clip(conv2d(x)) becomes conv2d(x, clamp), transposed or not, and clip(clip(x)) one clip.
 
     clip(pool(x)) becomes pool(clip(x)), and a clip also moves in front of a reshape. Each needs the
     clip to be the only user, and moves no rounding: a tensor that is quantised between the two must
@@ -41,7 +41,7 @@ def _first_rewrite(graph: Graph) -> Graph | None:
         if _rounds_between(graph, producer, clip):
             continue
         match producer:
-            case Conv2d() | Clip():
+            case Convolution() | Clip():
                 fused = replace(
                     producer, clamp=_compose(producer.clamp, clip.clamp), output=clip.output
                 )

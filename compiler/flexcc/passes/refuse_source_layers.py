@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import ChannelAffine, Clip, Conv2d, Reshape, SourceLayer
+from flexcc.ir.layers import ChannelAffine, Clip, Convolution, Reshape, SourceLayer
 from flexcc.passes.base import Pass
 
 __all__ = ["RefuseSourceLayers"]
@@ -42,8 +42,8 @@ def _reason(graph: Graph, layer: SourceLayer) -> str:
         case ChannelAffine():
             rule = (
                 "arithmetic with constants and batch normalisation must follow a convolution "
-                "directly, or stand in front of convolutions (with padding only if nothing is "
-                "added)"
+                "directly, or stand in front of convolutions (with padding, or in front of "
+                "transposed ones, only if nothing is added)"
             )
         case Reshape():
             rule = "a reshape must lead to fully connected layers or be the first or last layer"
@@ -51,6 +51,6 @@ def _reason(graph: Graph, layer: SourceLayer) -> str:
             raise TypeError(f"no rule for {type(layer).__name__}")
     if shared and producer is not None:
         return f"{origin} is used elsewhere, too; {rule}, as its only user"
-    if isinstance(producer, Conv2d) and graph.tensors[source].quantization is not None:
+    if isinstance(producer, Convolution) and graph.tensors[source].quantization is not None:
         return f"{origin} is rounded to another scale before it; quantise behind it only"
     return f"it works on {origin}; {rule}"

@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
+from flexcc import reference
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
 from flexcc.frontend.registry import HANDLERS
 from flexcc.ir.printer import print_graph
-from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node
+from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node, run_onnx
 
 WEIGHT = {"w": np.ones((3, 3, 1, 1))}
 
@@ -239,14 +240,34 @@ def test_two_outputs_of_one_tensor(seed: int) -> None:
 @pytest.mark.parametrize(
     ("opset", "ir_version", "problem"),
     [
-        (6, 8, "the model uses operator set 6; 7 to "),
-        (999, 8, "the model uses operator set 999; 7 to "),
+        (0, 8, "the model uses operator set 0; 1 to "),
+        (999, 8, "the model uses operator set 999; 1 to "),
         (13, 2, "the model has IR version 2, at least 3 is needed"),
     ],
 )
 def test_versions(opset: int, ir_version: int, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         import_model(make_model([node("Relu", "x", "y")], opset=opset, ir_version=ir_version))
+
+
+@pytest.mark.parametrize("opset", range(1, 24))
+def test_convolutions_of_all_operator_sets(opset: int) -> None:
+    nodes = [
+        node("Conv", "x w", "c", pads=[1, 0, 0, 1]),
+        node("Relu", "c", "r"),
+        node("ConvTranspose", "r w", "y", strides=[2, 2]),
+    ]
+    weight = {"w": np.random.default_rng(0).normal(size=(3, 3, 2, 2))}
+    expected = run_onnx(make_model(nodes, weight), {"x": np.ones((1, 3, 6, 7), np.float32)})["y"]
+    graph = import_model(make_model(nodes, weight, opset=opset))
+    result = reference.run_float(graph, {"x": np.ones((1, 3, 6, 7))})["y"]
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+def test_operators_that_cannot_be_converted_are_named() -> None:
+    model = make_model([node("Magic", "x", "y")], opset=6)
+    with pytest.raises(InputError, match=r"cannot bring it to 7: .*Magic"):
+        import_model(model)
 
 
 def test_unnamed_graph_and_foreign_operator_sets() -> None:

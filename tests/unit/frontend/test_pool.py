@@ -46,8 +46,8 @@ def test_attributes(seed: int, trial: int) -> None:
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        (_model(), "its kernel_shape must have two values"),
-        (_model(kernel_shape=[2]), "its kernel_shape must have two values"),
+        (_model(), "its kernel_shape is missing"),
+        (_model(kernel_shape=[2]), "its attribute kernel_shape has 1 values, not 2"),
         (_model(kernel_shape=[2, 0]), "kernel [2, 0], strides [1, 1] and dilations [1, 1] must"),
         (
             _model(kernel_shape=[2, 2], dilations=[1, 2], auto_pad="SAME_LOWER"),

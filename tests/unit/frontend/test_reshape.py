@@ -91,7 +91,7 @@ def test_vector_reshaped_to_an_image(seed: int) -> None:
         (_reshaped(1, 3, 6, 7, 0), "its shape [1, 3, 6, 7, 0] copies a dimension"),
         (_reshaped(0, -1, allowzero=1), "it cannot turn shape [1, 3, 6, 7] into [0, 0]"),
         (_reshaped(3, 42), "the shape [3, 42] does not start with batch 1"),
-        (_reshaped(1, 3, 42), "the shape [1, 3, 42] is not [1,C,H,W], [1,K] or [K]"),
+        (_reshaped(1, 3, 7, 3, 2), "the shape [1, 3, 7, 3, 2] is not [1,C,H,W], [1,C,L],"),
         (
             make_model([node("Flatten", "x", "y", "n", axis=5)]),
             "its axis 5 is out of range for shape [1, 3, 6, 7]",
