@@ -42,7 +42,7 @@ class BatchAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """The inputs of a run: int8 [images, C, H, W] by tensor name."""
+    """The inputs of a run: int8 [images, C, H, W] by tensor name, packed as the graph says."""
 
     axis: BatchAxis
     images: int
@@ -66,11 +66,12 @@ def read_batch(path: Path, graph: Graph, *, raw: bool) -> Batch:
         raise InputError(f"{path}: the inputs hold different numbers of images: {found}")
     axis = next(iter(axes.values()))
     images = 1 if axis.images is None else axis.images
-    tensors = {
-        port.tensor: _integers(path, port, arrays[port.onnx_name], graph, images, raw=raw)
-        for port in graph.inputs
+    ports = {port.onnx_name: port for port in graph.inputs}
+    values = {
+        name: _integers(path, port, arrays[name], graph, images, raw=raw)
+        for name, port in ports.items()
     }
-    return Batch(axis=axis, images=images, tensors=tensors)
+    return Batch(axis=axis, images=images, tensors=graph.pack_inputs(values))
 
 
 def check_output_file(path: Path) -> None:
@@ -93,12 +94,14 @@ def write_outputs(
 ) -> None:
     """Writes int8 [images, C, H, W] by tensor name as an .npz by ONNX name; whole or not at all.
 
+    `tensors` are packed as the graph says.
+
     Raises:
         InputError: the file system refuses.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for port in graph.outputs:
-        values = tensors[port.tensor]
+        values = graph.tensors[port.tensor].unpack(tensors[port.tensor])
         shaped = port.to_onnx(values).reshape(_batched(port.onnx_shape, axis))
         arrays[port.onnx_name] = (
             shaped if raw else dequantize_array(shaped, _quantization(graph, port))
@@ -139,7 +142,7 @@ def _read_arrays(path: Path) -> dict[str | None, NDArray[Any]]:
 def _named(
     path: Path, arrays: Mapping[str | None, NDArray[Any]], graph: Graph
 ) -> dict[str, NDArray[Any]]:
-    wanted = [port.onnx_name for port in graph.inputs]
+    wanted = list(dict.fromkeys(port.onnx_name for port in graph.inputs))
     if len(wanted) == 1 and wanted[0] not in arrays:
         single = arrays.get("x") if len(arrays) > 1 else next(iter(arrays.values()), None)
         if single is not None:
@@ -171,7 +174,7 @@ def _axis(path: Path, port: Port, array: NDArray[Any]) -> BatchAxis:
 def _integers(
     path: Path, port: Port, array: NDArray[Any], graph: Graph, images: int, *, raw: bool
 ) -> NDArray[np.int8]:
-    type_ = graph.tensors[port.tensor]
+    type_ = graph.tensors[port.tensor].unpacked
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{path}: input '{port.onnx_name}' holds {array.dtype}; numbers are expected"

@@ -35,12 +35,14 @@ from flexcc.ir import (
     Quantization,
     TensorType,
 )
+from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
 
 __all__ = ["Build", "build_files", "load_build"]
 
-_GRAPH = (Graph, Port, TensorType, Quantization, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp)
+_TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
+_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp)
 _MAPPING = (Mapping, Group, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
@@ -179,6 +181,7 @@ def _plan_json(build: Build) -> dict[str, Any]:
                 "channels": tensor.type.channels,
                 "height": tensor.type.height,
                 "width": tensor.type.width,
+                "packing": None if tensor.type.packing is None else asdict(tensor.type.packing),
                 "row_pitch": tensor.layout.row_pitch,
                 "plane_pitch": tensor.layout.plane_pitch,
                 "dead_lane": tensor.dead,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays by ONNX name become int8 batches by tensor name, and back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from flexcc.arrays import BatchAxis, check_output_file, read_batch, write_outputs
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph, Port
+from flexcc.ir.packing import block
 from flexcc.ir.types import Quantization, TensorType
 
 
@@ -86,6 +88,34 @@ def test_several_inputs_go_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", image=image(3, 2, 3, 4))
     with pytest.raises(InputError, match="lacks input vector; it has image"):
         read_batch(tmp_path / "x.npz", graph(second=True), raw=False)
+
+
+def test_every_packing_of_an_input_is_filled(tmp_path: Path) -> None:
+    plain = graph()
+    packed = type_(2, 3, 4).packed(block(3, 4, 1, 2))
+    forms = replace(
+        plain,
+        inputs=(*plain.inputs, replace(plain.inputs[0], tensor="u")),
+        tensors={**plain.tensors, "u": packed},
+    )
+    np.savez(tmp_path / "x.npz", image=image(5, 2, 3, 4))
+    values = read_batch(tmp_path / "x.npz", plain, raw=False).tensors["t"]
+    batch = read_batch(tmp_path / "x.npz", forms, raw=False)
+    np.testing.assert_array_equal(batch.tensors["t"], values)
+    assert batch.tensors["u"].shape == (5, 4, 3, 2)
+    np.testing.assert_array_equal(packed.unpack(batch.tensors["u"]), values)
+
+
+def test_packed_outputs_are_unpacked(tmp_path: Path) -> None:
+    plain = graph()
+    packed = type_(6, 2, 2).packed(block(2, 2, 2, 2))
+    port = Port(tensor="o", onnx_name="y", onnx_shape=(1, 6, 2, 2))
+    unpacking = replace(plain, outputs=(port,), tensors={**plain.tensors, "o": packed})
+    values = np.arange(72, dtype=np.int8).reshape(3, 6, 2, 2)
+    axis = BatchAxis(images=3)
+    path = tmp_path / "y.npz"
+    write_outputs(path, unpacking, {"o": packed.pack(values)}, axis, raw=True)
+    np.testing.assert_array_equal(np.load(path)["y"], values)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.float16, np.bool_])

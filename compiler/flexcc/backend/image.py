@@ -44,7 +44,8 @@ class Region:
 class Difference:
     """The first differing byte; `kind` is element, dead lane, padding, weights, program or gap.
 
-    `name` is the tensor's, else that of the region. The place is None outside pixels.
+    `name` is the tensor's, else that of the region. Channel, row and column are those of the
+    tensor before packing, of a dead lane those in memory, and None outside pixels.
     """
 
     name: str
@@ -205,17 +206,22 @@ def _in_tensor(
     else:
         offset = int(offsets[0])
     pixel = tensor.layout.locate(offset)
+    place: tuple[int, int, int] | None = None
     if pixel is None:
         kind = "padding"
+    elif pixel.channel < tensor.type.channels:
+        place = tensor.type.locate(pixel.channel, pixel.row, pixel.column)
+        kind = "padding" if place is None else "element"
     else:
-        kind = "element" if pixel.channel < tensor.type.channels else "dead lane"
+        place = pixel.channel, pixel.row, pixel.column
+        kind = "dead lane"
     return Difference(
         name=tensor.name,
         kind=kind,
         address=tensor.address + offset,
-        channel=None if pixel is None else pixel.channel,
-        row=None if pixel is None else pixel.row,
-        column=None if pixel is None else pixel.column,
+        channel=None if place is None else place[0],
+        row=None if place is None else place[1],
+        column=None if place is None else place[2],
         expected=_signed(expected[offset]),
         actual=_signed(actual[offset]),
     )

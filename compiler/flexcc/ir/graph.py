@@ -25,6 +25,8 @@ class Port:
     `axes` says which axis of [1, C, H, W] each dimension of `onnx_shape` is: (0, 2, 3, 1) for
     images whose channels come last. None means that the values stand in the tensor's own order,
     whatever the shape.
+    The order is that before packing. The tensor's packing says how the host lays the values into
+    it, or takes them out; several inputs of one ONNX name are several packings of it.
     """
 
     tensor: str
@@ -65,6 +67,17 @@ class Graph:
     def is_output(self, tensor: str) -> bool:
         """Whether `tensor` leaves the graph."""
         return any(port.tensor == tensor for port in self.outputs)
+
+    def pack_inputs(self, values: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
+        """The inputs by tensor name, as memory holds them, of `values` [..., C, H, W] by ONNX name.
+
+        Raises:
+            ValueError: an array has not the pixels of its input.
+        """
+        return {
+            port.tensor: self.tensors[port.tensor].pack(values[port.onnx_name])
+            for port in self.inputs
+        }
 
     def digraph(self) -> "nx.DiGraph[str]":
         """Layers as nodes (by name), an edge from each producer to each of its users."""

@@ -23,7 +23,7 @@ from flexcc.ir.layers import (
 )
 from flexcc.ir.types import TensorType
 
-__all__ = ["print_graph", "print_layer", "print_type"]
+__all__ = ["print_graph", "print_layer", "print_packing", "print_type"]
 
 
 def print_graph(graph: Graph) -> str:
@@ -42,12 +42,30 @@ def print_layer(layer: Layer) -> str:
 
 
 def print_type(tensor: TensorType) -> str:
-    """Element type, shape and quantisation: `i8[1x8x4x4] scale=0.5 zero_point=-3`."""
+    """Element type, shape, quantisation and packing: `i8[1x8x4x4] scale=0.5 zero_point=-3`."""
     shape = f"1x{tensor.channels}x{tensor.height}x{tensor.width}"
     if tensor.quantization is None:
         return f"f32[{shape}]"
     quantization = tensor.quantization
-    return f"i8[{shape}] scale={quantization.scale:.9g} zero_point={quantization.zero_point}"
+    packing = "" if tensor.packing is None else f" packing={print_packing(tensor)}"
+    return (
+        f"i8[{shape}] scale={quantization.scale:.9g} zero_point={quantization.zero_point}{packing}"
+    )
+
+
+def print_packing(tensor: TensorType) -> str:
+    """How a packed tensor holds the model's one: `block:2x2`, or lanes, step, distance, offset."""
+    packing = tensor.packing
+    if packing is None:
+        return "none"
+    y, x = packing.y, packing.x
+    if packing.is_block:
+        return f"block:{y.lanes}x{x.lanes}"
+    whole = tensor.unpacked
+    return (
+        f"lanes:{y.lanes}x{x.lanes},step:{y.step}x{x.step},distance:{y.distance}x{x.distance},"
+        f"offset:{y.offset}x{x.offset},of:{whole.channels}x{whole.height}x{whole.width}"
+    )
 
 
 def _type(graph: Graph, tensor: str) -> str:

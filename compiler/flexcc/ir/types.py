@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tensor types: shape and quantisation of one image (batch 1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.ir.packing import Packing
 
 __all__ = ["Quantization", "TensorType"]
 
@@ -19,9 +24,64 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorType:
-    """Shape channels x height x width; float32 while `quantization` is None, else int8."""
+    """Shape channels x height x width; float32 while `quantization` is None, else int8.
+
+    With a `packing` the shape is the packed one, and `unpacked` what is meant.
+    """
 
     channels: int
     height: int
     width: int
     quantization: Quantization | None = None
+    packing: Packing | None = None
+
+    @property
+    def unpacked(self) -> "TensorType":
+        """The tensor as the model knows it."""
+        if self.packing is None:
+            return self
+        return replace(
+            self,
+            channels=self.channels // self.packing.lanes,
+            height=self.packing.y.size,
+            width=self.packing.x.size,
+            packing=None,
+        )
+
+    def packed(self, packing: Packing) -> "TensorType":
+        """The same tensor, not packed yet, in the form that `packing` gives it."""
+        if self.packing is not None:
+            raise ValueError("the tensor is packed already")
+        return replace(
+            self,
+            channels=self.channels * packing.lanes,
+            height=packing.y.extent,
+            width=packing.x.extent,
+            packing=packing,
+        )
+
+    def pack(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Values [..., C, H, W] of the unpacked tensor in the form that memory holds.
+
+        Raises:
+            ValueError: the tensor is packed and not quantised, or the pixels are not its own.
+        """
+        if self.packing is None:
+            return values
+        if self.quantization is None:
+            raise ValueError("only quantised tensors are packed")
+        return self.packing.pack(values, self.quantization.zero_point)
+
+    def unpack(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Values [..., C, H, W] of the unpacked tensor from the form that memory holds.
+
+        Raises:
+            ValueError: the packing repeats or drops pixels, or `values` are not in it.
+        """
+        return values if self.packing is None else self.packing.unpack(values)
+
+    def locate(self, channel: int, row: int, column: int) -> tuple[int, int, int] | None:
+        """Channel, row and column of the unpacked tensor at a place; None for packed padding."""
+        if self.packing is None:
+            return channel, row, column
+        return self.packing.locate(self.unpacked.channels, channel, row, column)

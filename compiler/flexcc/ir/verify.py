@@ -9,7 +9,7 @@ import numpy as np
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layer_rules import layer_problems
 from flexcc.ir.layers import Add, Layer, Mul, SourceLayer
-from flexcc.ir.types import Quantization
+from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["VerifyError", "verify"]
 
@@ -50,12 +50,26 @@ def _names(graph: Graph) -> Iterator[str]:
     for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
         if not ports:
             yield f"there is no {kind}"
-        repeated = _repeated([port.onnx_name for port in ports])
-        yield from (f"{name}: two {kind}s have this name" for name in repeated)
+    yield from _forms(graph)
+    repeated = _repeated([port.onnx_name for port in graph.outputs])
+    yield from (f"{name}: two outputs have this name" for name in repeated)
     yield from (
         f"%{name}: it is the tensor of two inputs"
         for name in _repeated([port.tensor for port in graph.inputs])
     )
+
+
+def _forms(graph: Graph) -> Iterator[str]:
+    """An input of the model may stand there in several packings of one tensor."""
+    forms: dict[str, list[TensorType]] = {}
+    for port in graph.inputs:
+        if port.tensor in graph.tensors:
+            forms.setdefault(port.onnx_name, []).append(graph.tensors[port.tensor])
+    for name, types in forms.items():
+        if len({type_.packing for type_ in types}) < len(types):
+            yield f"{name}: two inputs have this name"
+        elif len({type_.unpacked for type_ in types}) > 1:
+            yield f"{name}: the tensors of this input are packings of different ones"
 
 
 def _repeated(names: list[str]) -> list[str]:
@@ -84,14 +98,14 @@ def _order(graph: Graph) -> Iterator[str]:
 def _ports(graph: Graph) -> Iterator[tuple[Port, str]]:
     for port in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors.get(port.tensor)
+        values = None if tensor is None else tensor.unpacked
+        shape = values and (values.channels, values.height, values.width)
         if port.axes is not None:
             if port.axes[:1] != (0,) or sorted(port.axes) != [0, 1, 2, 3]:
                 yield port, f"its axes {port.axes} are no order of [1,C,H,W]"
-            elif tensor and port.onnx_shape != tuple(
-                (1, tensor.channels, tensor.height, tensor.width)[axis] for axis in port.axes
-            ):
+            elif shape and port.onnx_shape != tuple((1, *shape)[axis] for axis in port.axes):
                 yield port, f"its shape {port.onnx_shape} is not %{port.tensor} in its order"
-        elif tensor and prod(port.onnx_shape) != tensor.channels * tensor.height * tensor.width:
+        elif shape and prod(port.onnx_shape) != prod(shape):
             yield port, f"its shape {port.onnx_shape} does not hold the values of %{port.tensor}"
 
 
@@ -101,6 +115,21 @@ def _tensors(graph: Graph) -> Iterator[tuple[str, str]]:
             yield name, "a dimension is not positive"
         if tensor.quantization is not None:
             yield from ((name, problem) for problem in _quantization(tensor.quantization))
+        if tensor.packing is not None:
+            yield from ((name, problem) for problem in _packed(graph, name, tensor))
+
+
+def _packed(graph: Graph, name: str, tensor: TensorType) -> Iterator[str]:
+    packing = tensor.packing
+    assert packing is not None
+    if tensor.channels % packing.lanes:
+        yield f"its {tensor.channels} channels do not divide into {packing.lanes} lanes"
+    if (tensor.height, tensor.width) != (packing.y.extent, packing.x.extent):
+        yield f"its pixels are not the {packing.y.extent}x{packing.x.extent} of its packing"
+    if tensor.quantization is None:
+        yield "it is packed and not quantised"
+    if graph.producer(name) is not None and not packing.is_block:
+        yield "a layer writes it, but its packing repeats or drops pixels"
 
 
 def _quantization(value: Quantization) -> Iterator[str]:

@@ -21,6 +21,7 @@ from flexcc.ir.layers import (
     Pads,
     Table,
 )
+from flexcc.ir.packing import AxisPacking, Packing, block, block_axis
 from flexcc.ir.types import Quantization
 from flexcc.ir.verify import VerifyError, verify
 from tests.models import chain, random_conv, tensor, transposed
@@ -77,7 +78,30 @@ def test_valid_graphs_pass() -> None:
     verify(_integer_graph())
     exact_bias = _with_layer(_integer_graph(), 0, bias=np.full(4, 0.5))
     verify(exact_bias)
+    verify(_two_forms(_integer_graph()))
 
+
+def _packed(graph: Graph, name: str, packing: Packing) -> Graph:
+    return replace(graph, tensors={**graph.tensors, name: graph.tensors[name].packed(packing)})
+
+
+def _two_forms(graph: Graph, **fields: object) -> Graph:
+    """The graph with a second form of its input, which nothing reads."""
+    form = replace(graph.tensors["x"].packed(block(8, 8, 2, 2)), **fields)  # type: ignore[arg-type]
+    port = replace(graph.inputs[0], tensor="form")
+    return replace(graph, inputs=(*graph.inputs, port), tensors={**graph.tensors, "form": form})
+
+
+def _twice(graph: Graph) -> Graph:
+    """The graph with its input once more, in the same form."""
+    port = replace(graph.inputs[0], tensor="form")
+    tensors = {**graph.tensors, "form": graph.tensors["x"]}
+    return replace(graph, inputs=(*graph.inputs, port), tensors=tensors)
+
+
+SHIFTED = Packing(
+    y=AxisPacking(lanes=1, distance=1, step=1, offset=1, size=6, extent=6), x=block_axis(6, 1)
+)
 
 Breaker = Callable[[Graph], Graph]
 NAN = np.full((4, 3, 3, 3), np.nan, np.float32)
@@ -139,6 +163,22 @@ INTEGER: list[tuple[Breaker, str]] = [
         "%x: its scale -0.5 is no positive float32",
     ),
     (lambda g: _with_layer(g, 0, weight=NAN), "conv1: its weights are float32, not int8"),
+    (lambda g: _packed(g, "conv1_out", block(6, 6, 2, 2)), "conv1: it computes the shape (4, 6, 6"),
+    (lambda g: _packed(g, "conv1_out", SHIFTED), "%conv1_out: a layer writes it, but its packing"),
+    (
+        lambda g: _with_tensor(g, "x", packing=block(8, 8, 2, 2)),
+        "%x: its 3 channels do not divide into 4 lanes",
+    ),
+    (
+        lambda g: _with_tensor(_packed(g, "x", block(8, 8, 2, 2)), "x", height=5),
+        "%x: its pixels are not the 4x4 of its packing",
+    ),
+    (
+        lambda g: _with_tensor(_packed(g, "x", block(8, 8, 2, 2)), "x", quantization=None),
+        "%x: it is packed and not quantised",
+    ),
+    (lambda g: _twice(_packed(g, "x", block(8, 8, 2, 2))), "x: two inputs have this name"),
+    (lambda g: _two_forms(g, channels=4), "x: the tensors of this input are packings of different"),
     (
         lambda g: _with_layer(g, 0, bias=np.zeros(4, np.int64)),
         "conv1: its bias is int64, not int32",
