@@ -224,3 +224,29 @@ def test_three_rows_of_tiles_where_they_cost_nothing() -> None:
     (group,) = exploration.mapping.groups
     assert -(-62 // group.tile_rows) >= 3
     assert exploration.estimate.cycles < 1.05 * 62 * 8 * 2 * 9 * 2
+
+
+def test_large_first_windows_do_not_slow_a_long_layer_down() -> None:
+    """Tiles that load less in all must not cost more than a thousandth at the start."""
+    quantization = Quantization(scale=0.1, zero_point=3)
+    conv = Conv2d(
+        name="dilated",
+        inputs=("x",),
+        output="y",
+        weight=np.ones((256, 16, 3, 3), np.int8),
+        weight_scale=np.full(256, 0.001, np.float32),
+        bias=np.zeros(256, np.int32),
+        pads=Pads(top=8, left=8, bottom=8, right=8),
+        dilations=(8, 8),
+    )
+    x = TensorType(channels=16, height=64, width=64, quantization=quantization)
+    graph = Graph(
+        name="g",
+        inputs=(Port(tensor="x", onnx_name="x", onnx_shape=(1, 16, 64, 64)),),
+        outputs=(Port(tensor="y", onnx_name="y", onnx_shape=(1, 256, 64, 64)),),
+        tensors={"x": x, "y": replace(x, channels=256)},
+        layers=(conv,),
+    )
+    exploration = explore(graph, load_device("u250"), (8, 4, 8))
+    products = 256 * 16 * 9 * 64 * 64
+    assert exploration.estimate.cycles < 1.0015 * products / 256
