@@ -9,9 +9,11 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sim.baseline import SOURCES as BASELINE
 from sim.sources import ROOT, RTL, SIM, all_sources, include_files, sources_for
 from sim.verilator import lint
 
@@ -27,8 +29,8 @@ def is_module(path: Path) -> bool:
 
 
 def unlisted_files() -> list[Path]:
-    """SystemVerilog files under rtl/ and sim/ that no file list names."""
-    listed = set(all_sources())
+    """SystemVerilog files under rtl/ and sim/ that no list of sources names."""
+    listed = {*all_sources(), *BASELINE}
     return [
         path for root in (RTL, SIM) for path in sorted(root.rglob("*.sv")) if path not in listed
     ]
@@ -36,7 +38,10 @@ def unlisted_files() -> list[Path]:
 
 def check_module(path: Path) -> str:
     """What Verilator says about the module in `path` elaborated alone; empty when all is well."""
-    extra = [] if path in all_sources() else [path]
+    if path in all_sources():
+        extra: Sequence[Path] = ()
+    else:
+        extra = BASELINE if path in BASELINE else (path,)
     try:
         sources = sources_for(path.stem, extra)
     except FileNotFoundError as error:
@@ -74,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     listed = all_sources()
-    everything = [*listed, *include_files(), *sorted((ROOT / "tests").rglob("*.sv"))]
+    everything = [*listed, *BASELINE, *include_files(), *sorted((ROOT / "tests").rglob("*.sv"))]
     chosen = [path.resolve() for path in options.files] or everything
     missing = [path for path in chosen if not path.is_file()]
     present = [path for path in chosen if path.is_file()]

@@ -11,6 +11,8 @@ module flex_sequencer
   import flex_pkg::*;
   import flex_program_pkg::*;
 #(
+  // Columns of the array: banks of the activation buffer.
+  parameter  int unsigned P                = 8,
   // Words per half of the activation buffer; a power of two.
   parameter  int unsigned ActWords         = 1024,
   // Words of the weight ring; a power of two.
@@ -294,5 +296,8 @@ module flex_sequencer
 
   logic unused_header;
   assign unused_header = ^{header.engine, header.unused_0};
+
+  // A rotation names a bank.
+  `FLEX_ASSERT(RotationInRange, step_valid_o |-> 32'(act_rotation_o) < P)
 
 endmodule

@@ -78,6 +78,7 @@ module flex_vsa
   logic [WeightAddrWidth-1:0] weight_addr;
 
   flex_sequencer #(
+    .P               (P),
     .ActWords        (ActWords),
     .WeightWords     (WeightWords),
     .ListEntries     (ListEntries),
@@ -216,8 +217,5 @@ module flex_vsa
     logic unused_rotation;
     assign unused_rotation = ^act_rotation[7:RotationWidth];
   end
-
-  // A rotation names a bank.
-  `FLEX_ASSERT(RotationInRange, step_valid |-> 32'(act_rotation) < P)
 
 endmodule

@@ -147,7 +147,7 @@ class Surroundings:
         self.blocks += 1
 
 
-async def _start(dut: Any) -> None:
+async def start(dut: Any) -> None:
     start_clock(dut)
     for port in ("act_full", "weights_written", "params_written", "out_freed"):
         getattr(dut, f"{port}_i").value = 0
@@ -173,7 +173,7 @@ async def steps_and_blocks_in_order(
 ) -> None:
     tiles = _tiles(40)
     source = StreamSource(dut, "cmd", record_pauses())
-    await _start(dut)
+    await start(dut)
     surroundings = Surroundings(dut, expect(tiles), tiles, pauses())
     cocotb.start_soon(source.send([word for tile in tiles for word in tile.words()]))
     await surroundings.run()
@@ -187,7 +187,7 @@ async def issues_a_step_every_cycle(dut: Any) -> None:
     tile = max(kept, key=lambda item: len(expect([item]).steps))
     tiles = [tile] + [replace(tile, lists=None)] * 5
     source = StreamSource(dut, "cmd")
-    await _start(dut)
+    await start(dut)
     surroundings = Surroundings(dut, expect(tiles), tiles, never())
     surroundings.write_everything()
     cocotb.start_soon(source.send([word for item in tiles for word in item.words()]))
@@ -198,7 +198,7 @@ async def issues_a_step_every_cycle(dut: Any) -> None:
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def refuses_a_record_it_does_not_know(dut: Any) -> None:
-    await _start(dut)
+    await start(dut)
     fields = {field.name: 0 for word in STORE_TILE.words for field in word}
     words = record(STORE_TILE, (), **fields)
     words[0] |= 77 << 16
