@@ -23,8 +23,8 @@ array/flex_mac_cell.sv
 array/flex_pe.sv
 array/flex_systolic_array.sv
 engine/flex_fetch.sv
-engine/flex_load_scatter.sv
 engine/flex_load_pkg.sv
+engine/flex_load_scatter.sv
 engine/flex_load_prepare.sv
 engine/flex_load_walker.sv
 engine/flex_load.sv

@@ -12,29 +12,31 @@ module flex_core
   import flex_program_pkg::*;
 #(
   // Rows: output channels per pass; a power of two.
-  parameter int unsigned M           = 8,
+  parameter int unsigned M            = 8,
   // Columns: adjacent output pixels.
-  parameter int unsigned P           = 8,
+  parameter int unsigned P            = 8,
   // Lanes: input channels per step, bytes of a buffer word; a power of two.
-  parameter int unsigned N           = 8,
+  parameter int unsigned N            = 8,
   // Drain chains per column; a power of two that divides M and N.
-  parameter int unsigned Q           = 2,
+  parameter int unsigned Q            = 2,
   // Two pixel columns share one multiplier.
-  parameter bit          Packed      = 1'b1,
+  parameter bit          Packed       = 1'b1,
   // Accumulator bits.
-  parameter int unsigned AccWidth    = 32,
+  parameter int unsigned AccWidth     = 32,
   // Bytes of a memory beat; a power of two, at least N.
-  parameter int unsigned DataBytes   = 64,
+  parameter int unsigned DataBytes    = 64,
   // Words per bank and half of the activation buffer; a power of two.
-  parameter int unsigned ActWords    = 1024,
+  parameter int unsigned ActWords     = 1024,
+  // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
+  parameter int unsigned ColumnPhases = 4,
   // Words of the weight ring; a power of two.
-  parameter int unsigned WeightWords = 512,
+  parameter int unsigned WeightWords  = 512,
   // Passes of the parameter ring; a power of two.
-  parameter int unsigned ParamPasses = 8,
+  parameter int unsigned ParamPasses  = 8,
   // Words per bank and half of the output buffer; a power of two.
-  parameter int unsigned OutWords    = 512,
+  parameter int unsigned OutWords     = 512,
   // Entries per half of the list memory; a power of two.
-  parameter int unsigned ListEntries = 512
+  parameter int unsigned ListEntries  = 512
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -336,10 +338,11 @@ module flex_core
   logic act_full, act_freed;
 
   flex_load #(
-    .P        (P),
-    .N        (N),
-    .DataBytes(DataBytes),
-    .ActWords (ActWords)
+    .P           (P),
+    .N           (N),
+    .DataBytes   (DataBytes),
+    .ActWords    (ActWords),
+    .ColumnPhases(ColumnPhases)
   ) u_load (
     .clk_i,
     .rst_ni      (core_rst_n),

@@ -22,6 +22,7 @@ class Shape:
     pixel_bytes: int
     beat_bytes: int
     act_words: int
+    column_phases: int = MAX_PHASES
 
     @classmethod
     def from_environment(cls) -> "Shape":
@@ -31,6 +32,7 @@ class Shape:
             pixel_bytes=int(os.environ["N"]),
             beat_bytes=int(os.environ["DATA_BYTES"]),
             act_words=int(os.environ["ACT_WORDS"]),
+            column_phases=int(os.environ.get("COLUMN_PHASES", MAX_PHASES)),
         )
 
     @property
@@ -201,7 +203,7 @@ def random_tile(shape: Shape, memory_bytes: int, wait_tiles: int) -> LoadTile:
 def _random_tile(shape: Shape, memory_bytes: int, wait_tiles: int) -> LoadTile | None:
     """One attempt; None when the tile came out too large."""
     size = shape.beat_pixels
-    stride = random.randint(1, MAX_PHASES)
+    stride = random.randint(1, shape.column_phases)
     mem_cols = random.choice([0, 1, *[random.randint(1, 3 * size + shape.banks)] * 8])
     mem_rows = random.choice([0, 1, *[random.randint(1, 6)] * 8])
     pad_left, pad_right = (random.choice([0, 0, 1, random.randint(0, size + 2)]) for _ in "lr")

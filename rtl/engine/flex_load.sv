@@ -19,14 +19,16 @@ module flex_load
   import flex_program_pkg::*;
 #(
   // Banks of the buffer, 1..16.
-  parameter  int unsigned P         = 8,
+  parameter  int unsigned P            = 8,
   // Bytes of a pixel; a power of two.
-  parameter  int unsigned N         = 8,
+  parameter  int unsigned N            = 8,
   // Bytes of a beat; a power of two, 1..32 pixels.
-  parameter  int unsigned DataBytes = 64,
+  parameter  int unsigned DataBytes    = 64,
+  // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
+  parameter  int unsigned ColumnPhases = 4,
   // Words per bank and half; a power of two, at most 65536.
-  parameter  int unsigned ActWords  = 1024,
-  localparam int unsigned AddrWidth = $clog2(2 * ActWords)
+  parameter  int unsigned ActWords     = 1024,
+  localparam int unsigned AddrWidth    = $clog2(2 * ActWords)
 ) (
   input  logic                                  clk_i,
   input  logic                                  rst_ni,
@@ -230,9 +232,10 @@ module flex_load
   logic walker_busy, scatter_busy;
 
   flex_load_prepare #(
-    .P        (P),
-    .N        (N),
-    .DataBytes(DataBytes)
+    .P           (P),
+    .N           (N),
+    .DataBytes   (DataBytes),
+    .ColumnPhases(ColumnPhases)
   ) u_prepare (
     .clk_i,
     .rst_ni,
@@ -245,9 +248,10 @@ module flex_load
   );
 
   flex_load_walker #(
-    .P        (P),
-    .N        (N),
-    .DataBytes(DataBytes)
+    .P           (P),
+    .N           (N),
+    .DataBytes   (DataBytes),
+    .ColumnPhases(ColumnPhases)
   ) u_walker (
     .clk_i,
     .rst_ni,
@@ -274,10 +278,11 @@ module flex_load
   );
 
   flex_load_scatter #(
-    .P        (P),
-    .N        (N),
-    .DataBytes(DataBytes),
-    .ActWords (ActWords)
+    .P           (P),
+    .N           (N),
+    .DataBytes   (DataBytes),
+    .ActWords    (ActWords),
+    .ColumnPhases(ColumnPhases)
   ) u_scatter (
     .clk_i,
     .rst_ni,

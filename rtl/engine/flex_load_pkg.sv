@@ -7,6 +7,11 @@ package flex_load_pkg;
   // Lanes of a row: the three parts of its columns, 16 bits each, and the lanes before them.
   parameter int unsigned LaneWidth = 18;
 
+  // The bits that a column phase has when there are `count` of them.
+  function automatic logic [1:0] phase_mask(int unsigned count);
+    return count > 2 ? 2'b11 : 2'(count - 1);
+  endfunction
+
   // Segments of a plane: padding rows, rows from memory, padding rows.
   parameter int unsigned NumSegments = 3;
   typedef enum logic [1:0] {

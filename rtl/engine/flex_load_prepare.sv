@@ -10,7 +10,7 @@
 // ceil(columns / B).
 //
 // The tile stays at the input until its shape is taken. Latency: 4 cycles.
-// Limits: first_pixel below B, 1..4 phases, rotations below P.
+// Limits: first_pixel below B, 1..ColumnPhases phases, rotations below P.
 
 `include "flex_assert.svh"
 
@@ -19,11 +19,13 @@ module flex_load_prepare
   import flex_program_pkg::*;
 #(
   // Banks of the buffer, 1..16.
-  parameter int unsigned P         = 8,
+  parameter int unsigned P            = 8,
   // Bytes of a pixel; a power of two.
-  parameter int unsigned N         = 8,
+  parameter int unsigned N            = 8,
   // Bytes of a beat; a power of two, 1..32 pixels.
-  parameter int unsigned DataBytes = 64
+  parameter int unsigned DataBytes    = 64,
+  // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
+  parameter int unsigned ColumnPhases = 4
 ) (
   input  logic       clk_i,
   input  logic       rst_ni,
@@ -42,6 +44,7 @@ module flex_load_prepare
 
   `FLEX_ASSERT_INIT(BanksInRange, P >= 1 && P <= 16)
   `FLEX_ASSERT_INIT(LanesInRange, B >= 1 && B <= 32)
+  `FLEX_ASSERT_INIT(PhasesPossible, ColumnPhases >= 1 && ColumnPhases <= 4)
   `FLEX_ASSERT_INIT(BeatPowerOfTwo, (DataBytes & (DataBytes - 1)) == 0)
   `FLEX_ASSERT_INIT(PixelPowerOfTwo, (N & (N - 1)) == 0)
 
@@ -136,7 +139,7 @@ module flex_load_prepare
   logic [1:0] stride;
   logic unused_tile;
 
-  assign stride     = 2'(tile_data_i.phases - 4'd1);
+  assign stride     = 2'(tile_data_i.phases - 4'd1) & phase_mask(ColumnPhases);
   assign has_top    = rows_q[SegmentTop] != '0;
   assign has_middle = rows_q[SegmentMiddle] != '0;
   assign has_bottom = rows_q[SegmentBottom] != '0;
@@ -172,9 +175,13 @@ module flex_load_prepare
     if (!reads_q) shape_d.mem_row = shape_d.pad_row;
 
     shape_d.stride = stride;
-    for (int unsigned f = 0; f < 4; f++) shape_d.rot[f] = tile_data_i.phase_rot[f][3:0];
-    shape_d.base = tile_data_i.phase_base;
-    shape_d.pad  = tile_data_i.pad_value;
+    shape_d.rot    = '0;
+    shape_d.base   = '0;
+    for (int unsigned f = 0; f < ColumnPhases; f++) begin
+      shape_d.rot[f]  = tile_data_i.phase_rot[f][3:0];
+      shape_d.base[f] = tile_data_i.phase_base[f];
+    end
+    shape_d.pad = tile_data_i.pad_value;
   end
 
   always_ff @(posedge clk_i) begin
@@ -191,6 +198,7 @@ module flex_load_prepare
       tile_data_i.unused_3,
       tile_data_i.unused_5,
       tile_data_i.phases[3:2],
+      tile_data_i.phase_base,
       tile_data_i.phase_rot
   };
 
@@ -199,7 +207,7 @@ module flex_load_prepare
   `FLEX_ASSERT(ShapeStable, shape_valid_o && !shape_ready_i |=> shape_valid_o && $stable
                             (shape_data_o))
   // What the records promise.
-  `FLEX_ASSERT(PhasesInRange, tile_valid_i |-> tile_data_i.phases inside {[4'd1 : 4'd4]})
+  `FLEX_ASSERT(PhasesInRange, tile_valid_i |-> 32'(tile_data_i.phases) inside {[1 : ColumnPhases]})
   `FLEX_ASSERT(FirstPixelInBeat, tile_valid_i |-> 32'(tile_data_i.first_pixel) < B)
   for (genvar f = 0; f < 4; f++) begin : gen_rotation_asserts
     `FLEX_ASSERT(RotationInRange,

@@ -13,17 +13,21 @@
 
 `include "flex_assert.svh"
 
-module flex_load_scatter #(
+module flex_load_scatter
+  import flex_load_pkg::*;
+#(
   // Banks, 1..16.
-  parameter  int unsigned P         = 8,
+  parameter  int unsigned P            = 8,
   // Bytes of a pixel.
-  parameter  int unsigned N         = 8,
+  parameter  int unsigned N            = 8,
   // Bytes of a beat: 1..32 pixels.
-  parameter  int unsigned DataBytes = 64,
+  parameter  int unsigned DataBytes    = 64,
   // Words per bank and half; a power of two, at most 65536.
-  parameter  int unsigned ActWords  = 1024,
-  localparam int unsigned B         = DataBytes / N,
-  localparam int unsigned AddrWidth = $clog2(2 * ActWords)
+  parameter  int unsigned ActWords     = 1024,
+  // Column phases at most, 1..4.
+  parameter  int unsigned ColumnPhases = 4,
+  localparam int unsigned B            = DataBytes / N,
+  localparam int unsigned AddrWidth    = $clog2(2 * ActWords)
 ) (
   input logic clk_i,
   input logic rst_ni,
@@ -96,6 +100,9 @@ module flex_load_scatter #(
   localparam logic [B-1:0][15:0][1:0] LanePhase = lane_phases();
   localparam logic [2**SpanWidth-1:0][SpanWidth-1:0] Quotient = quotients();
   localparam logic [2**SpanWidth-1:0][3:0] Remainder = remainders();
+
+  // The bits of a phase; the others are told so that nothing is built for them.
+  localparam logic [1:0] PhaseMask = phase_mask(ColumnPhases);
 
   // What travels unchanged from stage to stage.
   typedef struct packed {
@@ -178,9 +185,11 @@ module flex_load_scatter #(
 
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      beat_1_q   <= entry.beat;
-      lane_key_q <= {entry.stride, entry.phase};
-      for (int unsigned f = 0; f < 4; f++) begin
+      beat_1_q       <= entry.beat;
+      lane_key_q     <= {entry.stride & PhaseMask, entry.phase & PhaseMask};
+      phase_span_q   <= '0;
+      phase_word_1_q <= '0;
+      for (int unsigned f = 0; f < ColumnPhases; f++) begin
         phase_span_q[f]   <= 5'(entry.bank) + 5'(entry.rot[f]);
         phase_word_1_q[f] <= entry.word + entry.base[f];
       end

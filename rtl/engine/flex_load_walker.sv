@@ -12,12 +12,14 @@ module flex_load_walker
   import flex_load_pkg::*;
 #(
   // Banks of the buffer, 1..16.
-  parameter  int unsigned P         = 8,
+  parameter  int unsigned P            = 8,
   // Bytes of a pixel; a power of two.
-  parameter  int unsigned N         = 8,
+  parameter  int unsigned N            = 8,
   // Bytes of a beat; a power of two, 1..32 pixels.
-  parameter  int unsigned DataBytes = 64,
-  localparam int unsigned B         = DataBytes / N
+  parameter  int unsigned DataBytes    = 64,
+  // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
+  parameter  int unsigned ColumnPhases = 4,
+  localparam int unsigned B            = DataBytes / N
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
@@ -142,7 +144,7 @@ module flex_load_walker
     wrap  = bank >= 5'(P);
     return
     '{
-        phase: 2'(phase - (carry ? 3'(stride_less_1) + 3'd1 : 3'd0)),
+        phase: 2'(phase - (carry ? 3'(stride_less_1) + 3'd1 : 3'd0)) & phase_mask(ColumnPhases),
         bank: 4'(bank - (wrap ? 5'(P) : 5'd0)),
         word: position.word + beat.word + 16'(wrap)
     }

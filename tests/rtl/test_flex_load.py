@@ -11,24 +11,36 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("banks", "pixel_bytes", "beat_bytes", "act_words"),
+    ("banks", "pixel_bytes", "beat_bytes", "act_words", "column_phases"),
     [
-        (4, 8, 64, 256),
-        (3, 16, 64, 256),
-        (7, 4, 32, 128),
-        (1, 4, 16, 512),
-        (16, 8, 64, 128),
-        (5, 32, 32, 128),
+        (4, 8, 64, 256, 4),
+        (3, 16, 64, 256, 4),
+        (7, 4, 32, 128, 2),
+        (1, 4, 16, 512, 4),
+        (16, 8, 64, 128, 3),
+        (5, 32, 32, 128, 4),
     ],
 )
 def test_flex_load(
-    tmp_path: Path, banks: int, pixel_bytes: int, beat_bytes: int, act_words: int
+    tmp_path: Path,
+    banks: int,
+    pixel_bytes: int,
+    beat_bytes: int,
+    act_words: int,
+    column_phases: int,
 ) -> None:
-    parameters = {"P": banks, "N": pixel_bytes, "DataBytes": beat_bytes, "ActWords": act_words}
+    parameters = {
+        "P": banks,
+        "N": pixel_bytes,
+        "DataBytes": beat_bytes,
+        "ActWords": act_words,
+        "ColumnPhases": column_phases,
+    }
     env = {
         "P": str(banks),
         "N": str(pixel_bytes),
         "DATA_BYTES": str(beat_bytes),
         "ACT_WORDS": str(act_words),
+        "COLUMN_PHASES": str(column_phases),
     }
     assert simulate("flex_load", tmp_path, parameters, env=env) == 19
