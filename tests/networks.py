@@ -201,7 +201,7 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
 def random_network(rng: random.Random, layers: int) -> Graph:
     """A chain of `layers` convolutions and max-poolings, some with further users.
 
-    About a third of the convolutions are transposed.
+    About half of the convolutions are transposed.
     """
     ports: list[str] = []
     source = "x"
@@ -237,7 +237,7 @@ def random_network(rng: random.Random, layers: int) -> Graph:
                 source,
                 shape.channels,
                 most_kernel=most,
-                transposed=rng.random() < 0.35,
+                transposed=rng.random() < 0.5,
             )
             quantization = _quantization(rng)
             conv = _scaled(_fit_source(rng, conv, shape), shape, quantization)
@@ -276,7 +276,8 @@ def _depth(least: int) -> int:
 def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) -> Group:
     """Random tiles, weight mode and sometimes rotations, legal or not."""
     height, width, beat = stage.output.height, stage.output.width, accelerator.beat_pixels
-    bundle = rng.choice(bundle_choices(stage, m=accelerator.m, n=accelerator.n, q=accelerator.q))
+    bundles = bundle_choices(stage, m=accelerator.m, n=accelerator.n, q=accelerator.q)
+    bundle = rng.choice([*bundles, bundles[-1]])
     y, x = convolution_axes(stage.conv)
     unit = lcm(beat, x.out_step)
     cols = rng.choice([width, unit * rng.randint(1, -(-width // unit))])
