@@ -109,6 +109,11 @@ def random_conv(
     shape = (outputs, inputs // groups, *kernel)
     weight = values.integers(-128, 128, shape).astype(np.int8)
     weight[values.random(outputs) < 0.05] = 0
+    if rng.random() < 0.2:
+        # Pruned: blocks of channels and whole kernel elements without weights.
+        weight[:, :, values.random(kernel) < 0.4] = 0
+        weight[values.random((outputs, shape[1])) < 0.4] = 0
+        weight[: outputs // 2, : shape[1] // 2] = 0
     spread = 74 * 74 * np.sqrt(np.prod(shape[1:]))
     conv = Conv2d(
         name=name,

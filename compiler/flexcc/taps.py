@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d
 from flexcc.ir.types import TensorType
 
@@ -27,9 +30,11 @@ __all__ = [
     "conv_axis",
     "conv_taps",
     "convolution_axes",
+    "dense_block",
     "runs",
     "transposed_axis",
     "window_taps",
+    "zero_taps",
 ]
 
 
@@ -251,10 +256,65 @@ def conv_taps(conv: Convolution, *, in_block: int, out_block: int) -> Taps:
     that belong to other groups are 0.
     """
     y, x = convolution_axes(conv)
-    shape = conv.weight.shape[:2]
     return window_taps(
-        y=y, x=x, shape=shape, groups=conv.groups, in_block=in_block, out_block=out_block
+        y=y,
+        x=x,
+        shape=conv.weight.shape[:2],
+        groups=conv.groups,
+        in_block=in_block,
+        out_block=out_block,
+        zeros=zero_taps(conv, in_block=in_block, out_block=out_block),
     )
+
+
+def dense_block(
+    conv: Convolution, block: int, *, in_block: int, out_block: int
+) -> NDArray[np.float32] | NDArray[np.int8]:
+    """Weights [out_block, input blocks, in_block, kh, kw] of an output block.
+
+    Zero where groups differ and where there is no such channel.
+    """
+    channels, inputs, *kernel = conv.weight.shape
+    per_group = channels // conv.groups
+    blocks = -(-inputs * conv.groups // in_block)
+    dense = np.zeros((out_block, blocks * in_block, *kernel), conv.weight.dtype)
+    first = block * out_block
+    for row, channel in enumerate(range(first, min(first + out_block, channels))):
+        begin = channel // per_group * inputs
+        dense[row, begin : begin + inputs] = conv.weight[channel]
+    return dense.reshape(out_block, blocks, in_block, *kernel)
+
+
+@lru_cache(maxsize=1024)
+def zero_taps(
+    conv: Convolution, *, in_block: int, out_block: int
+) -> tuple[frozenset[tuple[int, int, int]], ...]:
+    """Of each output block: the (input block, ky, kx) whose weights are all zero; () if none are.
+
+    Those that groups leave out anyway are not named.
+    """
+    if not _has_zero_taps(conv, in_block):
+        return ()
+    shape, result = conv.weight.shape, []
+    for block, first in enumerate(range(0, shape[0], out_block)):
+        last = min(first + out_block, shape[0]) - 1
+        own = _input_blocks(shape, conv.groups, first, last, in_block)
+        dense = dense_block(conv, block, in_block=in_block, out_block=out_block)
+        dead = ~dense.any(axis=(0, 2))
+        result.append(
+            frozenset((int(b), int(ky), int(kx)) for b, ky, kx in np.argwhere(dead) if b in own)
+        )
+    return tuple(result) if any(result) else ()
+
+
+@lru_cache(maxsize=4096)
+def _has_zero_taps(conv: Convolution, in_block: int) -> bool:
+    """Whether some kernel element is zero over a whole input block of some output channel."""
+    inputs = conv.weight.shape[1]
+    if conv.groups > 1 or inputs <= in_block:
+        return not bool(conv.weight.any(axis=1).all())
+    whole = range(0, inputs, in_block)
+    return not bool(np.logical_or.reduceat(conv.weight != 0, list(whole), axis=1).all())
 
 
 def _input_blocks(
@@ -277,11 +337,13 @@ def window_taps(
     in_block: int,
     out_block: int,
     bundle: int = 1,
+    zeros: tuple[frozenset[tuple[int, int, int]], ...] = (),
 ) -> Taps:
     """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group).
 
     A pass has `bundle` phases and reduces over the offsets that any of them has; equal lists are
-    shared. Offsets stand outside, channel blocks inside.
+    shared. Offsets stand outside, channel blocks inside. `zeros` are those of `zero_taps`: taps
+    that are zero for all phases of a pass are left out.
     """
     channels = shape[0]
     maps = [_elements(py, px) for py in y.phases for px in x.phases]
@@ -294,8 +356,17 @@ def window_taps(
     for block, first in enumerate(range(0, channels, out_block)):
         last = min(first + out_block, channels) - 1
         blocks = _input_blocks(shape, groups, first, last, in_block)
+        dead = zeros[block] if zeros else frozenset()
         for phases, places in zip(bundles, offsets, strict=True):
-            taps = tuple(Tap(dy=dy, dx=dx, block=b) for dy, dx in places for b in blocks)
+            elements = {
+                place: [maps[p][place] for p in phases if place in maps[p]] for place in places
+            }
+            taps = tuple(
+                Tap(dy=dy, dx=dx, block=b)
+                for dy, dx in places
+                for b in blocks
+                if not dead or any((b, *element) not in dead for element in elements[dy, dx])
+            )
             number = numbers.setdefault(taps, len(numbers)) if taps else None
             passes.append(PassTaps(block=block, phases=phases, number=number))
     return Taps(

@@ -18,7 +18,10 @@ from math import gcd
 from flexcc.accelerator import Accelerator
 from flexcc.ir.layers import Convolution, MaxPool2d
 from flexcc.ir.types import TensorType
-from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
+from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps, zero_taps
+
+_MOST_PRUNED_ENTRIES = 512
+"""Output blocks of pruned layers have lists of their own; beyond this they share the whole one."""
 
 __all__ = [
     "AxisTile",
@@ -378,25 +381,37 @@ def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> list[int]:
 
 
 def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
-    """The lists of `stage` with `bundle` phases a pass; a pass without taps gets the dead list."""
+    """The lists of `stage` with `bundle` phases a pass; a pass without taps gets the dead list.
+
+    Taps whose weights are all zero are left out, unless that makes the lists long.
+    """
     y, x = convolution_axes(stage.conv, stage.input, stage.raw)
     if stage.raw.width == 1:
         # One output per row: the stride leads nowhere, and the columns need no phases.
         x = replace(x, in_step=1)
-    shape = stage.conv.weight.shape[:2]
-    return _lists(y=y, x=x, shape=shape, groups=stage.conv.groups, m=m, n=n, bundle=bundle)
+    conv, block = stage.conv, m // bundle
+    geometry = {
+        "y": y,
+        "x": x,
+        "shape": conv.weight.shape[:2],
+        "groups": conv.groups,
+        "in_block": n,
+        "out_block": block,
+        "bundle": bundle,
+    }
+    lists = _lists(window_taps(**geometry), m=m, n=n)
+    zeros = zero_taps(conv, in_block=n, out_block=block)
+    if not zeros:
+        return lists
+    pruned = _lists(window_taps(**geometry, zeros=zeros), m=m, n=n)
+    return pruned if pruned.entries <= max(lists.entries, _MOST_PRUNED_ENTRIES) else lists
 
 
 @lru_cache(maxsize=1024)
-def _lists(
-    *, y: Axis, x: Axis, shape: tuple[int, ...], groups: int, m: int, n: int, bundle: int
-) -> StageLists:
-    block = m // bundle
-    taps = window_taps(
-        y=y, x=x, shape=shape, groups=groups, in_block=n, out_block=block, bundle=bundle
-    )
+def _lists(taps: Taps, *, m: int, n: int) -> StageLists:
+    block, bundle = taps.out_block, taps.bundle
     gathered = max(1, n // m) if bundle == 1 else 1
-    per_block = len(taps.passes) // -(-shape[0] // block)
+    per_block = len({item.phases for item in taps.passes})
     passes = list(taps.passes)
     # Blocks beyond the last channel, M < N: their words hold the zero point.
     per_group = gathered * per_block

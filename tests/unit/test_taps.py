@@ -2,6 +2,7 @@
 """Evaluating a tap list is the convolution, either way, whatever its stride, dilation and pads."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -237,3 +238,17 @@ def test_grouped_blocks_name_only_the_channels_of_their_groups() -> None:
 def test_runs_break_at_gaps_between_blocks() -> None:
     taps = tuple(Tap(dy=0, dx=0, block=b) for b in (0, 1, 3))
     assert [(run.tap.block, run.blocks) for run in runs(taps)] == [(0, 2), (3, 1)]
+
+
+def test_taps_without_weights_are_left_out() -> None:
+    conv = _conv(16, 8, 1)
+    weight = conv.weight.copy()
+    weight[:8, 4:, 0, 0] = 0  # the first output block takes channels 4..7 of the right tap only
+    weight[8:, :, 0, 1] = 0
+    taps = conv_taps(replace(conv, weight=weight), in_block=4, out_block=8)
+    assert [[(tap.dx, tap.block) for tap in taps.taps(item)] for item in taps.passes] == [
+        [(0, 0), (1, 0), (1, 1)],
+        [(0, 0), (0, 1)],
+    ]
+    empty = conv_taps(replace(conv, weight=np.zeros_like(weight)), in_block=4, out_block=8)
+    assert [item.number for item in empty.passes] == [None, None]

@@ -23,7 +23,7 @@ from flexcc.ir.requantize import (
 )
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, WEIGHT_IMAGE
-from flexcc.taps import PassTaps
+from flexcc.taps import PassTaps, dense_block
 from flexcc.tiles import Tiling
 
 __all__ = ["PassImage", "channel_rows", "pass_images", "stage_requantization"]
@@ -125,20 +125,6 @@ def _header(accelerator: Accelerator, *, weight_words: int, has_params: bool) ->
     return _beats(to_bytes(words), accelerator)
 
 
-def _dense(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
-    """Weights [channels, planes*N, kh, kw] of a pass' block, zero where groups differ."""
-    conv, block = tiling.stage.conv, tiling.lists.taps.out_block
-    weight = conv.weight.astype(np.int8)
-    channels, inputs, *kernel = weight.shape
-    per_group = channels // conv.groups
-    dense = np.zeros((block, tiling.in_planes * tiling.accelerator.n, *kernel), np.int8)
-    first = item.block * block
-    for row, channel in enumerate(range(first, min(first + block, channels))):
-        begin = channel // per_group * inputs
-        dense[row, begin : begin + inputs] = weight[channel]
-    return dense
-
-
 def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
     """The words [K, M*N] of a pass; a step is zero for the phases that have no such tap."""
     accelerator, lists = tiling.accelerator, tiling.lists
@@ -146,8 +132,7 @@ def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
     taps = lists.taps.taps(item)
     if not taps:
         return np.zeros((1, m * n), np.int8)
-    dense = _dense(tiling, item)
-    blocks = dense.reshape(block, tiling.in_planes, n, *dense.shape[2:])
+    blocks = dense_block(tiling.stage.conv, item.block, in_block=n, out_block=block)
     by_channel = np.zeros((len(taps), m, n), np.int8)
     for slot, phase in enumerate(item.phases):
         elements = lists.taps.elements[phase]
