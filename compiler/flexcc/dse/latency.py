@@ -248,9 +248,10 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
 
     Every engine works through its own total; the slowest one decides, or the two halves of the
     output buffer, which a block group holds while it is computed, drained and stored. In front
-    stands the load of the first tile, behind it the store of the last one's last half. With fewer
-    than three rows of tiles the next stage cannot begin before this one ends, and a memory latency
-    each way shows.
+    stands the load of the first tile, behind it the store of the last one's last half; the array
+    waits in the first tile for weights that take longer than load and array do. With fewer than
+    three rows of tiles the next stage cannot begin before this one ends, and a memory latency each
+    way shows.
     """
     a = tiling.accelerator
     load, store, groups = _totals(tiling)
@@ -263,7 +264,10 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
     else:
         weights = first.weights * (1 if mode is WeightMode.KEEP else tiles)
     halves = tiles * first.halves * array_latency(a)
-    slowest = max(load - first.load, array, weights, store, (array + store + halves) / 2)
+    late = 0.0
+    if mode is not WeightMode.STREAM:
+        late = max(0.0, first.weights - first.load - first.array)
+    slowest = max(load - first.load, array + late, weights, store, (array + store + halves) / 2)
     total = first.load + slowest + first.store / first.halves + array_latency(a)
     if len(tiling.rows) < 3:
         total += 2 * MEMORY_LATENCY

@@ -18,7 +18,7 @@ from flexcc.dse.resources import ram_blocks
 from flexcc.dse.traffic import stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Convolution, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d, Layer, MaxPool2d, Pads
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.targets import Device, Family, load_device
 from tests.networks import evaluate, random_network
@@ -226,9 +226,31 @@ def test_three_rows_of_tiles_where_they_cost_nothing() -> None:
     assert exploration.estimate.cycles < 1.05 * 62 * 8 * 2 * 9 * 2
 
 
+def _one_layer(conv: Convolution, size: int, output: int) -> Graph:
+    """The layer between `x` of `size` and `y` of `output` rows and columns."""
+    quantization = Quantization(scale=0.1, zero_point=3)
+    tensors = {
+        name: TensorType(channels=channels, height=side, width=side, quantization=quantization)
+        for name, channels, side in (
+            ("x", conv.weight.shape[1], size),
+            ("y", conv.weight.shape[0], output),
+        )
+    }
+    ports = {
+        name: Port(tensor=name, onnx_name=name, onnx_shape=(1, t.channels, t.height, t.width))
+        for name, t in tensors.items()
+    }
+    return Graph(
+        name="g",
+        inputs=(ports["x"],),
+        outputs=(ports["y"],),
+        tensors=tensors,
+        layers=(conv,),
+    )
+
+
 def test_large_first_windows_do_not_slow_a_long_layer_down() -> None:
     """Tiles that load less in all must not cost more than a thousandth at the start."""
-    quantization = Quantization(scale=0.1, zero_point=3)
     conv = Conv2d(
         name="dilated",
         inputs=("x",),
@@ -239,14 +261,22 @@ def test_large_first_windows_do_not_slow_a_long_layer_down() -> None:
         pads=Pads(top=8, left=8, bottom=8, right=8),
         dilations=(8, 8),
     )
-    x = TensorType(channels=16, height=64, width=64, quantization=quantization)
-    graph = Graph(
-        name="g",
-        inputs=(Port(tensor="x", onnx_name="x", onnx_shape=(1, 16, 64, 64)),),
-        outputs=(Port(tensor="y", onnx_name="y", onnx_shape=(1, 256, 64, 64)),),
-        tensors={"x": x, "y": replace(x, channels=256)},
-        layers=(conv,),
-    )
-    exploration = explore(graph, load_device("u250"), (8, 4, 8))
+    exploration = explore(_one_layer(conv, 64, 64), load_device("u250"), (8, 4, 8))
     products = 256 * 16 * 9 * 64 * 64
     assert exploration.estimate.cycles < 1.0015 * products / 256
+
+
+def test_the_first_tile_is_as_long_as_its_weights_take() -> None:
+    """Small tiles load less, but the first would wait for the weights of the whole layer."""
+    conv = ConvTranspose2d(
+        name="transposed",
+        inputs=("x",),
+        output="y",
+        weight=np.ones((64, 64, 4, 4), np.int8),
+        weight_scale=np.full(64, 0.001, np.float32),
+        bias=np.zeros(64, np.int32),
+        strides=(4, 4),
+    )
+    exploration = explore(_one_layer(conv, 64, 256), load_device("u250"), (4, 8, 8))
+    products = 64 * 64 * 16 * 64 * 64
+    assert exploration.estimate.cycles < 1.0006 * products / 256
