@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
@@ -146,7 +147,7 @@ def random_integer_graph(
                 replace(
                     layer,
                     weight=rng.integers(-128, 128, shape).astype(np.int8),
-                    weight_scale=rng.uniform(0.001, 0.002, shape[:1]).astype(np.float32),
+                    weight_scale=_weight_scale(rng, layer),
                     bias=rng.integers(-20000, 20000, shape[:1]).astype(np.int32),
                 )
             )
@@ -154,6 +155,13 @@ def random_integer_graph(
             layers.append(layer)
         tensors[layer.output] = replace(graph.tensors[layer.output], quantization=quantization)
     return replace(graph, tensors=tensors, layers=tuple(layers))
+
+
+def _weight_scale(rng: np.random.Generator, conv: Convolution) -> NDArray[np.float32]:
+    """Random scales, which ONNX has the groups of a transposed convolution share."""
+    sharing = conv.groups if isinstance(conv, ConvTranspose2d) else 1
+    of_group = rng.uniform(0.001, 0.002, conv.weight.shape[0] // sharing)
+    return np.tile(of_group, sharing).astype(np.float32)
 
 
 def _quantization(rng: np.random.Generator, scale: float) -> Quantization:

@@ -33,7 +33,7 @@ from flexcc.frontend.calibration import Samples
 from flexcc.frontend.export import clamp_name, export_model
 from flexcc.frontend.weights import quantize_convolution
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Convolution, Layer
+from flexcc.ir.layers import Convolution, ConvTranspose2d, Layer
 from flexcc.ir.types import Quantization
 from flexcc.ir.verify import verify
 
@@ -101,6 +101,7 @@ def _statically_quantized(graph: Graph, calibration: Samples) -> onnx.ModelProto
     """ONNX Runtime's QDQ model of the graph, whose ports are plain tensors."""
     plain = replace(
         graph,
+        layers=tuple(_in_one_group(layer) for layer in graph.layers),
         inputs=tuple(_plain_port(graph, port.tensor) for port in graph.inputs),
         outputs=tuple(
             _plain_port(graph, tensor)
@@ -138,6 +139,19 @@ def _statically_quantized(graph: Graph, calibration: Samples) -> onnx.ModelProto
         return onnx.load(path)
 
 
+def _in_one_group(layer: Layer) -> Layer:
+    """A transposed layer in one group; of more, the quantiser mistakes the bias."""
+    if not isinstance(layer, ConvTranspose2d) or layer.groups == 1:
+        return layer
+    outputs, inputs, *kernel = layer.weight.shape
+    per_group = outputs // layer.groups
+    dense = np.zeros((outputs, layer.groups * inputs, *kernel), np.float32)
+    for group in range(layer.groups):
+        own = slice(group * per_group, (group + 1) * per_group)
+        dense[own, group * inputs : (group + 1) * inputs] = layer.weight[own]
+    return replace(layer, weight=dense, groups=1)
+
+
 def _plain_port(graph: Graph, tensor: str) -> Port:
     kind = graph.tensors[tensor]
     shape = (1, kind.channels, kind.height, kind.width)
@@ -164,7 +178,7 @@ def _activation_scales(graph: Graph, model: onnx.ModelProto) -> dict[str, Quanti
 
 
 def _weight_scales(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
-    """Weight scales per output channel (of a group if transposed), by name of the convolution."""
+    """Weight scales per output channel, by name of the convolution."""
     constants = _constants(model)
     producers = {node.output[0]: node for node in model.graph.node}
     return {

@@ -31,8 +31,8 @@ def quantize_convolution(
 ) -> Convolution:
     """The integer convolution with these weight scales, which grow where they must.
 
-    The groups of a transposed convolution share their scales, as they do in ONNX: `scale` has one
-    for each output channel of a group. Otherwise it has one per output channel, or one for all.
+    `scale` has one per output channel, or one for all. The groups of a transposed convolution share
+    the largest scale of each of their channels, for ONNX has one for all of them.
     The scale of a channel is doubled until its bias, with the zero-point correction, leaves room
     for the accelerator's own offsets and until clamping its accumulator to 27 bits loses nothing.
     A channel whose weights all round to zero gets a scale that suits its bias.
@@ -40,10 +40,8 @@ def quantize_convolution(
     Raises:
         InputError: a scale that does not fit the others.
     """
-    channels = conv.weight.shape[0]
     sharing = conv.groups if isinstance(conv, ConvTranspose2d) else 1
-    one_group = np.broadcast_to(scale, channels // sharing)
-    scale = np.tile(one_group, sharing).astype(np.float32)
+    scale = _shared(conv, np.broadcast_to(scale, conv.weight.shape[:1]), sharing)
     motionless = _in_all_groups((_rounded(conv, scale) == 0).all(axis=(1, 2, 3)), sharing)
     # A bias of 2^-8 output steps is exact enough; the scale must stay a normal float32.
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
@@ -64,6 +62,13 @@ def quantize_convolution(
             return result
         scale = np.where(fits, scale, scale * np.float32(2))
     raise AssertionError(f"{conv.name}: no weight scale makes its bias fit")
+
+
+def _shared(conv: Convolution, scale: NDArray[np.float32], groups: int) -> NDArray[np.float32]:
+    """Per channel the largest scale of that channel of any group; that of no weights is any."""
+    dead = (conv.weight == 0).all(axis=(1, 2, 3))
+    used = np.where(dead, 0, scale).reshape(groups, -1).max(axis=0)
+    return np.tile(np.where(used == 0, scale[: used.size], used), groups).astype(np.float32)
 
 
 def _in_all_groups(channels: NDArray[np.bool_], groups: int) -> NDArray[np.bool_]:

@@ -42,9 +42,10 @@ def round_shift(total: IntArray, shift: int | IntArray) -> IntArray:
     return result
 
 
-def is_tie(total: IntArray, shift: int | IntArray) -> NDArray[np.bool_]:
-    """Whether total / 2^shift lies exactly between two integers."""
+def is_tie(total: IntArray, shift: int | IntArray, within: float = 0.0) -> NDArray[np.bool_]:
+    """Whether total / 2^shift lies between two integers, exactly or `within` a part of a step."""
     shifts = np.asarray(shift, np.int64)
     half = 1 << np.maximum(shifts - 1, 0)
-    result: NDArray[np.bool_] = (shifts > 0) & ((total & (half | (half - 1))) == half)
+    distance = np.abs((total & (half | (half - 1))) - half)
+    result: NDArray[np.bool_] = (shifts > 0) & (distance <= 2 * within * half)
     return result

@@ -158,13 +158,17 @@ def requantize(
 
 
 def rounding_ties(
-    acc: NDArray[np.signedinteger], rq: Requantization, channel_axis: int = 0
+    acc: NDArray[np.signedinteger],
+    rq: Requantization,
+    channel_axis: int = 0,
+    within: float = 0.0,
 ) -> NDArray[np.bool_]:
-    """Which accumulators lie exactly between two outputs."""
+    """Which accumulators lie between two outputs, exactly or `within` a part of an output step."""
     total = numerator(acc, rq, channel_axis)
-    result = is_tie(total, rq.shift.reshape(_along(acc.ndim, channel_axis)))
+    result = is_tie(total, rq.shift.reshape(_along(acc.ndim, channel_axis)), within)
     if rq.negative is not None:
-        np.copyto(result, rounding_ties(acc, rq.negative, channel_axis), where=total < 0)
+        below = rounding_ties(acc, rq.negative, channel_axis, within)
+        np.copyto(result, below, where=total < 0)
     return result
 
 

@@ -10,10 +10,17 @@ from flexcc import reference
 from flexcc.frontend import import_model
 from flexcc.frontend.export import export_model
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Clip, Conv2d, MaxPool2d
+from flexcc.ir.layers import Clamp, Clip, Conv2d, Convolution, MaxPool2d
 from flexcc.ir.printer import print_graph
 from flexcc.passes import lower
-from tests.models import chain, random_conv, random_float_graph, random_integer_graph, tensor
+from tests.models import (
+    chain,
+    random_conv,
+    random_float_graph,
+    random_integer_graph,
+    tensor,
+    transposed,
+)
 from tests.onnx_models import assert_imports_like_onnx_runtime
 
 
@@ -24,7 +31,7 @@ def _operators(graph: Graph) -> list[str]:
 @pytest.mark.parametrize("trial", range(10))
 def test_float_graphs_come_back(seed: int, trial: int) -> None:
     rng = np.random.default_rng([seed, trial])
-    graph = random_float_graph(rng, depth=5)
+    graph = random_float_graph(rng, depth=5, transpose=trial % 2 == 1)
     model = export_model(graph).model
     again = assert_imports_like_onnx_runtime(model, rng)
     assert print_graph(again) == print_graph(graph)
@@ -33,7 +40,7 @@ def test_float_graphs_come_back(seed: int, trial: int) -> None:
 @pytest.mark.parametrize("trial", range(10))
 def test_integer_graphs_come_back(seed: int, trial: int) -> None:
     rng = np.random.default_rng([seed, trial])
-    graph = random_integer_graph(rng, depth=5)
+    graph = random_integer_graph(rng, depth=5, transpose=trial % 2 == 1)
     again = lower(import_model(export_model(graph).model))
     assert len(again.layers) == len(graph.layers)
     x = rng.integers(-128, 128, (2, *graph.inputs[0].onnx_shape[1:])).astype(np.int8)
@@ -41,7 +48,8 @@ def test_integer_graphs_come_back(seed: int, trial: int) -> None:
     for ours, theirs in zip(graph.layers, again.layers, strict=True):
         assert ours.name == theirs.name
         assert np.array_equal(first[ours.output], second[theirs.output])
-        if isinstance(ours, Conv2d) and isinstance(theirs, Conv2d):
+        if isinstance(ours, Convolution) and isinstance(theirs, Convolution):
+            assert type(ours) is type(theirs)
             assert np.array_equal(ours.weight, theirs.weight)
             assert np.array_equal(ours.bias, theirs.bias)
             assert ours.weight_scale is not None
@@ -121,6 +129,22 @@ def test_names_of_integers_are_told(seed: int) -> None:
     }
     assert exported.integers.keys() == graph.tensors.keys()
     assert set(exported.integers.values()) <= made
+
+
+def test_weight_scales_that_onnx_cannot_hold_are_a_fault(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = tensor(4, 3, 3, 0.5)
+    conv = random_conv(rng, "up", ("x", source), channels=4, kernel=(2, 2), groups=2)
+    integer = replace(
+        conv,
+        weight=np.ones((4, 2, 2, 2), np.int8),
+        weight_scale=np.array([1, 2, 1, 3], np.float32),
+        bias=np.zeros(4, np.int32),
+    )
+    graph = chain(source, [transposed(integer)])
+    types = {"x": source, "up_out": tensor(4, 4, 4, 0.5)}
+    with pytest.raises(ValueError, match="up: its groups do not share their weight scales"):
+        export_model(replace(graph, tensors=types))
 
 
 def test_source_layers_are_refused() -> None:

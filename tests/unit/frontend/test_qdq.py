@@ -22,7 +22,7 @@ from flexcc.frontend import import_model
 from flexcc.frontend.compare import compare, source_integers
 from flexcc.frontend.export import export_model
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Clamp, Conv2d
+from flexcc.ir.layers import Clamp, Conv2d, ConvTranspose2d
 from flexcc.passes import lower
 from tests.models import random_float_graph
 from tests.onnx_models import make_model, node
@@ -83,9 +83,10 @@ def _check(model: onnx.ModelProto, *, exact: bool = True, scale: float = 1.0) ->
     """Imports, lowers and compares with ONNX Runtime on this very model."""
     graph = lower(import_model(model))
     rng = np.random.default_rng(1)
+    types = {port.tensor: graph.tensors[port.tensor] for port in graph.inputs}
     inputs = {
-        port.tensor: (scale * rng.normal(size=(4, *port.onnx_shape[1:]))).astype(np.float32)
-        for port in graph.inputs
+        name: (scale * rng.normal(size=(4, t.channels, t.height, t.width))).astype(np.float32)
+        for name, t in types.items()
     }
     comparison = compare(graph, inputs, source_integers(model, graph))
     if exact:
@@ -116,6 +117,54 @@ def test_weights_per_tensor_and_no_bias() -> None:
     assert conv.weight_scale is not None
     assert conv.weight_scale.tolist() == [np.float32(0.05)] * 4
     assert not conv.bias.any()
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_transposed_convolution_keeps_its_integers(per_channel: bool) -> None:
+    """Its output channels, and their scales, lie on axis 1, those of a group only."""
+    rng = np.random.default_rng(2)
+    weight = rng.integers(-127, 128, (6, 2, 3, 2)).astype(np.int8)
+    scale = rng.uniform(0.001, 0.002, 2).astype(np.float32)
+    bias = rng.integers(-999, 999, 6).astype(np.int32)
+    constants = {
+        **CONSTANTS,
+        "t": weight,
+        "st": scale if per_channel else scale[0],
+        "zt": np.zeros(2 if per_channel else (), np.int8),
+        "bt": bias,
+        "sbt": np.tile(np.float32(0.02) * scale, 3) if per_channel else np.float32(0.02) * scale[0],
+        "zbt": np.zeros(6 if per_channel else (), np.int32),
+    }
+    nodes = [
+        *IN,
+        _dq("t", "wd", "st", "zt", axis=1),
+        _dq("bt", "bd", "sbt", "zbt", axis=0),
+        node("ConvTranspose", "xd wd bd", "c", group=3, strides=[2, 2], output_padding=[1, 0]),
+        *OUT,
+    ]
+    graph = _check(make_model(nodes, constants, shape=(1, 6, 5, 7)))
+    (conv,) = graph.layers
+    assert isinstance(conv, ConvTranspose2d)
+    assert conv.bias.dtype == np.int32
+    assert np.array_equal(conv.bias, bias)
+    assert conv.weight_scale is not None
+    assert conv.weight_scale.tolist() == (scale.tolist() * 3 if per_channel else [scale[0]] * 6)
+    for channel, source in np.ndindex(6, 2):
+        of_group = channel // 2 * 2 + source
+        assert np.array_equal(conv.weight[channel, source], weight[of_group, channel % 2])
+
+
+def test_transposed_weights_along_the_wrong_axis_are_refused() -> None:
+    nodes = [*IN, _dq("w", "wd", "s4", "z4", axis=0), node("ConvTranspose", "xd wd", "c"), *OUT]
+    with pytest.raises(InputError, match=r"along axis 0; only per tensor or .* \(axis 1\)"):
+        import_model(make_model(nodes, CONSTANTS, shape=(1, 4, 5, 7)))
+
+
+def test_one_dimension() -> None:
+    constants = {**CONSTANTS, "w": CONSTANTS["w"][:, :, 0]}
+    nodes = [*IN, *WEIGHT, *BIAS, node("Conv", "xd wd bd", "c", pads=[2, 0]), *OUT]
+    graph = _check(make_model(nodes, constants, shape=(1, 3, 50)))
+    assert graph.inputs[0].onnx_shape == (1, 3, 50)
 
 
 def test_uint8_becomes_int8() -> None:

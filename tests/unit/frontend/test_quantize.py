@@ -14,11 +14,11 @@ from flexcc.errors import InputError
 from flexcc.frontend import import_model, load_calibration, load_model, quantize, random_calibration
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, MaxPool2d, Pads
+from flexcc.ir.layers import Clamp, Convolution, ConvTranspose2d, MaxPool2d, Pads
 from flexcc.ir.requantize import accumulator_bounds, requantization, require_lossless_clamp27
 from flexcc.ir.types import Quantization
 from flexcc.passes import lower
-from tests.models import chain, random_conv, random_float_graph, tensor
+from tests.models import chain, random_conv, random_float_graph, tensor, transposed
 
 MNIST = Path(__file__).parents[3] / "designs" / "mnist_conv_u250"
 Floats = NDArray[np.float32]
@@ -74,7 +74,7 @@ def test_the_same_samples_give_the_same_model(mnist: Graph) -> None:
 
 
 def _bound(
-    conv: Conv2d, quantized: Conv2d, source: Quantization, target: Quantization, x: Floats
+    conv: Convolution, quantized: Convolution, source: Quantization, target: Quantization, x: Floats
 ) -> Floats:
     """How far the integer layer may be from the real one, per channel, without saturation."""
     assert quantized.weight_scale is not None
@@ -86,13 +86,13 @@ def _bound(
     return result
 
 
-def _check_accuracy(conv: Conv2d, x: Floats) -> Conv2d:
+def _check_accuracy(conv: Convolution, x: Floats) -> Convolution:
     """The layer, quantised on `x`, stays within its error bound on the same data."""
     source = tensor(*x.shape[1:])
     graph = chain(source, [conv])
     quantized = quantize(graph, {"x": x}).graph
     (layer,) = quantized.layers
-    assert isinstance(layer, Conv2d)
+    assert isinstance(layer, Convolution)
     real = reference.run_float(graph, {"x": x})[conv.output]
     bound = _bound(
         conv, layer, _quantization(quantized, "x"), _quantization(quantized, conv.output), x
@@ -111,6 +111,44 @@ def test_error_stays_within_its_bound(seed: int, clamp: Clamp, shift: float) -> 
         rng, "c", ("x", tensor(5, 7, 6)), channels=9, kernel=(3, 2), pads=Pads(top=1), clamp=clamp
     )
     assert _check_accuracy(conv, x).clamp == clamp
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("shift", [-5.0, 0.0])
+def test_error_of_transposed_layers_stays_within_its_bound(
+    seed: int, groups: int, shift: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(size=(6, 6, 5, 4)) + shift).astype(np.float32)
+    conv = random_conv(
+        rng,
+        "up",
+        ("x", tensor(6, 5, 4)),
+        channels=12,
+        kernel=(3, 2),
+        groups=groups,
+        strides=(2, 3),
+        pads=Pads(top=1, right=1),
+        clamp=Clamp(low=-0.5),
+    )
+    layer = _check_accuracy(transposed(conv, (1, 0)), x)
+    assert isinstance(layer, ConvTranspose2d)
+    assert layer.weight_scale is not None
+    of_group = layer.weight_scale.reshape(groups, -1)
+    assert (of_group == of_group[0]).all()
+    # Each output channel of a group uses the range of int8 in one of the groups.
+    largest = np.abs(layer.weight.astype(int)).reshape(groups, 12 // groups, -1).max(axis=(0, 2))
+    assert (largest == 127).all()
+
+
+def test_a_dead_group_leaves_the_scales_to_the_others(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(4, 4, 5, 4)).astype(np.float32)
+    conv = random_conv(rng, "up", ("x", tensor(4, 5, 4)), channels=4, kernel=(2, 2), groups=2)
+    weight = conv.weight.astype(np.float32) * np.float32(0.01)
+    weight[:2] = 0
+    layer = _check_accuracy(transposed(replace(conv, weight=weight)), x)
+    assert np.abs(layer.weight[2:].astype(int)).max(axis=(1, 2, 3)).tolist() == [127, 127]
 
 
 def test_awkward_channels(seed: int, caplog: pytest.LogCaptureFixture) -> None:
@@ -175,7 +213,7 @@ def test_clip_bounds_survive_the_quantiser(seed: int, clamp: Clamp) -> None:
 @pytest.mark.parametrize("trial", range(10))
 def test_qdq_model_imports_as_the_same_integers(seed: int, trial: int) -> None:
     rng = np.random.default_rng([seed, trial])
-    floating = random_float_graph(rng, depth=5)
+    floating = random_float_graph(rng, depth=5, transpose=trial % 2 == 1)
     x = rng.normal(size=(3, *floating.inputs[0].onnx_shape[1:])).astype(np.float32)
     quantized = quantize(floating, {"x": x})
     again = lower(import_model(quantized.onnx_model))

@@ -43,6 +43,14 @@ def test_rounding_is_half_to_even(seed: int, shift: int) -> None:
     assert found == [tie and not entire for tie, entire in zip(ties, whole, strict=True)]
 
 
+def test_near_ties() -> None:
+    # 2^10 a step: ties at 512 + 1024*k, within 1/128 of a step 8 to either side.
+    totals = np.arange(-2048, 2048)
+    near = np.abs(totals % 1024 - 512) <= 8
+    assert np.array_equal(is_tie(totals, 10, 2.0**-7), near)
+    assert not is_tie(totals, 0, 0.25).any()
+
+
 def test_shifts_broadcast() -> None:
     totals = np.array([[5, 6, 7], [5, 6, 7]])
     assert round_shift(totals, np.array([[0], [1]])).tolist() == [[5, 6, 7], [2, 3, 4]]

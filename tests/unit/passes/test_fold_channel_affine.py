@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from flexcc.ir.layers import ChannelAffine, Clamp, Clip, Conv2d, Layer, MaxPool2
 from flexcc.ir.printer import print_graph
 from flexcc.passes.base import run_pipeline
 from flexcc.passes.fold_channel_affine import FoldChannelAffine
-from tests.models import chain, random_conv, tensor
+from tests.models import chain, random_conv, tensor, transposed
 
 SOURCE = tensor(4, 5, 5)
 
@@ -78,6 +79,48 @@ def test_scale_alone_in_front_of_padding() -> None:
     pads = Pads(top=1, left=1, bottom=1, right=1)
     layers = [_affine("x", "a", offset=0.0), _conv("conv1", "a", pads=pads)]
     assert len(_check_equal(chain(SOURCE, layers)).layers) == 1
+
+
+def test_behind_a_transposed_convolution() -> None:
+    """Also where an output sums over nothing: it is the bias, which folds likewise."""
+    conv = transposed(_conv("conv1", "x", strides=(4, 4), groups=2), (2, 0))
+    folded = _check_equal(chain(SOURCE, [conv, _affine("conv1_out", "y")]))
+    assert len(folded.layers) == 1
+
+
+def test_scale_alone_in_front_of_a_transposed_convolution() -> None:
+    conv = transposed(_conv("conv1", "a", strides=(2, 2), groups=2, pads=Pads(top=1)), (1, 1))
+    assert len(_check_equal(chain(SOURCE, [_affine("x", "a", offset=0.0), conv])).layers) == 1
+
+
+def test_offset_folds_where_every_output_meets_the_whole_kernel() -> None:
+    pads = Pads(top=2, left=4, bottom=3, right=4)
+    conv = transposed(_conv("conv1", "a", pads=pads, dilations=(1, 2)))
+    graph = chain(tensor(4, 5, 7), [_affine("x", "a"), conv])
+    folded = _fold(graph)
+    assert len(folded.layers) == 1
+    x = {"x": np.random.default_rng(3).normal(size=(1, 4, 5, 7))}
+    before, after = (reference.run_float(g, x)["conv1_out"] for g in (graph, folded))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pads": Pads(top=2, left=2, bottom=2, right=1)},
+        {"pads": Pads(top=1, left=2, bottom=2, right=2)},
+        {"pads": Pads(top=2, left=2, bottom=2, right=2), "dilations": (1, 2)},
+        {"pads": Pads(top=2, left=2, bottom=2, right=2), "strides": (1, 2)},
+    ],
+)
+def test_offset_in_front_of_outputs_that_meet_less_stays(fields: dict[str, Any]) -> None:
+    _unchanged(chain(SOURCE, [_affine("x", "a"), transposed(_conv("conv1", "a", **fields))]))
+
+
+def test_offset_in_front_of_output_padding_stays() -> None:
+    pads = Pads(top=2, left=2, bottom=2, right=2)
+    conv = transposed(_conv("conv1", "a", pads=pads, dilations=(2, 1)), (1, 0))
+    _unchanged(chain(SOURCE, [_affine("x", "a"), conv]))
 
 
 def test_chains_of_affines() -> None:

@@ -15,7 +15,7 @@ from flexcc.ir.printer import print_graph
 from flexcc.ir.types import Quantization
 from flexcc.passes.base import run_pipeline
 from flexcc.passes.fuse_activation import FuseActivation
-from tests.models import chain, random_conv, tensor
+from tests.models import chain, random_conv, tensor, transposed
 
 SOURCE = tensor(3, 4, 4)
 
@@ -41,6 +41,14 @@ def test_relu_after_convolution() -> None:
     assert _fused(chain(SOURCE, [_conv(), _relu("conv1_out")])) == dedent("""\
         graph(%x : f32[1x3x4x4]) {
           %y = conv2d(%x) name=conv1 kernel=1 stride=1 pad=0 clamp=0..inf : f32[1x3x4x4]
+          return %y
+        }""")
+
+
+def test_relu_after_transposed_convolution() -> None:
+    assert _fused(chain(SOURCE, [transposed(_conv()), _relu("conv1_out")])) == dedent("""\
+        graph(%x : f32[1x3x4x4]) {
+          %y = conv_transpose2d(%x) name=conv1 kernel=1 stride=1 pad=0 clamp=0..inf : f32[1x3x4x4]
           return %y
         }""")
 
