@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX's own test cases of the supported operators: imported with equal results, or refused."""
 
-import warnings
 from collections import Counter
 from typing import Any
 
@@ -14,14 +13,7 @@ from flexcc import reference
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
 from flexcc.frontend.registry import HANDLERS
-
-
-def _cases() -> list[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the operators that generate their expectations
-        from onnx.backend.test.case.node import collect_testcases  # noqa: PLC0415
-
-        return list(collect_testcases(None))
+from tests.onnx_cases import node_cases
 
 
 def _with_constants(model: onnx.ModelProto, arrays: list[NDArray[Any]]) -> onnx.ModelProto:
@@ -38,7 +30,7 @@ def _with_constants(model: onnx.ModelProto, arrays: list[NDArray[Any]]) -> onnx.
 def test_node_cases() -> None:
     counts: Counter[str] = Counter()
     imported: set[str] = set()
-    for case in _cases():
+    for case in node_cases():
         operators = {node.op_type for node in case.model.graph.node}
         # Training modes and sequences need more than arrays; no real model looks like that.
         plain = all(isinstance(array, np.ndarray) for array in case.data_sets[0][0])

@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc import reference
 from flexcc.errors import InputError
 from flexcc.frontend import import_model, load_calibration, load_model, quantize, random_calibration
-from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Convolution, ConvTranspose2d, MaxPool2d, Pads
+from flexcc.ir.layers import Clamp, ConvTranspose2d, MaxPool2d, Pads
 from flexcc.ir.requantize import accumulator_bounds, requantization, require_lossless_clamp27
-from flexcc.ir.types import Quantization
 from flexcc.passes import lower
 from tests.models import chain, random_conv, random_float_graph, tensor, transposed
+from tests.quantization import check_accuracy, quantization_of, run_on_reals
 
 MNIST = Path(__file__).parents[3] / "designs" / "mnist_conv_u250"
 Floats = NDArray[np.float32]
@@ -29,29 +27,12 @@ def mnist() -> Graph:
     return lower(import_model(load_model(MNIST / "model.onnx")))
 
 
-def _quantization(graph: Graph, tensor: str) -> Quantization:
-    quantization = graph.tensors[tensor].quantization
-    assert quantization is not None
-    return quantization
-
-
-def _run(graph: Graph, inputs: dict[str, Floats]) -> dict[str, Floats]:
-    """Real outputs of an integer graph for real inputs, by tensor."""
-    integers = {
-        name: quantize_array(array, _quantization(graph, name)) for name, array in inputs.items()
-    }
-    outputs = reference.run(graph, integers)
-    return {
-        name: dequantize_array(array, _quantization(graph, name)) for name, array in outputs.items()
-    }
-
-
 def test_digits_keep_their_accuracy(mnist: Graph) -> None:
     """All 10,000 digits, calibrated on 256 that are spread over them evenly."""
     graph = quantize(mnist, load_calibration(MNIST / "digits.npz", mnist)).graph
     with np.load(MNIST / "digits.npz") as digits:
         pixels, labels = digits["x"], digits["y"]
-    outputs = _run(graph, {graph.inputs[0].tensor: pixels.astype(np.float32)})
+    outputs = run_on_reals(graph, {graph.inputs[0].tensor: pixels.astype(np.float32)})
     scores = outputs[graph.outputs[0].tensor].reshape(len(labels), -1)
     right = int(np.sum(scores.argmax(axis=1) == labels))
     print(f"\nmnist_conv: {right} of {len(labels)} digits right")  # noqa: T201 the figure is wanted
@@ -73,35 +54,6 @@ def test_the_same_samples_give_the_same_model(mnist: Graph) -> None:
     assert first.SerializeToString() == second.SerializeToString()
 
 
-def _bound(
-    conv: Convolution, quantized: Convolution, source: Quantization, target: Quantization, x: Floats
-) -> Floats:
-    """How far the integer layer may be from the real one, per channel, without saturation."""
-    assert quantized.weight_scale is not None
-    elements = conv.weight[0].size
-    # One step for the input, for the zero point is rounded too; half a step for every weight.
-    inputs = source.scale * np.abs(conv.weight).sum(axis=(1, 2, 3))
-    weights = quantized.weight_scale / 2 * elements * (np.abs(x).max() + source.scale)
-    result: Floats = inputs + weights + source.scale * quantized.weight_scale + target.scale
-    return result
-
-
-def _check_accuracy(conv: Convolution, x: Floats) -> Convolution:
-    """The layer, quantised on `x`, stays within its error bound on the same data."""
-    source = tensor(*x.shape[1:])
-    graph = chain(source, [conv])
-    quantized = quantize(graph, {"x": x}).graph
-    (layer,) = quantized.layers
-    assert isinstance(layer, Convolution)
-    real = reference.run_float(graph, {"x": x})[conv.output]
-    bound = _bound(
-        conv, layer, _quantization(quantized, "x"), _quantization(quantized, conv.output), x
-    )
-    error = np.abs(_run(quantized, {"x": x})[conv.output] - real).max(axis=(0, 2, 3))
-    assert (error <= bound).all(), (error, bound)
-    return layer
-
-
 @pytest.mark.parametrize("clamp", [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0)])
 @pytest.mark.parametrize("shift", [-5.0, 0.0, 5.0])
 def test_error_stays_within_its_bound(seed: int, clamp: Clamp, shift: float) -> None:
@@ -110,7 +62,7 @@ def test_error_stays_within_its_bound(seed: int, clamp: Clamp, shift: float) -> 
     conv = random_conv(
         rng, "c", ("x", tensor(5, 7, 6)), channels=9, kernel=(3, 2), pads=Pads(top=1), clamp=clamp
     )
-    assert _check_accuracy(conv, x).clamp == clamp
+    assert check_accuracy(conv, x).clamp == clamp
 
 
 @pytest.mark.parametrize("groups", [1, 2, 6])
@@ -131,7 +83,7 @@ def test_error_of_transposed_layers_stays_within_its_bound(
         pads=Pads(top=1, right=1),
         clamp=Clamp(low=-0.5),
     )
-    layer = _check_accuracy(transposed(conv, (1, 0)), x)
+    layer = check_accuracy(transposed(conv, (1, 0)), x)
     assert isinstance(layer, ConvTranspose2d)
     assert layer.weight_scale is not None
     of_group = layer.weight_scale.reshape(groups, -1)
@@ -147,7 +99,7 @@ def test_a_dead_group_leaves_the_scales_to_the_others(seed: int) -> None:
     conv = random_conv(rng, "up", ("x", tensor(4, 5, 4)), channels=4, kernel=(2, 2), groups=2)
     weight = conv.weight.astype(np.float32) * np.float32(0.01)
     weight[:2] = 0
-    layer = _check_accuracy(transposed(replace(conv, weight=weight)), x)
+    layer = check_accuracy(transposed(replace(conv, weight=weight)), x)
     assert np.abs(layer.weight[2:].astype(int)).max(axis=(1, 2, 3)).tolist() == [127, 127]
 
 
@@ -165,7 +117,7 @@ def test_awkward_channels(seed: int, caplog: pytest.LogCaptureFixture) -> None:
     weight[5], bias[5] = 1e-42, 0
     weight[6], bias[6] = weight[6] * 1e-7, 0
     with caplog.at_level(logging.WARNING):
-        layer = _check_accuracy(replace(conv, weight=weight, bias=bias), x)
+        layer = check_accuracy(replace(conv, weight=weight, bias=bias), x)
     assert "awkward: weight scales of some channels were enlarged" in caplog.text
     assert not layer.weight[:3].any()
     assert not layer.bias[0]
@@ -177,7 +129,7 @@ def test_wide_sums_get_a_larger_weight_scale(seed: int) -> None:
     x = rng.uniform(0, 1, size=(3, 512, 3, 3)).astype(np.float32)
     conv = random_conv(rng, "wide", ("x", tensor(512, 3, 3)), channels=4, kernel=(3, 3))
     even = replace(conv, weight=np.full_like(conv.weight, 0.01))
-    layer = _check_accuracy(even, x)
+    layer = check_accuracy(even, x)
     assert 8 <= layer.weight.max() < 64
     graph = quantize(chain(tensor(512, 3, 3), [even]), {"x": x}).graph
     rq = requantization(layer, graph.tensors["x"], graph.tensors["wide_out"])
@@ -190,7 +142,7 @@ def test_constant_zero_input_and_output(seed: int) -> None:
         np.random.default_rng(seed), "c", ("x", tensor(2, 3, 3)), channels=2, kernel=(2, 2)
     )
     dead = replace(conv, bias=np.full(2, -1e3, np.float32), clamp=Clamp(low=0.0))
-    _check_accuracy(dead, np.zeros((2, 2, 3, 3), np.float32))
+    check_accuracy(dead, np.zeros((2, 2, 3, 3), np.float32))
 
 
 @pytest.mark.parametrize("clamp", [Clamp(low=0.5, high=0.8), Clamp(low=-0.3), Clamp(high=-0.2)])
@@ -203,7 +155,7 @@ def test_clip_bounds_survive_the_quantiser(seed: int, clamp: Clamp) -> None:
     x = rng.normal(size=(2, 3, 6, 6)).astype(np.float32)
     graph = quantize(chain(source, [conv, pool]), {"x": x}).graph
     wild = (100 * x).astype(np.float32)
-    result, step = _run(graph, {"x": wild})["y"], _quantization(graph, "y").scale
+    result, step = run_on_reals(graph, {"x": wild})["y"], quantization_of(graph, "y").scale
     if clamp.low is not None:
         assert abs(result.min() - clamp.low) <= step
     if clamp.high is not None:
@@ -218,7 +170,7 @@ def test_qdq_model_imports_as_the_same_integers(seed: int, trial: int) -> None:
     quantized = quantize(floating, {"x": x})
     again = lower(import_model(quantized.onnx_model))
     assert [layer.name for layer in again.layers] == [layer.name for layer in floating.layers]
-    first, second = (_run(graph, {"x": x}) for graph in (quantized.graph, again))
+    first, second = (run_on_reals(graph, {"x": x}) for graph in (quantized.graph, again))
     for ours, theirs in zip(quantized.graph.layers, again.layers, strict=True):
         assert np.array_equal(first[ours.output], second[theirs.output])
 
@@ -253,7 +205,7 @@ def test_two_outputs_and_a_shared_tensor(seed: int) -> None:
     quantized = quantize(graph, {"x": x})
     again = lower(import_model(quantized.onnx_model))
     assert [port.onnx_name for port in again.outputs] == ["b_out", "features", "again"]
-    ours, theirs = (_run(each, {"x": x}) for each in (quantized.graph, again))
+    ours, theirs = (run_on_reals(each, {"x": x}) for each in (quantized.graph, again))
     for port, other in zip(quantized.graph.outputs, again.outputs, strict=True):
         assert port.onnx_shape == other.onnx_shape
         assert np.array_equal(ours[port.tensor], theirs[other.tensor])
