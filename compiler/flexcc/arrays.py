@@ -8,7 +8,7 @@ import os
 import secrets
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,18 @@ from numpy.typing import NDArray
 from flexcc.backend.archive import arrays_to_bytes
 from flexcc.errors import InputError
 from flexcc.ir.affine import dequantize_array, quantize_array
-from flexcc.ir.graph import Graph, Port
+from flexcc.ir.graph import Graph, Port, Signature
 from flexcc.ir.types import Quantization, TensorType
 
-__all__ = ["Batch", "BatchAxis", "check_output_file", "read_batch", "write_outputs"]
+__all__ = [
+    "Batch",
+    "BatchAxis",
+    "check_output_file",
+    "read_arrays",
+    "read_batch",
+    "write_arrays",
+    "write_outputs",
+]
 
 # What a file that is no archive, a damaged or an encrypted one makes the libraries raise.
 _UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -57,14 +65,8 @@ def read_batch(path: Path, graph: Graph, *, raw: bool) -> Batch:
     Raises:
         InputError: the file is unreadable, an array is missing, has a wrong shape or NaN.
     """
-    arrays = _named(path, _read_arrays(path), graph)
-    axes = {port: _axis(path, port, arrays[port.onnx_name]) for port in graph.inputs}
-    if len(set(axes.values())) > 1:
-        found = ", ".join(
-            f"{port.onnx_name} {arrays[port.onnx_name].shape}" for port in graph.inputs
-        )
-        raise InputError(f"{path}: the inputs hold different numbers of images: {found}")
-    axis = next(iter(axes.values()))
+    signatures = list(dict.fromkeys(port.signature for port in graph.inputs))
+    arrays, axis = _read(path, signatures)
     images = 1 if axis.images is None else axis.images
     ports = {port.onnx_name: port for port in graph.inputs}
     values = {
@@ -72,6 +74,23 @@ def read_batch(path: Path, graph: Graph, *, raw: bool) -> Batch:
         for name, port in ports.items()
     }
     return Batch(axis=axis, images=images, tensors=graph.pack_inputs(values))
+
+
+def read_arrays(
+    path: Path, signatures: Sequence[Signature]
+) -> tuple[dict[str, NDArray[Any]], BatchAxis]:
+    """The arrays [images, *shape] by name in the .npz file `path`, of their signatures' types.
+
+    Raises:
+        InputError: as `read_batch`, or a number does not fit its type.
+    """
+    arrays, axis = _read(path, signatures)
+    images = 1 if axis.images is None else axis.images
+    typed = {}
+    for signature in signatures:
+        values = _as_type(path, signature, arrays[signature.name])
+        typed[signature.name] = values.reshape(images, *(signature.shape or ()))
+    return typed, axis
 
 
 def check_output_file(path: Path) -> None:
@@ -106,6 +125,29 @@ def write_outputs(
         arrays[port.onnx_name] = (
             shaped if raw else dequantize_array(shaped, _quantization(graph, port))
         )
+    _write(path, arrays)
+
+
+def write_arrays(path: Path, images: Sequence[Mapping[str, NDArray[Any]]], axis: BatchAxis) -> None:
+    """Writes the arrays of one or several images, each shaped as in the model, as an .npz by name.
+
+    Raises:
+        InputError: the file system refuses, or the images' arrays differ in shape.
+    """
+    arrays = {}
+    for name, first in images[0].items():
+        shapes = {image[name].shape for image in images}
+        if len(shapes) > 1:
+            raise InputError(
+                f"output '{name}' has another shape for each image: {sorted(shapes)}; run the "
+                "images one by one"
+            )
+        stacked = np.stack([image[name] for image in images])
+        arrays[name] = stacked.reshape(_batched(first.shape, axis))
+    _write(path, arrays)
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         staging.write_bytes(arrays_to_bytes(arrays))
@@ -116,6 +158,15 @@ def write_outputs(
         staging.unlink(missing_ok=True)
 
 
+def _read(path: Path, signatures: Sequence[Signature]) -> tuple[dict[str, NDArray[Any]], BatchAxis]:
+    arrays = _named(path, _read_file(path), [signature.name for signature in signatures])
+    axes = {_axis(path, signature, arrays[signature.name]) for signature in signatures}
+    if len(axes) > 1:
+        found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{path}: the inputs hold different numbers of images: {found}")
+    return arrays, axes.pop()
+
+
 def _batched(shape: tuple[int, ...], axis: BatchAxis) -> tuple[int, ...]:
     if axis.images is None:
         return shape
@@ -124,7 +175,7 @@ def _batched(shape: tuple[int, ...], axis: BatchAxis) -> tuple[int, ...]:
     return axis.images, *shape
 
 
-def _read_arrays(path: Path) -> dict[str | None, NDArray[Any]]:
+def _read_file(path: Path) -> dict[str | None, NDArray[Any]]:
     """The arrays of a file by name; the only one of an .npy has none."""
     try:
         with path.open("rb") as file:
@@ -140,9 +191,8 @@ def _read_arrays(path: Path) -> dict[str | None, NDArray[Any]]:
 
 
 def _named(
-    path: Path, arrays: Mapping[str | None, NDArray[Any]], graph: Graph
+    path: Path, arrays: Mapping[str | None, NDArray[Any]], wanted: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
-    wanted = list(dict.fromkeys(port.onnx_name for port in graph.inputs))
     if len(wanted) == 1 and wanted[0] not in arrays:
         single = arrays.get("x") if len(arrays) > 1 else next(iter(arrays.values()), None)
         if single is not None:
@@ -157,16 +207,22 @@ def _named(
     return {name: arrays[name] for name in wanted}
 
 
-def _axis(path: Path, port: Port, array: NDArray[Any]) -> BatchAxis:
-    shape = port.onnx_shape
+def _axis(path: Path, signature: Signature, array: NDArray[Any]) -> BatchAxis:
+    shape = signature.shape or ()
     if array.shape == shape:
         return BatchAxis(images=None)
-    if array.ndim == len(shape) and shape[0] == 1 and array.shape[1:] == shape[1:] and len(array):
+    if (
+        shape
+        and array.ndim == len(shape)
+        and shape[0] == 1
+        and array.shape[1:] == shape[1:]
+        and len(array)
+    ):
         return BatchAxis(images=len(array))
     if array.ndim == len(shape) + 1 and array.shape[1:] == shape and len(array):
         return BatchAxis(images=len(array), added=True)
     raise InputError(
-        f"{path}: input '{port.onnx_name}' has shape {_times(array.shape)}, the model takes "
+        f"{path}: input '{signature.name}' has shape {_times(array.shape)}, the model takes "
         f"{_times(shape)}; give that, or K times that for K images"
     )
 
@@ -192,6 +248,21 @@ def _integers(
             raise InputError(f"{path}: input '{port.onnx_name}' holds NaN; remove it")
         values = quantize_array(wide, _quantization(graph, port))
     return port.from_onnx(values).reshape(images, *_shape(type_))
+
+
+def _as_type(path: Path, signature: Signature, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{path}: input '{signature.name}' holds {array.dtype}; numbers are expected"
+        )
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = array.astype(signature.dtype)
+    if values.dtype.kind in "iub" and not np.array_equal(values, array):
+        raise InputError(
+            f"{path}: input '{signature.name}' holds numbers from {array.min()} to {array.max()} "
+            f"that are no {signature.dtype}"
+        )
+    return values
 
 
 def _quantization(graph: Graph, port: Port) -> Quantization:

@@ -24,6 +24,7 @@ from flexcc.backend.views import SystemView
 from flexcc.backend.writer import read_manifest
 from flexcc.dse.mapping import Group, Mapping, WeightMode
 from flexcc.errors import InputError
+from flexcc.frontend.host import Host, HostPart
 from flexcc.ir import (
     Clamp,
     Conv2d,
@@ -35,6 +36,7 @@ from flexcc.ir import (
     Quantization,
     TensorType,
 )
+from flexcc.ir.graph import Signature
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
@@ -46,18 +48,23 @@ _GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp)
 _MAPPING = (Mapping, Group, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
-_VERSION = 1
+_HEAD, _TAIL = "head.onnx", "tail.onnx"
+_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Build:
-    """A model compiled for a target: the lowered integer graph, its mapping, its plan."""
+    """A model compiled for a target: the lowered integer graph, its mapping, its plan.
+
+    `host` is what the host does around the accelerator, None if that is nothing.
+    """
 
     model: str
     target: str
     graph: Graph
     mapping: Mapping
     plan: Plan
+    host: Host | None = None
 
     @cached_property
     def program(self) -> bytes:
@@ -95,6 +102,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         "target": build.target,
         "graph": pack(build.graph, arrays),
         "mapping": pack(build.mapping, arrays),
+        "host": _host_json(build.host),
     }
     view = _system_view(build)
     return {
@@ -106,6 +114,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         _LISTING: listing(decode(from_bytes(build.program))).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
+        **_host_files(build.host),
     }
 
 
@@ -132,12 +141,46 @@ def load_build(folder: Path) -> Build:
             graph=graph,
             mapping=mapping,
             plan=build_plan(graph, mapping),
+            host=_load_host(folder, network["host"], digests),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise _outdated(folder) from error
     if build.program != content[_PROGRAM] or build.weights != content[_WEIGHTS]:
         raise _outdated(folder)
     return build
+
+
+def _host_files(host: Host | None) -> dict[str, bytes]:
+    parts = {} if host is None else {_HEAD: host.head, _TAIL: host.tail}
+    return {name: part.content for name, part in parts.items() if part is not None}
+
+
+def _host_json(host: Host | None) -> Any:
+    if host is None:
+        return None
+    return {
+        "files": list(_host_files(host)),
+        "inputs": [asdict(signature) for signature in host.inputs],
+        "outputs": [asdict(signature) for signature in host.outputs],
+    }
+
+
+def _load_host(folder: Path, json: Any, digests: MappingType[str, str]) -> Host | None:
+    if json is None:
+        return None
+    parts = {name: HostPart(_checked(folder, name, digests)) for name in json["files"]}
+    inputs, outputs = (
+        tuple(
+            Signature(
+                name=entry["name"],
+                shape=None if entry["shape"] is None else tuple(entry["shape"]),
+                dtype=entry["dtype"],
+            )
+            for entry in json[key]
+        )
+        for key in ("inputs", "outputs")
+    )
+    return Host(head=parts.get(_HEAD), tail=parts.get(_TAIL), inputs=inputs, outputs=outputs)
 
 
 def _checked(folder: Path, name: str, digests: MappingType[str, str]) -> bytes:

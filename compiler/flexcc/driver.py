@@ -15,9 +15,10 @@ from flexcc.backend.writer import check_destination, output_folder
 from flexcc.build import Build, build_files
 from flexcc.errors import InputError, MismatchError
 from flexcc.execute import verify
-from flexcc.figures import build_report, with_verification
-from flexcc.frontend import fix_input_shape, import_model, load_model
+from flexcc.figures import build_report, host_report, with_verification
+from flexcc.frontend import fix_input_shape, load_model
 from flexcc.frontend.calibration import load_calibration, random_calibration
+from flexcc.frontend.network import Network, Place, import_network
 from flexcc.frontend.quantize import quantize
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
@@ -66,6 +67,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         graph=graph,
         mapping=exploration.mapping,
         plan=build_plan(graph, exploration.mapping),
+        host=model.network.host,
     )
     report = build_report(
         build,
@@ -73,6 +75,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         exploration,
         device,
         clock_mhz=device.clock_mhz if options.clock_mhz is None else options.clock_mhz,
+        host=host_report(model.network),
     )
     if Backend.RTL in options.verify:
         run = verify(build, model.samples, Executor.RTL, progress)
@@ -107,6 +110,7 @@ def require_equal(report: Report) -> None:
 class _Quantized:
     """An integer graph, its ONNX file, and inputs [K, C, H, W] by tensor name to verify with."""
 
+    network: Network
     graph: Graph
     onnx: bytes
     samples: Mapping[str, NDArray[np.int8]]
@@ -130,7 +134,9 @@ def _read_model(options: Options) -> Any:
 
 def _quantize(model: Any, options: Options) -> _Quantized:
     """The integer graph of an ONNX model, which is quantised unless it is already."""
-    graph = passes.lower(import_model(model))
+    network = import_network(model)
+    _tell_host_parts(network)
+    graph = passes.lower(network.graph)
     if _is_integer(graph):
         if options.calibration is not None or options.random_calibration:
             raise InputError(
@@ -138,12 +144,13 @@ def _quantize(model: Any, options: Options) -> _Quantized:
                 "--calibration away"
             )
         return _Quantized(
+            network=network,
             graph=graph,
             onnx=model.SerializeToString(deterministic=True),
             samples=_random_integers(graph, options),
         )
     if options.calibration is not None:
-        samples = load_calibration(options.calibration, graph)
+        samples = load_calibration(options.calibration, graph, host=network.host)
     elif options.random_calibration:
         logger.warning(
             "scales come from random inputs: speed and equality are right, accuracy is meaningless"
@@ -157,10 +164,18 @@ def _quantize(model: Any, options: Options) -> _Quantized:
     quantized = quantize(graph, samples)
     integer = passes.lower(quantized.graph)
     return _Quantized(
+        network=network,
         graph=integer,
         onnx=quantized.onnx_model.SerializeToString(deterministic=True),
         samples=_some_samples(graph, integer, samples, options),
     )
+
+
+def _tell_host_parts(network: Network) -> None:
+    for place, when in ((Place.HEAD, "before"), (Place.TAIL, "behind")):
+        there = [f"{node.name} ({node.op})" for node in network.nodes if node.place is place]
+        if there:
+            logger.warning("%s the accelerator, the host runs %s", when, ", ".join(there))
 
 
 def _is_integer(graph: Graph) -> bool:

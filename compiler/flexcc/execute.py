@@ -3,17 +3,28 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import reference
-from flexcc.arrays import Batch, check_output_file, read_batch, write_outputs
+from flexcc.arrays import (
+    Batch,
+    check_output_file,
+    read_arrays,
+    read_batch,
+    write_arrays,
+    write_outputs,
+)
 from flexcc.backend.image import Difference as ImageDifference
 from flexcc.backend.image import expected_image, first_difference, read_tensor
 from flexcc.backend.interpret import interpret
 from flexcc.build import Build, load_build
 from flexcc.errors import InputError, MismatchError
+from flexcc.frontend.host import Host
+from flexcc.ir.affine import dequantize_array, quantize_array
+from flexcc.ir.graph import Graph
 from flexcc.options import Executor, MemoryOptions, RunOptions
 from flexcc.progress import Progress
 from flexcc.report import Difference, RunSummary, Verification
@@ -49,14 +60,22 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
     check_output_file(options.output)
     progress.step("loading the build")
     build = load_build(options.build)
-    batch = read_batch(options.input, build.graph, raw=options.raw)
+    if build.host is None:
+        known = None
+        batch = read_batch(options.input, build.graph, raw=options.raw)
+    else:
+        known, batch = _before(build.graph, build.host, options, progress)
     cycles, compared = None, None
     if options.on is Executor.REFERENCE:
         outputs = _reference_outputs(build, batch, progress)
     else:
         machine = _machine(build, options.on, options.memory)
         outputs, cycles, compared = _machine_outputs(build, batch, machine, options, progress)
-    write_outputs(options.output, build.graph, outputs, batch.axis, raw=options.raw)
+    if build.host is None or known is None:
+        write_outputs(options.output, build.graph, outputs, batch.axis, raw=options.raw)
+    else:
+        images = _after(build.graph, build.host, known, outputs)
+        write_arrays(options.output, images, batch.axis)
     return RunSummary(
         on=options.on.value,
         images=batch.images,
@@ -97,6 +116,55 @@ def verify(
         ),
         cycles=longest,
     )
+
+
+def _before(
+    graph: Graph, host: Host, options: RunOptions, progress: Progress
+) -> tuple[list[dict[str, NDArray[Any]]], Batch]:
+    """What is known of each image in front of the accelerator, and its integer inputs."""
+    if options.raw:
+        raise InputError(
+            "--raw gives and takes the accelerator's integers, but parts of this model run on the "
+            "host with real numbers; leave --raw away"
+        )
+    arrays, axis = read_arrays(options.input, host.inputs)
+    images = 1 if axis.images is None else axis.images
+    known = []
+    for [index] in progress.track(images, 1, "running the host part before"):
+        known.append(host.before({name: array[index] for name, array in arrays.items()}))
+    integers = {}
+    for port in {port.onnx_name: port for port in graph.inputs}.values():
+        kind = graph.tensors[port.tensor].unpacked
+        assert kind.quantization is not None
+        values = np.stack([image[port.onnx_name] for image in known])
+        if np.isnan(values).any():
+            raise InputError(f"{options.input}: '{port.onnx_name}' holds NaN; remove it")
+        shape = (images, kind.channels, kind.height, kind.width)
+        integers[port.onnx_name] = quantize_array(
+            port.from_onnx(values).reshape(shape), kind.quantization
+        )
+    return known, Batch(axis=axis, images=images, tensors=graph.pack_inputs(integers))
+
+
+def _after(
+    graph: Graph,
+    host: Host,
+    known: Sequence[Mapping[str, NDArray[Any]]],
+    outputs: Mapping[str, NDArray[np.int8]],
+) -> list[dict[str, NDArray[Any]]]:
+    """The outputs of the whole model, image by image."""
+    images = []
+    for index, values in enumerate(known):
+        made = {}
+        for port in graph.outputs:
+            kind = graph.tensors[port.tensor]
+            assert kind.quantization is not None
+            shaped = port.to_onnx(kind.unpack(outputs[port.tensor][index : index + 1]))
+            made[port.onnx_name] = dequantize_array(
+                shaped.reshape(port.onnx_shape), kind.quantization
+            )
+        images.append(host.after({**values, **made}))
+    return images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,12 +6,15 @@ from dataclasses import replace
 from flexcc.backend.plan import StagePlan
 from flexcc.build import Build
 from flexcc.dse import Exploration, StageEstimate
+from flexcc.frontend.network import Network, Place
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, ConvTranspose2d
 from flexcc.report import (
     ArrayReport,
     EngineCycles,
     Figure,
+    HostNode,
+    HostReport,
     LayerReport,
     Report,
     ResourceReport,
@@ -21,7 +24,7 @@ from flexcc.report import (
 )
 from flexcc.targets.device import Device
 
-__all__ = ["build_report", "is_depthwise", "useful_macs", "with_verification"]
+__all__ = ["build_report", "host_report", "is_depthwise", "useful_macs", "with_verification"]
 
 
 def useful_macs(graph: Graph, conv: Convolution) -> int:
@@ -36,7 +39,13 @@ def is_depthwise(conv: Convolution) -> bool:
 
 
 def build_report(
-    build: Build, source: Graph, exploration: Exploration, device: Device, *, clock_mhz: float
+    build: Build,
+    source: Graph,
+    exploration: Exploration,
+    device: Device,
+    *,
+    clock_mhz: float,
+    host: HostReport | None = None,
 ) -> Report:
     """The figures known before simulation; `source` is the integer graph before lowering."""
     a = build.plan.accelerator
@@ -64,6 +73,7 @@ def build_report(
             lut=Usage(used=used.lut, available=device.lut),
             ff=Usage(used=used.ff, available=device.ff),
         ),
+        host=host or HostReport(before=(), behind=()),
         layers=tuple(
             _layer(stage, estimates[stage.name], macs.get(stage.name, 0))
             for stage in build.plan.stages
@@ -71,6 +81,19 @@ def build_report(
         verify=VerifyReport(rtl=None, hls=None),
     )
     return _with_ratios(report)
+
+
+def host_report(network: Network) -> HostReport:
+    """The nodes of a model that run on the host."""
+    before, behind = (
+        tuple(
+            HostNode(name=node.name, op=node.op, reason=node.reason)
+            for node in network.nodes
+            if node.place is place
+        )
+        for place in (Place.HEAD, Place.TAIL)
+    )
+    return HostReport(before=before, behind=behind)
 
 
 def with_verification(report: Report, rtl: Verification, cycles: int | None) -> Report:

@@ -12,6 +12,8 @@ __all__ = [
     "Difference",
     "EngineCycles",
     "Figure",
+    "HostNode",
+    "HostReport",
     "LayerReport",
     "Report",
     "ResourceReport",
@@ -87,6 +89,23 @@ class LayerReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostNode:
+    """A node of the model that runs on the host; `reason` is why, if not for its neighbours."""
+
+    name: str
+    op: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReport:
+    """What the host runs before and behind the accelerator, in order."""
+
+    before: tuple[HostNode, ...]
+    behind: tuple[HostNode, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """The first byte in which an execution differs from the reference, by its place."""
 
@@ -133,6 +152,7 @@ class Report:
     mac_efficiency: Figure
     latency_ms: float | None
     resources: ResourceReport
+    host: HostReport
     layers: tuple[LayerReport, ...]
     verify: VerifyReport
 

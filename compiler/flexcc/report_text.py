@@ -32,6 +32,10 @@ def summary_rows(report: Report) -> tuple[tuple[str, str], ...]:
         ("latency", latency_text(report)),
         ("DSP", usage_text(report.resources.dsp)),
     ]
+    for when, nodes in (("before", report.host.before), ("behind", report.host.behind)):
+        if nodes:
+            there = ", ".join(f"{node.name} ({node.op})" for node in nodes)
+            rows.append((f"on the host {when}", there))
     for name, found in (("RTL", report.verify.rtl), ("HLS", report.verify.hls)):
         if found is not None:
             rows.append((f"{name} against reference", verification_text(found)))

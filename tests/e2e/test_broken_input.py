@@ -105,9 +105,13 @@ def test_unsupported_operators_are_all_named(work: Path) -> None:
         model.graph.node.extend(
             [
                 helper.make_node("Erf", ["r"], ["e"], name="erf_node"),
-                helper.make_node("Sin", ["e"], ["y"], name="sin_node"),
+                helper.make_node("Sin", ["e"], ["s"], name="sin_node"),
+                # Behind the last layer with weights the host would run them.
+                helper.make_node("Conv", ["s", "v"], ["y"], name="last"),
             ]
         )
+        weight = np.ones((1, 4, 1, 1), np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "v"))
 
     edited(work, edit)
     result = compile_in(work)

@@ -4,7 +4,7 @@
 import logging
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.errors import InputError
+from flexcc.frontend.host import Host
 from flexcc.ir.graph import Graph, Port
 
 __all__ = ["CALIBRATION_LIMIT", "Samples", "load_calibration", "random_calibration"]
@@ -31,8 +32,12 @@ Samples = Mapping[str, NDArray[np.float32]]
 """Arrays [K, C, H, W] by tensor name."""
 
 
-def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -> Samples:
+def load_calibration(
+    path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT, host: Host | None = None
+) -> Samples:
     """Reads an .npz that holds, by ONNX input name, arrays of K samples, any numeric type.
+
+    What the `host` does in front of the graph is done to every sample.
 
     Samples are [C,H,W] or shaped as in the ONNX model. For a model with a single input, an array
     called `x` or the only array of the file serves whatever the input's name. Of more than `limit`
@@ -41,6 +46,56 @@ def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -
     Raises:
         InputError: unreadable, an input is missing, or has a wrong shape, type or value.
     """
+    if host is not None and host.head is not None:
+        wanted = [_Wanted(name=s.name, shapes=(_sample_shape(s.shape or ()),)) for s in host.inputs]
+        return _behind(path, graph, host, _read_samples(path, wanted, limit))
+    wanted = [
+        _Wanted(name=port.onnx_name, shapes=(_shape(graph, port), _sample_shape(port.onnx_shape)))
+        for port in graph.inputs
+    ]
+    arrays = _read_samples(path, wanted, limit)
+    return {
+        port.tensor: _images(graph, port, _real(path, port.onnx_name, arrays[port.onnx_name]))
+        for port in graph.inputs
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """An input of the model and the shapes that its samples may have."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+
+
+def _sample_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[1:] if len(shape) > 1 else shape
+
+
+def _behind(
+    path: Path, graph: Graph, host: Host, arrays: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.float32]]:
+    """The samples as the host hands them to the accelerator."""
+    images = []
+    for index in range(min(len(array) for array in arrays.values())):
+        inputs = {
+            s.name: arrays[s.name][index].astype(s.dtype).reshape(s.shape or ())
+            for s in host.inputs
+        }
+        known = host.before(inputs)
+        images.append({port.tensor: known[port.onnx_name] for port in graph.inputs})
+    return {
+        port.tensor: _images(
+            graph,
+            port,
+            _real(path, port.onnx_name, np.stack([image[port.tensor] for image in images])),
+        )
+        for port in graph.inputs
+    }
+
+
+def _read_samples(path: Path, inputs: Sequence[_Wanted], limit: int) -> dict[str, NDArray[Any]]:
+    """At most `limit` samples of every input, by name."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {
@@ -49,29 +104,25 @@ def load_calibration(path: Path, graph: Graph, limit: int = CALIBRATION_LIMIT) -
                 if name.endswith(".npy")
             }
             headers = {name: _read_header(archive, file) for name, file in members.items()}
-            chosen = {port: _find(path, graph, port, headers) for port in graph.inputs}
-            for port, name in chosen.items():
-                _check_header(path, graph, port, headers[name])
-            counts = {port.onnx_name: headers[name].shape[0] for port, name in chosen.items()}
+            chosen = {wanted: _find(path, inputs, wanted, headers) for wanted in inputs}
+            for wanted, name in chosen.items():
+                _check_header(path, wanted, headers[name])
+            counts = {wanted.name: headers[name].shape[0] for wanted, name in chosen.items()}
             if len(set(counts.values())) > 1:
                 raise InputError(f"{path}: inputs differ in their number of samples: {counts}")
             arrays = {
-                port: _read_spread(archive, members[name], headers[name], limit)
-                for port, name in chosen.items()
+                wanted.name: _read_spread(archive, members[name], headers[name], limit)
+                for wanted, name in chosen.items()
             }
     except _UNREADABLE as error:
         raise InputError(
             f"{path}: cannot be read as .npz ({error}); write it with numpy.savez(path, "
-            f"{graph.inputs[0].onnx_name}=samples)"
+            f"{inputs[0].name}=samples)"
         ) from error
-    samples = {
-        port.tensor: _images(graph, port, _real(path, port, array))
-        for port, array in arrays.items()
-    }
     count = next(iter(counts.values()))
     if count > limit:
         logger.info("%s: %d of %d samples, evenly spread", path, limit, count)
-    return samples
+    return arrays
 
 
 def random_calibration(graph: Graph, seed: int = 0) -> Samples:
@@ -157,43 +208,43 @@ def _shape(graph: Graph, port: Port) -> tuple[int, int, int]:
     return type_.channels, type_.height, type_.width
 
 
-def _find(path: Path, graph: Graph, port: Port, headers: Mapping[str, _Header]) -> str:
+def _find(
+    path: Path, inputs: Sequence[_Wanted], wanted: _Wanted, headers: Mapping[str, _Header]
+) -> str:
     """The name of the array for an input."""
-    if port.onnx_name in headers:
-        return port.onnx_name
-    if len(graph.inputs) == 1:
+    if wanted.name in headers:
+        return wanted.name
+    if len(inputs) == 1:
         if "x" in headers:
             return "x"
         if len(headers) == 1:
             return next(iter(headers))
     held = ", ".join(sorted(headers)) or "nothing"
     raise InputError(
-        f"{path}: no array for input '{port.onnx_name}'; the file holds {held}; "
-        f"name the array '{port.onnx_name}'"
+        f"{path}: no array for input '{wanted.name}'; the file holds {held}; "
+        f"name the array '{wanted.name}'"
     )
 
 
-def _check_header(path: Path, graph: Graph, port: Port, header: _Header) -> None:
-    place = f"{path}: input '{port.onnx_name}'"
+def _check_header(path: Path, wanted: _Wanted, header: _Header) -> None:
+    place = f"{path}: input '{wanted.name}'"
     if header.dtype.kind not in "fiub":
         raise InputError(f"{place}: values of type {header.dtype} are no numbers; use float32")
-    shape = _shape(graph, port)
-    as_in_onnx = port.onnx_shape[1:] if len(port.onnx_shape) > 1 else port.onnx_shape
-    if header.shape[1:] not in (shape, as_in_onnx) or len(header.shape) < 2:
+    if header.shape[1:] not in wanted.shapes or len(header.shape) < 2:
         got = "x".join(map(str, header.shape)) or "a scalar"
-        wanted = "x".join(map(str, ("K", *shape)))
-        raise InputError(f"{place}: calibration has shape {got}, the model needs {wanted}")
+        needed = "x".join(map(str, ("K", *wanted.shapes[0])))
+        raise InputError(f"{place}: calibration has shape {got}, the model needs {needed}")
     if header.shape[0] == 0:
         raise InputError(f"{place}: calibration holds no samples; give at least one")
 
 
-def _real(path: Path, port: Port, array: NDArray[Any]) -> NDArray[np.float32]:
+def _real(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         samples = array.astype(np.float32)
     if not np.isfinite(samples).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(samples))[0])
         raise InputError(
-            f"{path}: input '{port.onnx_name}': not a finite number at {first} of the samples "
+            f"{path}: input '{name}': not a finite number at {first} of the samples "
             "taken; remove the sample"
         )
     return samples

@@ -28,7 +28,10 @@ def import_gemm(node: Node, build: GraphBuilder) -> Activation:
     alpha, beta = node.take_float("alpha", 1.0), node.take_float("beta", 1.0)
     if weights.scale is None:
         with np.errstate(over="ignore"):
-            values = (weights.values * np.float64(alpha)).astype(np.float32)
+            # Weights may be large: they are copied only when they change.
+            values = weights.values
+            if alpha != 1:
+                values = (values * np.float64(alpha)).astype(np.float32)
             bias = (bias * np.float64(beta)).astype(np.float32)
         weights = replace(weights, values=values)
         if not (np.isfinite(values).all() and np.isfinite(bias).all()):

@@ -8,9 +8,13 @@ import onnx
 
 from flexcc.errors import InputError
 
-__all__ = ["fix_input_shape", "input_shape", "real_inputs"]
+__all__ = ["InputTypeError", "fix_input_shape", "input_shape", "input_type", "real_inputs"]
 
 logger = logging.getLogger(__name__)
+
+
+class InputTypeError(InputError):
+    """The input is a tensor of another element type than float32, which the host may read."""
 
 
 def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -23,7 +27,8 @@ def input_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
     """The fixed shape of an input; a dynamic batch is taken as 1, with a warning.
 
     Raises:
-        InputError: the input is no float32 tensor of known rank, or a dimension is dynamic or 0.
+        InputTypeError: the input is no float32 tensor.
+        InputError: it is no tensor of known rank, or a dimension is dynamic or 0.
     """
     name, tensor = value.name, value.type.tensor_type
     if not value.type.HasField("tensor_type"):
@@ -31,10 +36,30 @@ def input_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         known = tensor.elem_type in onnx.TensorProto.DataType.values()
         kind = onnx.TensorProto.DataType.Name(tensor.elem_type) if known else "of an unknown type"
-        raise InputError(
+        raise InputTypeError(
             f"input '{name}' is {kind}, only FLOAT is supported; export the model with float32 "
             "inputs"
         )
+    shape = _fixed_shape(value)
+    if len(shape) > 1 and shape[0] != 1:
+        dims = "x".join(map(str, (1, *shape[1:])))
+        raise InputError(
+            f"input '{name}' has batch {shape[0]}, not 1; fix it with --input-shape {name}={dims}"
+        )
+    return shape
+
+
+def input_type(value: onnx.ValueInfoProto) -> tuple[int, tuple[int, ...]]:
+    """Element type and fixed shape of an input of any type; a dynamic batch is taken as 1.
+
+    Raises:
+        InputError: its rank is not known, or a dimension is dynamic or 0.
+    """
+    return value.type.tensor_type.elem_type, _fixed_shape(value)
+
+
+def _fixed_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    name, tensor = value.name, value.type.tensor_type
     if not tensor.HasField("shape"):
         raise InputError(f"input '{name}' has no shape; {_remedy(name, None)}")
     dims = [_dim(dim) for dim in tensor.shape.dim]
@@ -53,8 +78,6 @@ def input_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
         raise InputError(
             f"input '{name}' has an empty dimension: {list(shape)}; {_remedy(name, dims)}"
         )
-    if len(shape) > 1 and shape[0] != 1:
-        raise InputError(f"input '{name}' has batch {shape[0]}, not 1; {_remedy(name, dims)}")
     return shape
 
 

@@ -188,8 +188,9 @@ def finite(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
         raise NodeError(f"its constant '{name}' is {array.dtype}, not float32")
     if array.size == 0:
         raise NodeError(f"its constant '{name}' is empty: shape {list(array.shape)}")
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
+    sound = np.isfinite(array)
+    if not sound.all():
+        bad = np.argwhere(~sound)
         raise NodeError(
             f"its constant '{name}' holds {len(bad)} NaN or infinite values, the first at "
             f"{bad[0].tolist()}; export the model again from sound weights"

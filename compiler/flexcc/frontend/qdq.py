@@ -27,8 +27,13 @@ def import_quantize(node: Node, build: GraphBuilder) -> Integers:
         raise NodeError("only precision FLOAT is supported")
     node.finish()
     build.quantize(source, quantization)
+    unsigned = not node.has_input(2) or _array(node, 2).dtype == np.uint8
     return Integers(
-        tensor=source.tensor, shape=source.shape, quantization=quantization, axes=source.axes
+        tensor=source.tensor,
+        shape=source.shape,
+        quantization=quantization,
+        unsigned=unsigned,
+        axes=source.axes,
     )
 
 

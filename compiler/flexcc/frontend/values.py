@@ -72,11 +72,15 @@ class Activation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integers:
-    """The integers of a graph tensor, between QuantizeLinear and DequantizeLinear."""
+    """The integers of a graph tensor, between QuantizeLinear and DequantizeLinear.
+
+    `unsigned` tells that they are uint8 in the model, 128 more than here.
+    """
 
     tensor: str
     shape: Shape
     quantization: Quantization
+    unsigned: bool
     axes: Axes | None = None
 
 
@@ -84,11 +88,13 @@ class Integers:
 class Unusable:
     """A value that cannot be read: the output of a refused node, or an input without a shape.
 
-    `reason` is None when the cause has been told already.
+    `reason` is None when the cause has been told already. `type` is the element type and shape,
+    as far as they are known.
     """
 
     name: str
     reason: str | None
+    type: tuple[int, Shape] | None = None
 
 
 Readable = Constant | QuantizedConstant | Activation | Integers

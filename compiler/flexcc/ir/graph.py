@@ -12,10 +12,22 @@ from numpy.typing import NDArray
 from flexcc.ir.layers import Layer
 from flexcc.ir.types import TensorType
 
-__all__ = ["Axes", "Graph", "Port"]
+__all__ = ["Axes", "Graph", "Port", "Signature"]
 
 Axes = tuple[int, ...]
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """An array of the ONNX model: its name, shape, and NumPy's name of its type.
+
+    Of an array whose size depends on values the shape is not known: None.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +45,11 @@ class Port:
     onnx_name: str
     onnx_shape: tuple[int, ...]
     axes: Axes | None = None
+
+    @property
+    def signature(self) -> Signature:
+        """The array behind the port, of real numbers."""
+        return Signature(name=self.onnx_name, shape=self.onnx_shape, dtype="float32")
 
     def to_onnx(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
         """Images [B, C, H, W] of the tensor as [B, ...] in the order of the ONNX model."""
