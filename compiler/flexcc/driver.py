@@ -58,7 +58,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     graph = dse.lower(computed)
     array = options.array
     shape = None if array is None else (array.m, array.p, array.n)
-    exploration = dse.explore(graph, device, shape)
+    exploration = dse.explore(graph, device, shape, keep_zeros=options.insert_zeros)
 
     progress.step("planning")
     build = Build(

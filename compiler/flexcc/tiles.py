@@ -59,6 +59,7 @@ class Stage:
     """One trip through the accelerator: a convolution and, fused, the pooling of its output.
 
     `raw` is the convolution's output type, `output` that of the tensor stored (equal without pool).
+    With `keep_zeros` taps whose weights are all zero stay in the reduction lists.
     """
 
     conv: Convolution
@@ -66,6 +67,7 @@ class Stage:
     input: TensorType
     raw: TensorType
     output: TensorType
+    keep_zeros: bool = False
 
     @property
     def name(self) -> str:
@@ -383,7 +385,8 @@ def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> list[int]:
 def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
     """The lists of `stage` with `bundle` phases a pass; a pass without taps gets the dead list.
 
-    Taps whose weights are all zero are left out, unless that makes the lists long.
+    Taps whose weights are all zero are left out, unless they are to stay or that makes the lists
+    long.
     """
     y, x = convolution_axes(stage.conv, stage.input, stage.raw)
     if stage.raw.width == 1:
@@ -400,6 +403,8 @@ def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
         "bundle": bundle,
     }
     lists = _lists(window_taps(**geometry), m=m, n=n)
+    if stage.keep_zeros:
+        return lists
     zeros = zero_taps(conv, in_block=n, out_block=block)
     if not zeros:
         return lists

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mapping: the decisions, keyed by layer name. What is computed stands in the graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from flexcc.accelerator import Accelerator
@@ -29,7 +29,7 @@ class Group:
 
     Tiles have `tile_rows` x `tile_cols` pixels of the stored tensor, less at the far edges.
     `rotation` is the bank of the first pixel of each column phase of the input window. One pass of
-    the array makes `bundle` output phases.
+    the array makes `bundle` output phases. `keep_zeros` multiplies taps whose weights are all zero.
     """
 
     conv: str
@@ -39,6 +39,7 @@ class Group:
     weights: WeightMode
     rotation: tuple[int, ...]
     bundle: int = 1
+    keep_zeros: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,10 @@ class Mapping:
             name = group.conv if group.pool is None else f"{group.conv} + {group.pool}"
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"
+            zeros = " zeros=kept" if group.keep_zeros else ""
             lines.append(
                 f"{name}: tile {group.tile_rows}x{group.tile_cols} "
-                f"weights={group.weights.value} rotation={rotation}{bundle}"
+                f"weights={group.weights.value} rotation={rotation}{bundle}{zeros}"
             )
         return "\n".join(lines) + "\n"
 
@@ -86,7 +88,7 @@ def stage_of(graph: Graph, conv_name: str, pool_name: str | None) -> Stage:
 def group_tiling(stage: Stage, group: Group, accelerator: Accelerator) -> Tiling:
     """The tiles that `group` decides on for its stage."""
     return tiling(
-        stage,
+        replace(stage, keep_zeros=group.keep_zeros),
         accelerator,
         tile_rows=group.tile_rows,
         tile_cols=group.tile_cols,

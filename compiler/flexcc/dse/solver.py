@@ -317,6 +317,7 @@ def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate |
                 weights=mode,
                 rotation=tiles.columns.rotation,
                 bundle=taps.bundle,
+                keep_zeros=stage.keep_zeros,
             )
             yield _Candidate(group=group, tiling=tiles, cycles=cycles)
 
@@ -384,15 +385,25 @@ def _estimate(solution: _Solution) -> Estimate:
     return Estimate(cycles=before, stages=tuple(stages))
 
 
-def explore(graph: Graph, device: Device, array: tuple[int, int, int] | None = None) -> Exploration:
+def explore(
+    graph: Graph,
+    device: Device,
+    array: tuple[int, int, int] | None = None,
+    *,
+    keep_zeros: bool = False,
+) -> Exploration:
     """Maps a lowered graph to `device`, on an array of (M, P, N) = `array` if that is given.
+
+    `keep_zeros`, for measurements, multiplies by taps whose weights are all zero, too.
 
     Raises:
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
         InputError: `array` is none that can be built.
     """
     stages = [
-        stage_of(graph, conv.name, None if pool is None else pool.name)
+        replace(
+            stage_of(graph, conv.name, None if pool is None else pool.name), keep_zeros=keep_zeros
+        )
         for conv, pool in fusion_groups(graph)
     ]
     shapes = _promising(stages, device) if array is None else [_given_shape(array, device)]

@@ -249,6 +249,32 @@ def _one_layer(conv: Convolution, size: int, output: int) -> Graph:
     )
 
 
+def _sparse(kernel: int) -> Conv2d:
+    """A convolution of a kernel whose first element alone is not zero."""
+    weight = np.zeros((8, 16, kernel, kernel), np.int8)
+    weight[:, :, 0, 0] = np.arange(1, 17)
+    return Conv2d(
+        name="sparse",
+        inputs=("x",),
+        output="y",
+        weight=weight,
+        weight_scale=np.full(8, 0.01, np.float32),
+        bias=np.arange(8, dtype=np.int32),
+    )
+
+
+def test_zero_taps_cost_nothing_unless_they_are_kept() -> None:
+    graph = _one_layer(_sparse(3), 20, 18)
+    steps = {}
+    for keep in (False, True):
+        exploration = explore(graph, load_device("u250"), (8, 4, 8), keep_zeros=keep)
+        _run(graph, exploration, 1)
+        (stage,) = exploration.estimate.stages
+        steps[keep] = stage.engines.array
+        assert ("zeros=kept" in str(exploration.mapping)) == keep
+    assert steps == {False: 18 * 5 * 2, True: 18 * 5 * 18}
+
+
 def test_large_first_windows_do_not_slow_a_long_layer_down() -> None:
     """Tiles that load less in all must not cost more than a thousandth at the start."""
     conv = Conv2d(
