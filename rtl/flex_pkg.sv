@@ -25,7 +25,8 @@ package flex_pkg;
     logic              out_half;         // half of the output buffer
     logic [15:0]       out_addr;         // word within the half
     logic [15:0]       out_plane_words;  // words between planes
-    logic [7:0]        out_byte;         // byte of the block's channel 0 within the word
+    logic [7:0]        out_byte;         // channel of the word that the block's channel 0 is
+    logic [2:0]        word_channels;    // log2 of the channels in a word; its bytes repeat them
     logic signed [7:0] zero_point;
     logic signed [7:0] low;
     logic signed [7:0] high;
@@ -39,6 +40,7 @@ package flex_pkg;
     logic [15:0]       out_base;
     logic [15:0]       out_plane_words;
     logic [7:0]        out_byte;
+    logic [2:0]        word_channels;
     logic signed [7:0] zero_point;
     logic signed [7:0] low;
     logic signed [7:0] high;

@@ -45,6 +45,7 @@ class Tile:
     row_step: int
     plane_words: int
     out_plane_words: int
+    word_channels: int
     zero_point: int
     low: int
     high: int
@@ -73,7 +74,7 @@ class Tile:
             high=self.high,
             keep=int(self.keep),
             stream=int(self.stream),
-            word_channels=0,
+            word_channels=self.word_channels,
         )
         words = [
             encode(
@@ -120,6 +121,7 @@ class Block:
     out_addr: int
     out_plane_words: int
     out_byte: int
+    word_channels: int
     zero_point: int
     low: int
     high: int
@@ -179,6 +181,7 @@ def expect(tiles: Sequence[Tile]) -> Expected:
                         out_addr=item.out_base + pixel,
                         out_plane_words=tile.out_plane_words,
                         out_byte=item.out_byte,
+                        word_channels=tile.word_channels,
                         zero_point=tile.zero_point,
                         low=tile.low,
                         high=tile.high,
@@ -275,6 +278,7 @@ def _random_tile(
         row_step=row_step,
         plane_words=plane_words,
         out_plane_words=random.randrange(256),
+        word_channels=random.randrange(8),
         zero_point=random.randint(-128, 127),
         low=random.randint(-128, 0),
         high=random.randint(1, 127),

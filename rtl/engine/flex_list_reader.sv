@@ -156,6 +156,7 @@ module flex_list_reader
           out_base: pass_data_i.out_base,
           out_plane_words: tile_now.out_plane_words,
           out_byte: pass_data_i.out_byte,
+          word_channels: tile_now.word_channels,
           zero_point: tile_now.zero_point,
           low: tile_now.low,
           high: tile_now.high,

@@ -6,7 +6,9 @@
 // channel i*Q + q in cycle i, and leaves 14 cycles later as one write to all banks per cycle.
 // Free running: nothing stalls, blocks may follow each other without a gap. A block's data sheet
 // (block_t) must come 5 cycles or more before its first accumulators.
-// Limits: an output word is N bytes, Q divides M and N; out_byte is a multiple of Q below N.
+// A word's bytes repeat its 2^word_channels channels, as many as Q at least and N at most.
+// Limits: an output word is N bytes, Q divides M and N; out_byte is a multiple of Q below the
+// channels of a word.
 
 `include "flex_assert.svh"
 
@@ -249,9 +251,9 @@ module flex_requantize
   localparam int unsigned AddrDelay = RamLatency + LaneLatency - 2;
 
   logic [OutAddrWidth-1:0] addr1_q, addr_last, addr_out_q;
-  logic [LaneWidth-1:0] lane1_q, lane_last;
+  logic [LaneWidth-1:0] lane1_q, lane_mask1_q, lane_last, lane_mask_last;
   logic valid1_q, full1_q, valid_last, full_last;
-  logic [Lanes-1:0] wr_en_q;
+  logic [Lanes-1:0] wr_en_d, wr_en_q;
   logic full_q, group_full_q;
 
   assign wr_en_o      = wr_en_q;
@@ -268,12 +270,22 @@ module flex_requantize
     end
   end
 
+  // The bits of a lane's number that tell the lanes of a word's channels apart.
+  function automatic logic [LaneWidth-1:0] lane_mask(logic [2:0] word_channels);
+    logic [LaneWidth-1:0] mask;
+    for (int unsigned b = 0; b < LaneWidth; b++) begin
+      mask[b] = (Lanes > 1) && 32'(word_channels) > $clog2(Q) + b;
+    end
+    return mask;
+  endfunction
+
   always_ff @(posedge clk_i) begin
     if (valid0_q) begin
       if (index0_q == '0) begin
-        addr1_q <= {block0_q.out_half, block0_q.out_addr[OutAddrWidth-2:0]};
-        lane1_q <= (Lanes > 1) ? LaneWidth'(block0_q.out_byte / 8'(Q)) : '0;
-      end else if (lane1_q == LaneWidth'(Lanes - 1)) begin
+        addr1_q      <= {block0_q.out_half, block0_q.out_addr[OutAddrWidth-2:0]};
+        lane1_q      <= (Lanes > 1) ? LaneWidth'(block0_q.out_byte / 8'(Q)) : '0;
+        lane_mask1_q <= lane_mask(block0_q.word_channels);
+      end else if (lane1_q == lane_mask1_q) begin
         addr1_q <= addr1_q + OutAddrWidth'(block0_q.out_plane_words);
         lane1_q <= '0;
       end else begin
@@ -294,14 +306,18 @@ module flex_requantize
   );
 
   flex_delay #(
-    .Width (OutAddrWidth + LaneWidth),
+    .Width (OutAddrWidth + 2 * LaneWidth),
     .Cycles(AddrDelay)
   ) u_addr_last (
     .clk_i,
     .rst_ni,
-    .data_i({addr1_q, lane1_q}),
-    .data_o({addr_last, lane_last})
+    .data_i({addr1_q, lane1_q, lane_mask1_q}),
+    .data_o({addr_last, lane_last, lane_mask_last})
   );
+
+  for (genvar l = 0; l < Lanes; l++) begin : gen_wr_en
+    assign wr_en_d[l] = ((lane_last ^ LaneWidth'(l)) & lane_mask_last) == '0;
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -309,7 +325,7 @@ module flex_requantize
       full_q       <= 1'b0;
       group_full_q <= 1'b0;
     end else begin
-      wr_en_q      <= valid_last ? Lanes'(1) << lane_last : '0;
+      wr_en_q      <= valid_last ? wr_en_d : '0;
       full_q       <= full_last;
       group_full_q <= full_q;
     end
@@ -324,9 +340,12 @@ module flex_requantize
   `FLEX_ASSERT(BlockKnown, first |-> block_next_valid)
   // Bytes and addresses meet.
   `FLEX_ASSERT(LanesInStep, lane_valid == {Q{|wr_en_q}})
-  // The block starts on a lane within the word.
+  // A word holds whole lanes, at most as many as there are, and the block starts on one of them.
+  logic [7:0] word_channels;
+  assign word_channels = 8'd1 << block_next.word_channels;
+  `FLEX_ASSERT(WordChannelsInRange, first |-> 32'(word_channels) >= Q && 32'(word_channels) <= N)
   `FLEX_ASSERT(LaneInWord,
-               first |-> 32'(block_next.out_byte) < N && 32'(block_next.out_byte) % Q == 0)
+               first |-> block_next.out_byte < word_channels && 32'(block_next.out_byte) % Q == 0)
   // The block lies within its half.
   `FLEX_ASSERT(AddressInHalf, first |-> 32'(block_next.out_addr) < 2 ** (OutAddrWidth - 1))
 

@@ -277,6 +277,7 @@ module flex_step_issue
         out_addr: out_word,
         out_plane_words: ctx_q.out_plane_words,
         out_byte: ctx_q.out_byte,
+        word_channels: ctx_q.word_channels,
         zero_point: ctx_q.zero_point,
         low: ctx_q.low,
         high: ctx_q.high,

@@ -148,6 +148,7 @@ module flex_plain_reader
           out_base: pass_data_i.out_base,
           out_plane_words: tile_now.out_plane_words,
           out_byte: pass_data_i.out_byte,
+          word_channels: '1,  // a constant: words are whole
           zero_point: tile_now.zero_point,
           low: tile_now.low,
           high: tile_now.high,

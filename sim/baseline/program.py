@@ -16,6 +16,9 @@ from flexcc.program.formats import ARRAY_PASSES, ARRAY_TILE, PASS, Field, Format
 from flexcc.tiles import ColumnPhases, Stage, Tiling, tiling
 from sim.array_program import Entry, Pass, Tile
 
+# What flex_plain_reader says of its words.
+_WHOLE_WORDS = 7
+
 # As plain_tile_t in flex_plain_pkg.sv.
 PLAIN_TILE = Format(
     name="plain_tile",
@@ -159,6 +162,7 @@ def _tiles(cut: Tiling) -> Iterator[PlainTile]:
             row_step=cut.row_step,
             plane_words=cut.plane_words,
             out_plane_words=random.randrange(256),
+            word_channels=_WHOLE_WORDS,
             zero_point=random.randint(-128, 127),
             low=random.randint(-128, 0),
             high=random.randint(1, 127),

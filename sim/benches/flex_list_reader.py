@@ -56,7 +56,7 @@ def _tile_word(tile: Tile) -> int:
         high=tile.high,
         keep=int(tile.keep),
         stream=int(tile.stream),
-        word_channels=0,
+        word_channels=tile.word_channels,
     )
     return low | high << 64
 
@@ -107,6 +107,7 @@ def _context_words(tile: Tile) -> list[int]:
             (item.out_base, 16),
             (tile.out_plane_words, 16),
             (item.out_byte, 8),
+            (tile.word_channels, 3),
             (tile.zero_point, 8),
             (tile.low, 8),
             (tile.high, 8),

@@ -36,6 +36,7 @@ class Block:
     addr: int
     plane_words: int
     byte: int
+    word_channels: int
     release: bool
     hand_over: bool
     acc: list[list[int]]
@@ -48,6 +49,7 @@ class Block:
             (self.channels[0].high, 8),
             (self.channels[0].low, 8),
             (self.channels[0].zero_point, 8),
+            (self.word_channels, 3),
             (self.byte, 8),
             (self.plane_words, 16),
             (self.addr, 16),
@@ -63,11 +65,13 @@ class Block:
     def bytes_out(self) -> dict[tuple[int, int, int], int]:
         """What the block leaves in the output buffer, by bank, word and byte."""
         result = {}
+        in_word = 1 << self.word_channels
         for c, channel in enumerate(self.channels):
-            word = self.addr + (c + self.byte) // N * self.plane_words
+            group, byte = divmod(c + self.byte, in_word)
+            word = (self.half << (OUT_ADDR_WIDTH - 1)) + self.addr + group * self.plane_words
             for p in range(P):
-                place = (p, (self.half << (OUT_ADDR_WIDTH - 1)) + word, (c + self.byte) % N)
-                result[place] = channel(self.acc[c][p])
+                for copy in range(byte, N, in_word):
+                    result[p, word, copy] = channel(self.acc[c][p])
         return result
 
 
@@ -75,7 +79,6 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
     """Blocks of consecutive passes, anywhere in the output buffer."""
     blocks: list[Block] = []
     half_words = 1 << (OUT_ADDR_WIDTH - 1)
-    planes = max(1, M // N) + 1
     half = 0
     for number in range(passes):
         sample = [signed(ACC_WIDTH) for _ in range(M)]
@@ -91,8 +94,11 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
             )
             for own in map(random_channel, sample)
         ]
+        word_channels = random.randint(Q.bit_length() - 1, N.bit_length() - 1)
+        in_word = 1 << word_channels
+        byte = random.randrange(0, in_word, M if in_word > M else Q)
+        planes = -(-(M + byte) // in_word)
         plane_words = random.randint(1, half_words // planes)
-        byte = random.randrange(0, N, min(M, N) if M < N else Q)
         count = random.randint(1, blocks_per_pass)
         for index in range(count):
             acc = [
@@ -108,6 +114,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                     addr=random.randint(0, half_words - 1 - (planes - 1) * plane_words),
                     plane_words=plane_words,
                     byte=byte,
+                    word_channels=word_channels,
                     release=index == count - 1,
                     hand_over=hand_over,
                     acc=acc,
@@ -210,11 +217,15 @@ async def collect(dut: Any, count: int) -> tuple[list[Write], list[int]]:
         await RisingEdge(dut.clk_i)
         enables = int(dut.wr_en_o.value)
         if enables:
-            assert enables & (enables - 1) == 0
-            lane = enables.bit_length() - 1
             values = split(int(dut.wr_data_o.value.to_unsigned()), 8, P * Q)
             addr = int(dut.wr_addr_o.value)
-            data = {(p, addr, lane * Q + q): values[p * Q + q] for p in range(P) for q in range(Q)}
+            data = {
+                (p, addr, lane * Q + q): values[p * Q + q]
+                for lane in range(N // Q)
+                if enables >> lane & 1
+                for p in range(P)
+                for q in range(Q)
+            }
             writes.append(Write(cycle=cycle, data=data))
         if dut.group_full_o.value == 1:
             full_cycles.append(cycle)

@@ -23,6 +23,7 @@ _BLOCK_FIELDS = (  # name, width, signed; from bit 0 upwards
     ("high", 8, True),
     ("low", 8, True),
     ("zero_point", 8, True),
+    ("word_channels", 3, False),
     ("out_byte", 8, False),
     ("out_plane_words", 16, False),
     ("out_addr", 16, False),
