@@ -37,6 +37,7 @@ engine/flex_vsa.sv
 engine/flex_requantize_lane.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
+engine/flex_store_pkg.sv
 engine/flex_store_requests.sv
 engine/flex_store_prepare.sv
 engine/flex_store_mask.sv

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random tiles for the store engine, and what plain loops say it must do with them."""
 
+import enum
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,37 @@ from flexcc.program.formats import STORE_TILE
 _ADDRESS_LIMIT = 1 << 40
 _RECORD_HEADER_WORDS = 1
 
+# Numbers of phases that matter: those with a way of their own, their neighbours, the limits.
+PHASES = (1, 2, 3, 4, 5, 6, 8, 17, 255)
+
 Bytes = NDArray[np.uint8]
+
+
+class Kind(enum.Enum):
+    """How a tile lies in the output buffer, and what becomes of it."""
+
+    PLAIN = enum.auto()
+    POOLED = enum.auto()
+    PHASED = enum.auto()
+
+
+class Source(enum.Enum):
+    """`source_e` of flex_store_pkg."""
+
+    SINGLE = 0
+    ADJACENT = 1
+    SECOND = 2
+    FOURTH = 3
+
+
+_SOURCES = {1: Source.ADJACENT, 2: Source.SECOND, 4: Source.FOURTH}
+
+
+class _Memory(TypedDict):
+    address: int
+    planes: int
+    plane_pitch: int
+    row_pitch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +73,12 @@ class Shape:
     def pool_pixels(self) -> int:
         """Columns per read with pooling."""
         return min(self.p, 4)
+
+    def phase_columns(self, phases: int) -> int:
+        """Columns per read of a tile with `phases` column phases; 1 is a read per pixel."""
+        if phases not in (1, 2, 4):
+            return 1
+        return max(1, min(self.raw_pixels, self.beat_pixels // phases))
 
     @property
     def planes_per_half(self) -> int:
@@ -86,12 +124,25 @@ class StoreTile:
         """Halves of the output buffer that hold the tile."""
         return -(-self.planes // shape.planes_per_half)
 
+    def single(self, shape: Shape) -> bool:
+        """Whether each of its pixels goes by way of the pool."""
+        if self.phases_x == 1:
+            return bool(self.pool)
+        return shape.phase_columns(self.phases_x) == 1
+
+    def source(self, shape: Shape) -> Source:
+        """Which of its pixels a read brings."""
+        return Source.SINGLE if self.single(shape) else _SOURCES[self.phases_x]
+
     def reads(self, shape: Shape) -> int:
         """Reads of the output buffer: the cycles that the tile takes."""
         if self.pool:
             per_pixel = self.kernel_h * -(-self.kernel_w // shape.pool_pixels)
             return self.planes * self.rows * self.cols * per_pixel
-        return self.planes * self.rows * -(-self.cols // shape.raw_pixels)
+        if self.single(shape):
+            return self.planes * self.rows * self.cols
+        window = self.phases_x * shape.phase_columns(self.phases_x)
+        return self.planes * self.rows * self.phases_x * -(-self.cols // window)
 
     def row_beats(self, shape: Shape) -> int:
         """Memory beats of a row."""
@@ -133,24 +184,32 @@ class StoreTile:
                 if 0 <= tap_y < self.valid_rows and 0 <= tap_x < self.valid_cols:
                     yield tap_y, tap_x
 
+    def place(self, shape: Shape, row: int, col: int) -> tuple[int, int]:
+        """Word (from the plane's first) and bank of the buffer's pixel at `row`, `col`."""
+        row, phase_y = divmod(row, self.phases_y)
+        col, phase_x = divmod(col, self.phases_x)
+        phase = phase_y * self.phases_x + phase_x
+        word = phase * self.phase_words + row * self.row_words + col // shape.p
+        return word, col % shape.p
+
     def _pixel(self, shape: Shape, half: Bytes, plane: int, row: int, col: int) -> Bytes:
         pixel = np.full(shape.n, -128, dtype=np.int8)
         base = plane % shape.planes_per_half * self.plane_words
         for y, x in self.taps(row, col):
-            tap = half[x % shape.p, base + y * self.row_words + x // shape.p].view(np.int8)
-            pixel = np.maximum(pixel, tap)
+            word, bank = self.place(shape, y, x)
+            pixel = np.maximum(pixel, half[bank, base + word].view(np.int8))
         return pixel.view(np.uint8)
 
 
 def random_tile(
-    shape: Shape, *, pool: bool, least_reads: int = 1, least_half_reads: int = 1
+    shape: Shape, kind: Kind, *, least_reads: int = 1, least_half_reads: int = 1
 ) -> StoreTile:
     """A tile that fits the output buffer, anywhere in memory.
 
     It takes at least `least_reads` reads, and at least `least_half_reads` of every half.
     """
     while True:
-        tile = _random_tile(shape, pool)
+        tile = _random_phased_tile(shape) if kind is Kind.PHASED else _random_tile(shape, kind)
         reads = tile.reads(shape)
         in_last_half = tile.planes - (tile.halves(shape) - 1) * shape.planes_per_half
         fewest = min(in_last_half, tile.planes, shape.planes_per_half)
@@ -158,7 +217,8 @@ def random_tile(
             return tile
 
 
-def _random_tile(shape: Shape, pool: bool) -> StoreTile:
+def _random_tile(shape: Shape, kind: Kind) -> StoreTile:
+    pool = kind is Kind.POOLED
     planes_per_half = shape.planes_per_half
     buffer_words = shape.out_words // planes_per_half
     # The image in the buffer.
@@ -175,17 +235,9 @@ def _random_tile(shape: Shape, pool: bool) -> StoreTile:
         stride_w, origin_x = random.randint(1, 255), random.randint(-300, 300)
     if pool:
         rows, cols = random.randint(1, 4), random.randint(1, 3 * shape.beat_pixels)
-    row_beats = -(-cols // shape.beat_pixels)
-    row_pitch = shape.data_bytes * (row_beats + random.choice((0, 0, 1, 5)))
-    plane_pitch = rows * row_pitch + shape.data_bytes * random.choice((0, 1, 7))
-    planes = random.randint(1, 2 * planes_per_half + 1)
-    address = random.randrange(0, _ADDRESS_LIMIT - planes * plane_pitch, shape.data_bytes)
     return StoreTile(
-        address=address,
-        planes=planes,
+        **_random_memory(shape, rows, cols),
         pool=int(pool),
-        plane_pitch=plane_pitch,
-        row_pitch=row_pitch,
         rows=rows,
         cols=cols,
         row_words=row_words,
@@ -196,9 +248,58 @@ def _random_tile(shape: Shape, pool: bool) -> StoreTile:
         stride_w=stride_w if pool else random.getrandbits(8),
         phases_y=1,
         phases_x=1,
-        phase_words=0,
+        phase_words=random.getrandbits(16),
         origin_y=origin_y,
         origin_x=origin_x,
         valid_rows=valid_rows,
         valid_cols=valid_cols,
     )
+
+
+def _random_phased_tile(shape: Shape) -> StoreTile:
+    buffer_words = shape.out_words // shape.planes_per_half
+    phases_y, phases_x = random.choice(PHASES), random.choice(PHASES)
+    if random.random() < 0.6:
+        phases_y, phases_x = random.choice(((1, 2), (2, 1), (2, 2), (3, 3), (1, 4), (4, 4)))
+    cols = random.randint(1, random.choice((2 * phases_x, shape.p * phases_x, 60)))
+    row_words = -(-cols // (phases_x * shape.p)) + random.choice((0, 0, 1))
+    rows = random.randint(1, random.choice((2, 6, min(2 * phases_y, 12))))
+    phase_words = row_words * -(-rows // phases_y) + random.choice((0, 0, 1))
+    # A phase without a pixel needs no words.
+    last_phase = (min(rows, phases_y) - 1) * phases_x + min(cols, phases_x) - 1
+    words = last_phase * phase_words + row_words * -(-rows // phases_y)
+    if words > buffer_words:
+        return _random_phased_tile(shape)
+    return StoreTile(
+        **_random_memory(shape, rows, cols),
+        pool=0,
+        rows=rows,
+        cols=cols,
+        row_words=row_words,
+        plane_words=random.randint(words, buffer_words),
+        kernel_h=random.getrandbits(8),
+        kernel_w=random.getrandbits(8),
+        stride_h=random.getrandbits(8),
+        stride_w=random.getrandbits(8),
+        phases_y=phases_y,
+        phases_x=phases_x,
+        phase_words=phase_words,
+        origin_y=random.getrandbits(15),
+        origin_x=-random.getrandbits(15),
+        valid_rows=random.getrandbits(16),
+        valid_cols=random.getrandbits(16),
+    )
+
+
+def _random_memory(shape: Shape, rows: int, cols: int) -> _Memory:
+    row_beats = -(-cols // shape.beat_pixels)
+    row_pitch = shape.data_bytes * (row_beats + random.choice((0, 0, 1, 5)))
+    plane_pitch = rows * row_pitch + shape.data_bytes * random.choice((0, 1, 7))
+    planes = random.randint(1, 2 * shape.planes_per_half + 1)
+    address = random.randrange(0, _ADDRESS_LIMIT - planes * plane_pitch, shape.data_bytes)
+    return {
+        "address": address,
+        "planes": planes,
+        "plane_pitch": plane_pitch,
+        "row_pitch": row_pitch,
+    }

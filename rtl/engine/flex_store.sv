@@ -5,8 +5,10 @@
 // Reads the buffer's two halves in turn, frees each when its last read has left it, gathers pixels
 // to beats and hands them to the write engine together with the requests that say where they go.
 // Throughput: RawPixels = largest power of two <= min(P, BeatPixels) pixels per cycle without
-// pooling; with pooling one row of a window, min(P, 4) columns, per cycle. Tiles follow each other
-// without a gap while the next record (6 words, then 2 cycles or with pooling 18) comes in time.
+// pooling; with pooling one row of a window, min(P, 4) columns, per cycle. Columns in s = 2 or 4
+// phases: U = min(RawPixels, BeatPixels / s) pixels, s * ceil(cols / (s * U)) cycles a row; in any
+// other number but 1, or where U is 1: a pixel per cycle. Tiles follow each other without a gap
+// while the next record (6 words, then 2 cycles, with pooling or phases 18) comes in time.
 // Every beat has its place in a FIFO before it is read: stalls downstream reach no RAM.
 // A record that is none, or empty, raises `error_o`; what follows is swallowed until reset.
 
@@ -15,6 +17,7 @@
 module flex_store
   import flex_pkg::*;
   import flex_program_pkg::*;
+  import flex_store_pkg::*;
 #(
   // Output channels of a block; a power of two.
   parameter  int unsigned M             = 8,
@@ -74,7 +77,6 @@ module flex_store
   localparam int unsigned LeastPixels = (P < BeatPixels) ? P : BeatPixels;
   localparam int unsigned RawPixels = 1 << ($clog2(LeastPixels + 1) - 1);
   localparam int unsigned PoolPixels = (P < 4) ? P : 4;
-  localparam int unsigned Pixels = (RawPixels > PoolPixels) ? RawPixels : PoolPixels;
   localparam int unsigned PlanesPerHalf = (M > N) ? M / N : 1;
   localparam int unsigned SlotWidth = (BeatPixels > 1) ? $clog2(BeatPixels) : 1;
   localparam int unsigned PoolLatency = 3;
@@ -101,7 +103,7 @@ module flex_store
   logic [WordCountWidth-1:0] words_left_q;
   logic [RecordBits-1:0] record_q;
   store_tile_t tile;
-  logic header_ok, tile_ok, checked_q;
+  logic header_ok, phases_ok, tile_ok, checked_q;
   logic walk_valid, walk_ready, walk_taken_q, requests_valid, requests_ready, requests_taken_q;
   logic all_taken, cmd_fire;
 
@@ -113,8 +115,12 @@ module flex_store
 
   assign header_ok      = header.engine == EngineStore && header.kind == StoreTileKind &&
       header.words == 16'(StoreTileWords);
-  assign tile_ok        = tile.rows != '0 && tile.cols != '0 && tile.planes != '0 && (!tile.pool ||
-      (tile.kernel_h != '0 && tile.kernel_w != '0 && tile.stride_h != '0 && tile.stride_w != '0));
+  // What is pooled has no phases.
+  assign phases_ok = (tile.phases_y == 8'd1 && tile.phases_x == 8'd1) ||
+      (!tile.pool && tile.phases_y != '0 && tile.phases_x != '0);
+  assign tile_ok        = tile.rows != '0 && tile.cols != '0 && tile.planes != '0 && phases_ok &&
+      (!tile.pool || (tile.kernel_h != '0 && tile.kernel_w != '0 && tile.stride_h != '0 &&
+                      tile.stride_w != '0));
 
   // Both users take a tile once it has been checked, each at its time.
   assign walk_valid = parser_q == StTile && checked_q && !walk_taken_q;
@@ -184,9 +190,10 @@ module flex_store
   logic [CreditWidth-1:0] credits_q;
   logic room_q;
   logic beat_read, beat_given;
-  logic read_valid, read_pool, read_first, read_last, read_beat_last;
-  logic [Pixels-1:0] read_mask;
-  logic [SlotWidth-1:0] read_slot;
+  logic read_valid, read_first, read_last, read_beat_last;
+  source_e read_source;
+  logic [PoolPixels-1:0] read_mask;
+  logic [SlotWidth-1:0] read_slot, read_end;
 
   assign beat_given = data_valid_o && data_ready_i;
 
@@ -223,12 +230,13 @@ module flex_store
     .rd_addr_o,
     .rd_rotation_o,
     .data_valid_o    (read_valid),
-    .data_pool_o     (read_pool),
+    .data_source_o   (read_source),
     .data_first_o    (read_first),
     .data_last_o     (read_last),
     .data_mask_o     (read_mask),
     .data_slot_o     (read_slot),
     .data_beat_last_o(read_beat_last),
+    .data_end_o      (read_end),
     .busy_o,
     .starved_o,
     .blocked_o
@@ -244,10 +252,10 @@ module flex_store
   ) u_pool (
     .clk_i,
     .rst_ni,
-    .valid_i(read_valid && read_pool),
+    .valid_i(read_valid && read_source == SourceSingle),
     .first_i(read_first),
     .last_i (read_last),
-    .mask_i (read_mask[PoolPixels-1:0]),
+    .mask_i (read_mask),
     .data_i (rd_data_i[PoolPixels-1:0]),
     .valid_o(pool_valid),
     .data_o (pool_data)
@@ -269,24 +277,52 @@ module flex_store
 
   // A beat under construction: places not written yet hold old bytes and are not strobed.
   logic raw_valid;
+  logic [SlotWidth-1:0] beat_end;
   logic [BeatPixels-1:0][N*8-1:0] beat_q;
   logic [BeatPixels-1:0] strobe_q;
   logic beat_valid_q, beat_ready;
 
-  assign raw_valid = read_valid && !read_pool;
+  assign raw_valid = read_valid && read_source != SourceSingle;
+  assign beat_end  = (read_source == SourceSingle) ? pool_slot : read_end;
+
+  // Columns of a read by source; bits in which the places of its pixels agree. Sources that do not
+  // occur are as the one before.
+  localparam int unsigned Columns2 = phase_columns(RawPixels, BeatPixels, 2);
+  localparam int unsigned Columns4 = phase_columns(RawPixels, BeatPixels, 4);
+  localparam logic [SlotWidth-1:0] Same1 = SlotWidth'(~(RawPixels - 1));
+  localparam logic [SlotWidth-1:0] Same2 =
+      (Columns2 > 1) ? SlotWidth'(~(2 * Columns2 - 1) | 1) : Same1;
+  localparam logic [SlotWidth-1:0] Same4 =
+      (Columns4 > 1) ? SlotWidth'(~(4 * Columns4 - 1) | 3) : Same2;
 
   for (genvar b = 0; b < BeatPixels; b++) begin : gen_place
 
-    logic raw_here, pool_here;
-    assign raw_here  = raw_valid && 32'(read_slot) / RawPixels == b / RawPixels;
-    assign pool_here = pool_valid && 32'(pool_slot) == b;
+    localparam int unsigned Lane1 = b % RawPixels;
+    localparam int unsigned Lane2 = (Columns2 > 1) ? b / 2 % Columns2 : Lane1;
+    localparam int unsigned Lane4 = (Columns4 > 1) ? b / 4 % Columns4 : Lane2;
+
+    // The source alone selects the data: a LUT per bit.
+    logic here;
+    logic [SlotWidth-1:0] differs;
+    logic [3:0][N*8-1:0] choices;
+
+    assign differs                 = read_slot ^ SlotWidth'(b);
+    assign choices[SourceAdjacent] = rd_data_i[Lane1];
+    assign choices[SourceSecond]   = rd_data_i[Lane2];
+    assign choices[SourceFourth]   = rd_data_i[Lane4];
+    assign choices[SourceSingle]   = pool_data;
+
+    always_comb begin
+      unique case (read_source)
+        SourceAdjacent: here = (differs & Same1) == '0;
+        SourceSecond:   here = (differs & Same2) == '0;
+        SourceFourth:   here = (differs & Same4) == '0;
+        default:        here = pool_valid && pool_slot == SlotWidth'(b);
+      endcase
+    end
 
     always_ff @(posedge clk_i) begin
-      if (raw_here || pool_here) beat_q[b] <= raw_here ? rd_data_i[b%RawPixels] : pool_data;
-      if (raw_here) strobe_q[b] <= read_mask[b%RawPixels];
-      else if (pool_here) strobe_q[b] <= 1'b1;
-      else if ((raw_valid && read_slot == '0) || (pool_valid && pool_slot == '0))
-        strobe_q[b] <= 1'b0;
+      if (here) beat_q[b] <= choices[read_source];
     end
 
   end
@@ -294,6 +330,11 @@ module flex_store
   always_ff @(posedge clk_i) begin
     if (!rst_ni) beat_valid_q <= 1'b0;
     else beat_valid_q <= (raw_valid && read_beat_last) || (pool_valid && pool_beat_last);
+  end
+
+  // Places up to the last one, those that count when the beat ends.
+  always_ff @(posedge clk_i) begin
+    strobe_q <= ~(((BeatPixels)'('1) << 1) << beat_end);
   end
 
   logic [ BeatPixels-1:0] strobe_out;

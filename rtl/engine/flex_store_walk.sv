@@ -5,9 +5,13 @@
 // Plane by plane, row by row: without pooling RawPixels adjacent pixels per read; with pooling, for
 // each window, its rows from the top, PoolPixels columns per read. A read starts at any column,
 // also left of the buffer: its word may then lie anywhere, and the mask tells what counts.
-// One read per cycle, also across rows, planes, halves and tiles; 17 cycles to prepare a pooled
-// tile, 1 for another, spent while the tile before is read. A tile without pooling waits until
-// PoolLatency cycles after the last read of a pooled one, so that results keep their order.
+// With two or four column phases a window is a run of columns, its rows are the phases; a read
+// brings U = min(RawPixels, BeatPixels / phases) pixels. Where U is 1, and with any other number of
+// phases but one, a read brings one pixel, by way of the pool. Row phases cost no cycles.
+// One read per cycle, also across rows, planes, halves and tiles; 17 cycles to prepare a tile with
+// pooling or phases, 1 for another, spent while the tile before is read. A tile that does not go by
+// way of the pool waits until PoolLatency cycles after the last read of one that does, so that
+// results keep their order.
 // What belongs to a read comes with the buffer's data, 2 + ColumnReadLatency cycles after the
 // decision to read.
 
@@ -16,6 +20,7 @@
 module flex_store_walk
   import flex_pkg::*;
   import flex_program_pkg::*;
+  import flex_store_pkg::*;
 #(
   // Banks of the output buffer.
   parameter  int unsigned P             = 4,
@@ -34,7 +39,6 @@ module flex_store_walk
   // Derived
   localparam int unsigned AddrWidth     = $clog2(2 * OutWords),
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1,
-  localparam int unsigned Pixels        = (RawPixels > PoolPixels) ? RawPixels : PoolPixels,
   localparam int unsigned SlotWidth     = (BeatPixels > 1) ? $clog2(BeatPixels) : 1
 ) (
   input  logic                            clk_i,
@@ -53,15 +57,17 @@ module flex_store_walk
   output logic                            rd_en_o,
   output logic        [    AddrWidth-1:0] rd_addr_o,
   output logic        [RotationWidth-1:0] rd_rotation_o,
-  // What the data are: pixels that count, first and last read of a window (or of RawPixels), the
-  // place of the (first) pixel in its beat, the last pixels of a beat
+  // What the data are: which pixels of memory (SourceSingle also when there are no data); for the
+  // pool the columns that count, first and last read of a pixel; the place of the (first) pixel in
+  // its beat, the last pixels of a beat, and the place of the last one that its row has
   output logic                            data_valid_o,
-  output logic                            data_pool_o,
+  output source_e                         data_source_o,
   output logic                            data_first_o,
   output logic                            data_last_o,
-  output logic        [       Pixels-1:0] data_mask_o,
+  output logic        [   PoolPixels-1:0] data_mask_o,
   output logic        [    SlotWidth-1:0] data_slot_o,
   output logic                            data_beat_last_o,
+  output logic        [    SlotWidth-1:0] data_end_o,
   // Performance counters
   output logic                            busy_o,
   output logic                            starved_o,
@@ -103,6 +109,10 @@ module flex_store_walk
     return result;
   endfunction
 
+  // Columns of a read with two and with four phases.
+  localparam int unsigned Columns2 = phase_columns(RawPixels, BeatPixels, 2);
+  localparam int unsigned Columns4 = phase_columns(RawPixels, BeatPixels, 4);
+
   localparam column_t PoolStep = '{
       word: AddrWidth'(PoolPixels / P),
       bank: RotationWidth'(PoolPixels % P)
@@ -114,67 +124,96 @@ module flex_store_walk
 
   // The next tile.
   store_tile_t next;
-  logic [AddrWidth-1:0] next_origin_row, next_step_row;
+  source_e next_source;
+  logic [AddrWidth-1:0] next_origin_row, next_step_row, next_step_phase;
   column_t next_origin, next_step;
   logic next_valid, load;
 
   // The tile that is walked, its steps in words and banks.
   store_tile_t tile_q;
+  source_e source_q;
   logic active_q;
   column_t origin_column_q, step_column_q;
-  logic [AddrWidth-1:0] origin_row_q, step_row_q, row_words_q, plane_words_q;
+  logic [AddrWidth-1:0] origin_row_q, step_row_q, step_phase_q, row_words_q, plane_words_q;
+  // A read is a pixel; place of a row's last pixel in its beat.
+  logic each_q;
+  logic [SlotWidth-1:0] end_q;
   logic signed [CoordWidth-1:0] origin_x, origin_y;
 
   assign origin_x = CoordWidth'(tile_q.origin_x);
   assign origin_y = CoordWidth'(tile_q.origin_y);
 
   // What is left of each loop, the current turn included, and whether this is its last turn: read
-  // in a window's row, row in a window, window in a row, row, plane, plane in a half.
-  logic [7:0] reads_left_q, kernel_left_q;
+  // in a window's row, row in a window, window (or pixel) in a row, row phase, row, plane, plane in
+  // a half.
+  logic [7:0] reads_left_q, kernel_left_q, phases_left_q;
   logic [15:0] windows_left_q, rows_left_q, planes_left_q;
   logic [HalfWidth-1:0] half_left_q;
-  logic read_last_q, kernel_last_q, window_last_q, row_last_q, plane_last_q, half_last_q;
+  logic read_last_q, kernel_last_q, window_last_q, phase_last_q, row_last_q, plane_last_q;
+  logic half_last_q;
   logic one_read_q, one_kernel_row_q;
 
-  // Where the walk is: word of the plane, word of the row in it, column; the window's first ones.
+  // Where the walk is: word of the plane, word of the row in it, column; the window's first ones;
+  // word of the row in row phase 0.
   logic half_q, half_open_q, window_first_q;
-  logic [AddrWidth-1:0] plane_word_q, window_row_q, row_q;
+  logic [AddrWidth-1:0] plane_word_q, phase_row_q, window_row_q, row_q;
   column_t window_q, column_q, next_window;
   logic signed [CoordWidth-1:0] window_x_q, x_q, window_y_q, y_q, next_x, next_y;
   logic [AddrWidth-1:0] next_row;
-  logic [SlotWidth-1:0] slot_q;
+  logic [SlotWidth-1:0] slot_q, slot_step, slot_full;
 
-  // Full halves that are not begun; whether there is one to read; how long results of a pooled tile
-  // are still to come.
+  // Full halves that are not begun; whether there is one to read; how long results of the pool are
+  // still to come.
   logic [1:0] full_q, full_d;
   logic [HoldWidth-1:0] hold_q;
   logic held_q, half_open_d, half_there_q;
   logic issue, take_half;
-  logic window_end, row_end, plane_end, half_end, tile_end, beat_end;
+  logic window_end, pixel_end, row_end, plane_end, half_end, tile_end, beat_end;
 
-  assign issue = active_q && half_there_q && room_i && !held_q;
-  assign take_half = issue && !half_open_q;
+  assign issue       = active_q && half_there_q && room_i && !held_q;
+  assign take_half   = issue && !half_open_q;
   assign half_open_d = issue ? !half_end : half_open_q;
-  assign full_d = full_q + 2'(group_full_i) - 2'(take_half);
-  assign load = next_valid && (!active_q || (issue && tile_end));
+  assign full_d      = full_q + 2'(group_full_i) - 2'(take_half);
+  assign load        = next_valid && (!active_q || (issue && tile_end));
 
-  assign window_end = read_last_q && kernel_last_q;
-  assign row_end = window_end && window_last_q;
-  assign plane_end = row_end && row_last_q;
-  assign half_end = plane_end && half_last_q;
-  assign tile_end = plane_end && plane_last_q;
-  assign beat_end     = window_end && (window_last_q ||
-      slot_q == (tile_q.pool ? SlotWidth'(BeatPixels - 1) : SlotWidth'(BeatPixels - RawPixels)));
-  assign beat_o = issue && beat_end;
+  assign window_end  = read_last_q && kernel_last_q;
+  assign pixel_end   = window_end || each_q;
+  assign row_end     = pixel_end && window_last_q;
+  assign plane_end   = row_end && row_last_q;
+  assign half_end    = plane_end && half_last_q;
+  assign tile_end    = plane_end && plane_last_q;
+  assign beat_end    = pixel_end && (window_last_q || slot_q == slot_full);
+  assign beat_o      = issue && beat_end;
 
-  assign busy_o = issue;
+  // From the place of a read to the next read's in the same beat, and a full beat's last place.
+  always_comb begin
+    slot_step = SlotWidth'(pixel_end);
+    unique case (source_q)
+      SourceAdjacent: begin
+        slot_step = SlotWidth'(RawPixels);
+        slot_full = SlotWidth'(BeatPixels - RawPixels);
+      end
+      SourceSecond: begin
+        slot_step = window_end ? SlotWidth'(2 * Columns2 - 1) : SlotWidth'(1);
+        slot_full = SlotWidth'(BeatPixels + 1 - 2 * Columns2);
+      end
+      SourceFourth: begin
+        slot_step = window_end ? SlotWidth'(4 * Columns4 - 3) : SlotWidth'(1);
+        slot_full = SlotWidth'(BeatPixels + 3 - 4 * Columns4);
+      end
+      default: slot_full = SlotWidth'(BeatPixels - 1);
+    endcase
+  end
+
+  assign busy_o    = issue;
   assign starved_o = active_q && !held_q && !half_there_q;
   assign blocked_o = active_q && !held_q && half_there_q && !room_i;
 
   flex_store_prepare #(
-    .P        (P),
-    .AddrWidth(AddrWidth),
-    .RawPixels(RawPixels)
+    .P         (P),
+    .AddrWidth (AddrWidth),
+    .RawPixels (RawPixels),
+    .BeatPixels(BeatPixels)
   ) u_prepare (
     .clk_i,
     .rst_ni,
@@ -182,12 +221,14 @@ module flex_store_walk
     .tile_valid_i,
     .tile_ready_o,
     .out_tile_o       (next),
+    .out_source_o     (next_source),
     .out_origin_word_o(next_origin.word),
     .out_origin_bank_o(next_origin.bank),
     .out_step_word_o  (next_step.word),
     .out_step_bank_o  (next_step.bank),
     .out_origin_row_o (next_origin_row),
     .out_step_row_o   (next_step_row),
+    .out_step_phase_o (next_step_phase),
     .out_valid_o      (next_valid),
     .out_ready_i      (!active_q || (issue && tile_end))
   );
@@ -208,7 +249,7 @@ module flex_store_walk
       half_open_q  <= half_open_d;
       half_there_q <= half_open_d || full_d != '0;
       full_q       <= full_d;
-      if (load && tile_q.pool && !next.pool) begin
+      if (load && source_q == SourceSingle && next_source != SourceSingle) begin
         hold_q <= HoldWidth'(PoolLatency);
         held_q <= 1'b1;
       end else begin
@@ -222,13 +263,15 @@ module flex_store_walk
   always_ff @(posedge clk_i) begin
     if (load) begin
       reads_left_q     <= next.kernel_w;
-      read_last_q      <= !next.pool || next.kernel_w <= 8'(PoolPixels);
-      one_read_q       <= !next.pool || next.kernel_w <= 8'(PoolPixels);
+      read_last_q      <= next.kernel_w <= 8'(PoolPixels);
+      one_read_q       <= next.kernel_w <= 8'(PoolPixels);
       kernel_left_q    <= next.kernel_h;
       kernel_last_q    <= next.kernel_h == 8'd1;
       one_kernel_row_q <= next.kernel_h == 8'd1;
       windows_left_q   <= next.cols;
       window_last_q    <= next.cols == 16'd1;
+      phases_left_q    <= next.phases_y;
+      phase_last_q     <= next.phases_y == 8'd1;
       rows_left_q      <= next.rows;
       row_last_q       <= next.rows == 16'd1;
       planes_left_q    <= next.planes;
@@ -240,26 +283,34 @@ module flex_store_walk
     end else if (issue) begin
       reads_left_q   <= reads_left_q - 8'(PoolPixels);
       read_last_q    <= reads_left_q <= 8'(2 * PoolPixels);
-      window_first_q <= window_end;
+      window_first_q <= pixel_end;
+      slot_q         <= beat_end ? '0 : slot_q + slot_step;
       if (read_last_q) begin
         reads_left_q  <= tile_q.kernel_w;
         read_last_q   <= one_read_q;
         kernel_left_q <= kernel_left_q - 1'b1;
         kernel_last_q <= kernel_left_q == 8'd2;
       end
-      if (window_end) begin
-        kernel_left_q  <= tile_q.kernel_h;
-        kernel_last_q  <= one_kernel_row_q;
+      if (pixel_end) begin
         windows_left_q <= windows_left_q - 1'b1;
         window_last_q  <= windows_left_q == 16'd2;
-        slot_q         <= slot_q + (tile_q.pool ? SlotWidth'(1) : SlotWidth'(RawPixels));
-        if (beat_end) slot_q <= '0;
+      end
+      // A row may end before its last window does.
+      if (window_end || row_end) begin
+        kernel_left_q <= tile_q.kernel_h;
+        kernel_last_q <= one_kernel_row_q;
       end
       if (row_end) begin
         windows_left_q <= tile_q.cols;
         window_last_q  <= tile_q.cols == 16'd1;
+        phases_left_q  <= phases_left_q - 1'b1;
+        phase_last_q   <= phases_left_q == 8'd2;
         rows_left_q    <= rows_left_q - 1'b1;
         row_last_q     <= rows_left_q == 16'd2;
+      end
+      if (plane_end || (row_end && phase_last_q)) begin
+        phases_left_q <= tile_q.phases_y;
+        phase_last_q  <= tile_q.phases_y == 8'd1;
       end
       if (plane_end) begin
         rows_left_q   <= tile_q.rows;
@@ -277,22 +328,28 @@ module flex_store_walk
   end
 
   // Next places.
-  assign next_row    = window_row_q + step_row_q;
+  assign next_row    = (phase_last_q ? phase_row_q : window_row_q) +
+      (phase_last_q ? step_row_q : step_phase_q);
   assign next_window = moved(window_q, step_column_q);
-  assign next_x      = window_x_q + CoordWidth'({1'b0, tile_q.stride_w});
-  assign next_y      = window_y_q + CoordWidth'({1'b0, tile_q.stride_h});
+  assign next_x = window_x_q + CoordWidth'({1'b0, tile_q.stride_w});
+  assign next_y = window_y_q + CoordWidth'({1'b0, tile_q.stride_h});
 
   always_ff @(posedge clk_i) begin
     if (load) begin
       tile_q          <= next;
+      source_q        <= next_source;
+      each_q          <= !next.pool && next_source == SourceSingle;
+      end_q           <= SlotWidth'((32'(tile_data_i.cols) - 1) % BeatPixels);
       row_words_q     <= AddrWidth'(next.row_words);
       plane_words_q   <= AddrWidth'(next.plane_words);
       step_column_q   <= next_step;
       step_row_q      <= next_step_row;
+      step_phase_q    <= next_step_phase;
       origin_column_q <= next_origin;
       origin_row_q    <= next_origin_row;
       // A tile ends with its half.
       plane_word_q    <= {half_q ^ active_q, {(AddrWidth - 1) {1'b0}}};
+      phase_row_q     <= next_origin_row;
       window_row_q    <= next_origin_row;
       row_q           <= next_origin_row;
       window_q        <= next_origin;
@@ -321,10 +378,12 @@ module flex_store_walk
         {window_x_q, x_q}     <= {2{origin_x}};
         {window_row_q, row_q} <= {2{next_row}};
         {window_y_q, y_q}     <= {2{next_y}};
+        if (phase_last_q) phase_row_q <= next_row;
       end
       if (plane_end) begin
         {window_row_q, row_q} <= {2{origin_row_q}};
         {window_y_q, y_q}     <= {2{origin_y}};
+        phase_row_q           <= origin_row_q;
         plane_word_q          <= plane_word_q + plane_words_q;
         if (half_last_q) plane_word_q <= {!half_q, {(AddrWidth - 1) {1'b0}}};
       end
@@ -370,10 +429,17 @@ module flex_store_walk
   // What data mean //
   ////////////////////
 
-  logic [Pixels-1:0] mask;
+  logic [PoolPixels-1:0] mask;
+  source_e source;
+  logic [1:0] data_source;
+  logic [SlotWidth-1:0] row_end_slot;
+
+  assign source        = issue ? source_q : SourceSingle;
+  assign data_source_o = source_e'(data_source);
+  assign row_end_slot  = window_last_q ? end_q : SlotWidth'(BeatPixels - 1);
 
   flex_store_mask #(
-    .Pixels    (Pixels),
+    .Pixels    (PoolPixels),
     .CoordWidth(CoordWidth)
   ) u_mask (
     .clk_i,
@@ -387,7 +453,7 @@ module flex_store_walk
   );
 
   flex_delay #(
-    .Width (Pixels),
+    .Width (PoolPixels),
     .Cycles(DataLatency - MaskLatency)
   ) u_mask_delay (
     .clk_i,
@@ -408,19 +474,20 @@ module flex_store_walk
   );
 
   flex_delay #(
-    .Width (4 + SlotWidth),
+    .Width (5 + 2 * SlotWidth),
     .Cycles(DataLatency)
   ) u_meaning (
     .clk_i,
     .rst_ni,
-    .data_i({tile_q.pool, window_first_q, window_end, beat_end, slot_q}),
-    .data_o({data_pool_o, data_first_o, data_last_o, data_beat_last_o, data_slot_o})
+    .data_i({source, window_first_q, pixel_end, beat_end, slot_q, row_end_slot}),
+    .data_o({data_source, data_first_o, data_last_o, data_beat_last_o, data_slot_o, data_end_o})
   );
 
   // At most two halves are full.
   `FLEX_ASSERT(HalvesFull, full_q <= 2'd2 && !(full_q == 2'd2 && group_full_i && !take_half))
   // A first pixel that counts lies in the half that is read.
-  logic half1_q, half2_q, in_half, data_in_half;
+  logic half1_q, half2_q, in_half, data_in_half, data_counts;
+  assign data_counts = (data_source_o == SourceSingle) ? data_mask_o[0] : data_slot_o <= data_end_o;
   always_ff @(posedge clk_i) {half2_q, half1_q} <= {half1_q, half_q};
   assign in_half = rd_addr_o[AddrWidth-1] == half2_q;
   flex_delay #(
@@ -432,6 +499,6 @@ module flex_store_walk
     .data_i(in_half),
     .data_o(data_in_half)
   );
-  `FLEX_ASSERT(ReadInHalf, data_valid_o && data_mask_o[0] |-> data_in_half)
+  `FLEX_ASSERT(ReadInHalf, data_valid_o && data_counts |-> data_in_half)
 
 endmodule

@@ -4,7 +4,9 @@
 import os
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -21,7 +23,7 @@ from sim.bus.stream import (
     mostly_paused,
     never,
 )
-from sim.store_program import Bytes, Shape, StoreTile, random_tile
+from sim.store_program import Bytes, Kind, Shape, StoreTile, random_tile
 
 SHAPE = Shape(
     m=int(os.environ["M"]),
@@ -32,9 +34,10 @@ SHAPE = Shape(
 )
 READ_LATENCY = 4
 RECORD_WORDS = 6
-# Reads of a tile that hide the arrival and preparation of the next one, by pooling, and reads of
-# a half that hide its hand-over.
-LONG_TILE = {False: 10, True: 30}
+POOL_LATENCY = 3
+# Reads of a tile that hide the arrival and preparation of the next one, by the next one's kind, and
+# reads of a half that hide its hand-over.
+LONG_TILE = {Kind.PLAIN: 10, Kind.POOLED: 30, Kind.PHASED: 30}
 LONG_HALF = 10
 REQUEST, BEAT = ("addr", "beats"), ("data", "strb")
 
@@ -158,16 +161,16 @@ class WriteEngine:
         return pixels
 
 
-def disjoint_tiles(count: int, pool: float, long: bool = False) -> list[StoreTile]:
-    """Random tiles that do not overlap in memory, a share of `pool` with pooling."""
+def disjoint_tiles(count: int, kinds: Sequence[Kind], long: bool = False) -> list[StoreTile]:
+    """Random tiles of any of `kinds` that do not overlap in memory."""
     tiles: list[StoreTile] = []
     taken: set[int] = set()
     while len(tiles) < count:
-        pooled = random.random() < pool
+        kind = random.choice(kinds)
         tile = random_tile(
             SHAPE,
-            pool=pooled,
-            least_reads=LONG_TILE[pooled] if long else 1,
+            kind,
+            least_reads=LONG_TILE[kind] if long else 1,
             least_half_reads=LONG_HALF if long else 1,
         )
         beats = {
@@ -228,38 +231,58 @@ async def store(
     ]
 )
 async def memory_holds_the_tiles(dut: Any, pauses: tuple[Callable[[], Pauses], ...]) -> None:
-    """Plain and pooled tiles mixed, several under way at once."""
-    await store(dut, disjoint_tiles(12, 0.5), pauses)
+    """Plain, pooled and phased tiles mixed, several under way at once."""
+    await store(dut, disjoint_tiles(18, list(Kind)), pauses)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-@cocotb.parametrize(pool=[0.0, 1.0])
-async def reads_every_cycle(dut: Any, pool: float) -> None:
-    """Without stalls no cycle is lost, whatever the rows, planes, halves and tiles."""
-    tiles = disjoint_tiles(8, pool, long=True)
+@cocotb.parametrize(kind=list(Kind))
+async def reads_every_cycle(dut: Any, kind: Kind) -> None:
+    """Without stalls no cycle is lost, whatever the rows, planes, halves and tiles.
+
+    But those of the pool's way, where a tile that goes another follows.
+    """
+    tiles = disjoint_tiles(8, [kind], long=True)
     buffer = await store(dut, tiles, (never,) * 5)
     cycles = buffer.busy_cycles
     assert len(cycles) == sum(tile.reads(SHAPE) for tile in tiles)
-    assert cycles[-1] - cycles[0] + 1 == len(cycles)
+    ends = sum(one.single(SHAPE) and not other.single(SHAPE) for one, other in pairwise(tiles))
+    assert cycles[-1] - cycles[0] + 1 == len(cycles) + POOL_LATENCY * ends
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")
 @cocotb.parametrize(
-    field=["engine", "kind", "words", "rows", "cols", "planes", "kernel_w", "stride_h"]
+    (
+        ("kind", "wrong"),
+        [
+            (Kind.POOLED, {"header_engine": 1}),
+            (Kind.POOLED, {"header_kind": 1}),
+            (Kind.POOLED, {"header_words": 1}),
+            (Kind.POOLED, {"rows": 0}),
+            (Kind.PHASED, {"cols": 0}),
+            (Kind.PLAIN, {"planes": 0}),
+            (Kind.POOLED, {"kernel_w": 0}),
+            (Kind.POOLED, {"stride_h": 0}),
+            (Kind.PLAIN, {"phases_y": 0}),
+            (Kind.PHASED, {"phases_x": 0}),
+            (Kind.POOLED, {"phases_y": 2}),
+            (Kind.POOLED, {"phases_x": 3}),
+        ],
+    )
 )
-async def refuses_a_bad_record(dut: Any, field: str) -> None:
+async def refuses_a_bad_record(dut: Any, kind: Kind, wrong: dict[str, int]) -> None:
     """An unknown or empty record is an error; what follows is swallowed."""
-    tile = random_tile(SHAPE, pool=True)
+    tile = random_tile(SHAPE, kind)
     words = tile.words()
-    match field:
-        case "engine":
-            words[0] ^= 1 << 24
-        case "kind":
-            words[0] ^= 1 << 16
-        case "words":
-            words[0] += 1
+    match wrong:
+        case {"header_engine": bit}:
+            words[0] ^= bit << 24
+        case {"header_kind": bit}:
+            words[0] ^= bit << 16
+        case {"header_words": more}:
+            words[0] += more
         case _:
-            words = StoreTile(**{**_fields(tile), field: 0}).words()
+            words = replace(tile, **wrong).words()
     start_clock(dut)
     dut.group_full_i.value = 0
     dut.done_i.value = 0
@@ -275,7 +298,3 @@ async def refuses_a_bad_record(dut: Any, field: str) -> None:
     assert dut.error_o.value == 1
     assert dut.req_valid_o.value == 0
     assert dut.tiles_done_o.value == 0
-
-
-def _fields(tile: StoreTile) -> dict[str, int]:
-    return {name: getattr(tile, name) for name in StoreTile.__slots__}

@@ -11,7 +11,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamMonitor, StreamSink, StreamSource, bursty, never
-from sim.store_program import Shape, StoreTile, random_tile
+from sim.store_program import Kind, Shape, StoreTile, random_tile
 
 SHAPE = Shape(
     m=16, p=4, n=int(os.environ["N"]), data_bytes=int(os.environ["DATA_BYTES"]), out_words=64
@@ -51,7 +51,7 @@ async def requests_and_counts(
     done_pauses: Callable[[], Pauses],
 ) -> None:
     """Requests in order; a tile counts when its last request is acknowledged, not before."""
-    tiles = [random_tile(SHAPE, pool=random.random() < 0.5) for _ in range(60)]
+    tiles = [random_tile(SHAPE, random.choice(list(Kind))) for _ in range(60)]
     monitor = await start(dut, tiles, source_pauses(), sink_pauses())
     # The request that completes each tile.
     ends, total = [], 0
@@ -82,7 +82,7 @@ async def requests_and_counts(
 @cocotb.test(timeout_time=100, timeout_unit="us")
 async def one_request_per_cycle(dut: Any) -> None:
     """The requests of a tile follow each other without a gap, tiles after at most 3 cycles."""
-    tiles = [random_tile(SHAPE, pool=False) for _ in range(12)]
+    tiles = [random_tile(SHAPE, Kind.PLAIN) for _ in range(12)]
     monitor = await start(dut, tiles, never(), never())
     requests = all_requests(tiles)
     assert await monitor.wait_for(len(requests)) == requests

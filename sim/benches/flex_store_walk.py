@@ -4,7 +4,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamSource, bursty, mostly_paused, never
-from sim.store_program import Shape, StoreTile, random_tile
+from sim.store_program import Kind, Shape, Source, StoreTile, random_tile
 
 SHAPE = Shape(
     m=int(os.environ["M"]),
@@ -25,71 +25,87 @@ SHAPE = Shape(
 POOL_LATENCY = 3
 BUFFER_LATENCY = 4
 READ_LATENCY = 2  # from the decision to read to the read
-LANES = max(SHAPE.raw_pixels, SHAPE.pool_pixels)
 # Reads of a tile that hide the preparation of the next one, and of a half its hand-over.
 LONG_TILE, LONG_HALF = 24, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """One read of the output buffer and what its data mean."""
+    """One read of the output buffer and what its data mean.
+
+    `first` and `mask` matter to the pool only, `end` to the last read of a beat past it.
+    """
 
     addr: int
     rotation: int
-    pool: bool
+    source: Source
     first: bool
     last: bool
     mask: int
     slot: int
     beat_last: bool
     half_last: bool
+    end: int
 
 
 def reads_of(tile: StoreTile, first_half: int) -> Iterator[Read]:
     """The reads of a tile whose first plane is in half `first_half`."""
-    width = SHAPE.pool_pixels if tile.pool else SHAPE.raw_pixels
     for plane in range(tile.planes):
         group, in_half = divmod(plane, SHAPE.planes_per_half)
         base = (first_half + group) % 2 * SHAPE.out_words + in_half * tile.plane_words
+        group_ends = plane == tile.planes - 1 or in_half == SHAPE.planes_per_half - 1
         for row in range(tile.rows):
-            for col in range(0, tile.cols, 1 if tile.pool else width):
-                points = list(_window(tile, row, col, width))
-                for index, (y, x, columns) in enumerate(points):
-                    last = index == len(points) - 1
-                    count = 1 if tile.pool else width
-                    row_ends = col + count >= tile.cols
-                    plane_ends = last and row_ends and row == tile.rows - 1
-                    group_ends = plane == tile.planes - 1 or in_half == SHAPE.planes_per_half - 1
-                    yield Read(
-                        addr=(base + y * tile.row_words + x // SHAPE.p) % (2 * SHAPE.out_words),
-                        rotation=x % SHAPE.p,
-                        pool=bool(tile.pool),
-                        first=index == 0,
-                        last=last,
-                        mask=_mask(tile, y, x, columns),
-                        slot=col % SHAPE.beat_pixels,
-                        beat_last=last and (row_ends or (col + count) % SHAPE.beat_pixels == 0),
-                        half_last=plane_ends and group_ends,
-                    )
+            reads = list(_row(tile, base, row))
+            yield from reads[:-1]
+            yield replace(reads[-1], half_last=row == tile.rows - 1 and group_ends)
 
 
-def _window(tile: StoreTile, row: int, col: int, width: int) -> Iterator[tuple[int, int, int]]:
-    """Row, first column and columns of each read for the pixel (or pixels) at `row`, `col`."""
-    if not tile.pool:
-        yield row, col, width
-        return
+def _row(tile: StoreTile, base: int, row: int) -> Iterator[Read]:
+    """The reads of a row; `half_last` is not set."""
+    phases, width = 1, 1
+    if not tile.single(SHAPE):
+        phases, width = tile.phases_x, SHAPE.phase_columns(tile.phases_x)
+    for col in range(0, tile.cols, phases * width):
+        if tile.pool:
+            points = list(_window(tile, row, col))
+        else:
+            points = [(row, col + phase, 1) for phase in range(phases)]
+        row_ends = col + phases * width >= tile.cols
+        beat_ends = (col + phases * width) % SHAPE.beat_pixels == 0
+        for index, (y, x, columns) in enumerate(points):
+            last = index == len(points) - 1
+            word, bank = tile.place(SHAPE, y, x)
+            yield Read(
+                addr=(base + word) % (2 * SHAPE.out_words),
+                rotation=bank,
+                source=tile.source(SHAPE),
+                first=index == 0,
+                last=last,
+                mask=_mask(tile, y, x, columns) if tile.pool else 1,
+                slot=(col if tile.pool else x) % SHAPE.beat_pixels,
+                beat_last=last and (row_ends or beat_ends),
+                half_last=False,
+                end=(tile.cols - 1) % SHAPE.beat_pixels if row_ends else SHAPE.beat_pixels - 1,
+            )
+
+
+def _window(tile: StoreTile, row: int, col: int) -> Iterator[tuple[int, int, int]]:
+    """Row, first column and columns of each read for the pooled pixel at `row`, `col`."""
     for y in range(tile.kernel_h):
-        for x in range(0, tile.kernel_w, width):
+        for x in range(0, tile.kernel_w, SHAPE.pool_pixels):
             yield (
                 tile.origin_y + row * tile.stride_h + y,
                 tile.origin_x + col * tile.stride_w + x,
-                min(width, tile.kernel_w - x),
+                min(SHAPE.pool_pixels, tile.kernel_w - x),
             )
 
 
 def _mask(tile: StoreTile, y: int, x: int, columns: int) -> int:
-    rows, cols = (tile.valid_rows, tile.valid_cols) if tile.pool else (tile.rows, tile.cols)
-    return sum(1 << lane for lane in range(columns) if 0 <= y < rows and 0 <= x + lane < cols)
+    return sum(
+        1 << lane
+        for lane in range(columns)
+        if 0 <= y < tile.valid_rows and 0 <= x + lane < tile.valid_cols
+    )
 
 
 class Surroundings:
@@ -158,17 +174,20 @@ class Surroundings:
 
     def _check_data(self, number: int) -> Read:
         dut, wanted = self._dut, self._expected[number]
-        lanes = SHAPE.pool_pixels if wanted.pool else SHAPE.raw_pixels
+        source = Source(int(dut.data_source_o.value))
+        single = wanted.source is Source.SINGLE
+        ends_beat = wanted.beat_last and not single
         seen = Read(
             addr=wanted.addr,
             rotation=wanted.rotation,
-            pool=bool(dut.data_pool_o.value),
-            first=bool(dut.data_first_o.value),
-            last=bool(dut.data_last_o.value),
-            mask=int(dut.data_mask_o.value) & ((1 << lanes) - 1),
+            source=source,
+            first=bool(dut.data_first_o.value) if single else wanted.first,
+            last=bool(dut.data_last_o.value) if single else wanted.last,
+            mask=int(dut.data_mask_o.value) if single else wanted.mask,
             slot=int(dut.data_slot_o.value),
             beat_last=bool(dut.data_beat_last_o.value),
             half_last=wanted.half_last,
+            end=int(dut.data_end_o.value) if ends_beat else wanted.end,
         )
         assert seen == wanted, f"data {number}: {seen}, not {wanted}"
         return wanted
@@ -200,23 +219,26 @@ async def reads_in_the_order_of_memory(
     dut: Any, pauses: tuple[Callable[[], Pauses], Callable[[], Pauses], Callable[[], Pauses]]
 ) -> None:
     """With pauses in tiles, full halves and room."""
-    tiles = [random_tile(SHAPE, pool=random.random() < 0.5) for _ in range(25)]
+    tiles = [random_tile(SHAPE, random.choice(list(Kind))) for _ in range(30)]
     tile_pauses, fill_pauses, room_pauses = pauses
     surroundings = await start(dut, tiles, tile_pauses())
     await surroundings.run(fill_pauses(), room_pauses())
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-@cocotb.parametrize(pooled=[(False,), (True,), (False, True)])
-async def reads_every_cycle(dut: Any, pooled: tuple[bool, ...]) -> None:
-    """No cycle is lost across rows, planes, halves and tiles, but where pooling ends."""
+@cocotb.parametrize(
+    kinds=[(Kind.PLAIN,), (Kind.POOLED,), (Kind.PHASED,), (Kind.PLAIN, Kind.POOLED, Kind.PHASED)]
+)
+async def reads_every_cycle(dut: Any, kinds: tuple[Kind, ...]) -> None:
+    """No cycle is lost across rows, planes, halves and tiles, but where the pool's way ends."""
     tiles = [
-        random_tile(SHAPE, pool=pool, least_reads=LONG_TILE, least_half_reads=LONG_HALF)
-        for pool in pooled * 4
+        random_tile(SHAPE, kind, least_reads=LONG_TILE, least_half_reads=LONG_HALF)
+        for kind in kinds * 4
     ]
     surroundings = await start(dut, tiles, never())
     await surroundings.run(never(), never())
     cycles = surroundings.read_cycles
+    assert len(cycles) == sum(tile.reads(SHAPE) for tile in tiles)
     lost = cycles[-1] - cycles[0] + 1 - len(cycles)
-    ends = sum(bool(one.pool) and not other.pool for one, other in pairwise(tiles))
+    ends = sum(one.single(SHAPE) and not other.single(SHAPE) for one, other in pairwise(tiles))
     assert lost == POOL_LATENCY * ends

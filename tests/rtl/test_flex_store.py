@@ -31,4 +31,4 @@ def test_flex_store(tmp_path: Path, m: int, p: int, n: int, data_bytes: int) -> 
         "DATA_BYTES": str(data_bytes),
         "OUT_WORDS": str(out_words),
     }
-    assert simulate("flex_store", tmp_path, parameters, env=env) == 18
+    assert simulate("flex_store", tmp_path, parameters, env=env) == 23

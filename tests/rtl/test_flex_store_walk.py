@@ -32,4 +32,4 @@ def test_flex_store_walk(tmp_path: Path, m: int, p: int, n: int, data_bytes: int
         "DATA_BYTES": str(data_bytes),
         "OUT_WORDS": str(shape.out_words),
     }
-    assert simulate("flex_store_walk", tmp_path, parameters, env=env) == 9
+    assert simulate("flex_store_walk", tmp_path, parameters, env=env) == 10
