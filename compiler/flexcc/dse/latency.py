@@ -36,7 +36,7 @@ MEMORY_LATENCY = 100
 START_CYCLES = MEMORY_LATENCY + 30
 """Cycles from the start to the first load: the program's first beats come and are parsed."""
 _POOL_COLUMNS = 4
-_FAST_PHASES = 4
+_FAST_PHASES = (2, 4)
 _PARAMETER_BYTES = 16
 
 
@@ -113,13 +113,14 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
 def _phased_reads(cols: int, step: int, pixels: int, a: Accelerator) -> int:
     """Reads of a row whose pixels lie in `step` column phases.
 
-    A memory beat of B pixels takes, from each of min(step, B) phases, ceil(B/step) pixels in reads
-    of `pixels`; beyond 4 phases each read has one pixel.
+    With 2 or 4 of them a read has U pixels of one phase, as many as `pixels` and all phases of a
+    memory beat allow, and a row is whole windows of `step` reads. Else, and if U is 1, a read has
+    one pixel.
     """
-    if step > _FAST_PHASES:
+    of_phase = min(pixels, a.beat_pixels // step)
+    if step not in _FAST_PHASES or of_phase < 2:
         return cols
-    beats, of_phase = -(-cols // a.beat_pixels), -(-a.beat_pixels // step)
-    return beats * min(step, a.beat_pixels) * -(-of_phase // pixels)
+    return step * -(-cols // (step * of_phase))
 
 
 def array_latency(accelerator: Accelerator) -> int:

@@ -2,10 +2,12 @@
 """Formulas against sums over tiles, and the timeline against cases worked out by hand."""
 
 import random
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
 
+from flexcc.backend.plan import build_plan
 from flexcc.dse.latency import (
     MEMORY_LATENCY,
     START_CYCLES,
@@ -21,6 +23,7 @@ from flexcc.dse.latency import (
 )
 from flexcc.dse.mapping import WeightMode, group_tiling, stage_of
 from flexcc.tiles import Tiling
+from sim.store_program import Shape, StoreTile
 from tests.networks import ACCELERATORS, random_case
 
 ACCELERATOR = ACCELERATORS[0]
@@ -56,6 +59,22 @@ def test_totals_are_sums_over_tiles(seed: int) -> None:
             load = sum(load_cycles(tiles, tile) for tile in tiles.tiles())
             assert total.load == pytest.approx(load)
         assert total.total >= max(total.array, total.store, total.weights)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_store_engine_reads_as_often_as_it_is_charged(seed: int) -> None:
+    """The benches of the store engine hold it to these reads, one a cycle."""
+    rng = random.Random(seed)
+    case = random_case(rng, 2, rng.choice(ACCELERATORS))
+    a = case.mapping.accelerator
+    shape = Shape(m=a.m, p=a.p, n=a.n, data_bytes=a.beat_bytes, out_words=a.out_words)
+    for group, stage in zip(
+        case.mapping.groups, build_plan(case.graph, case.mapping).stages, strict=True
+    ):
+        tiles = group_tiling(stage_of(case.graph, group.conv, group.pool), group, a)
+        for tile, planned in zip(tiles.tiles(), stage.tiles, strict=True):
+            reads = StoreTile(**asdict(planned.store)).reads(shape)
+            assert store_cycles(tiles, tile) == reads
 
 
 def _work(wait_tiles: int = 0, **changes: int) -> TileWork:
