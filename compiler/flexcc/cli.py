@@ -96,6 +96,17 @@ def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _input_shape_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--input-shape",
+        "input_shapes",
+        callback=_input_shapes,
+        metavar="NAME=1x3x224x224",
+        multiple=True,
+        help="Fix the shape of an input that the model leaves open.",
+    )(command)
+
+
 def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is compiled, in the order of the help text."""
     for option in reversed(
@@ -114,14 +125,7 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
             ),
-            click.option(
-                "--input-shape",
-                "input_shapes",
-                callback=_input_shapes,
-                metavar="NAME=1x3x224x224",
-                multiple=True,
-                help="Fix the shape of an input that the model leaves open.",
-            ),
+            _input_shape_option,
             click.option(
                 "--clock",
                 "clock_mhz",
@@ -233,11 +237,16 @@ def run_command(
     multiple=True,
     help="What to print; default: everything but the program. May be repeated.",
 )
+@click.option("--explain", metavar="NODE", help="Tell all about one node of an ONNX model.")
+@_input_shape_option
 @_verbosity
-def inspect_command(path: Path, views: tuple[inspection.View, ...], verbose: int) -> None:
-    """Print the representations of PATH: a compiled folder, or the graph of an ONNX model."""
+def inspect_command(verbose: int, **named: Any) -> None:
+    """Print the representations of PATH: a compiled folder, or an ONNX model.
+
+    Of a model: which nodes run where, what blocks the rest, MAC and parameters; then its graph.
+    """
     console.ErrorConsole().log_to(verbose)
-    for text in inspection.describe(path, views):
+    for text in inspection.describe(**named):
         click.echo(text)
 
 

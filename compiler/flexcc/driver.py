@@ -16,7 +16,7 @@ from flexcc.build import Build, build_files
 from flexcc.errors import InputError, MismatchError
 from flexcc.execute import verify
 from flexcc.figures import build_report, host_report, with_verification
-from flexcc.frontend import fix_input_shape, load_model
+from flexcc.frontend import fix_input_shapes, load_model
 from flexcc.frontend.calibration import load_calibration, random_calibration
 from flexcc.frontend.network import Network, Place, import_network
 from flexcc.frontend.quantize import quantize
@@ -126,10 +126,7 @@ def _check_options(options: Options) -> None:
 
 def _read_model(options: Options) -> Any:
     """The ONNX model with the shapes that were asked for."""
-    model = load_model(options.model)
-    for name, shape in options.input_shapes.items():
-        model = fix_input_shape(model, name, shape)
-    return model
+    return fix_input_shapes(load_model(options.model), options.input_shapes)
 
 
 def _quantize(model: Any, options: Options) -> _Quantized:

@@ -2,13 +2,20 @@
 """Shapes of a model's inputs: reading them, taking a dynamic batch as 1, fixing dynamic ones."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 
 from flexcc.errors import InputError
 
-__all__ = ["InputTypeError", "fix_input_shape", "input_shape", "input_type", "real_inputs"]
+__all__ = [
+    "InputTypeError",
+    "fix_input_shape",
+    "fix_input_shapes",
+    "input_shape",
+    "input_type",
+    "real_inputs",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +116,19 @@ def fix_input_shape(model: onnx.ModelProto, name: str, shape: Sequence[int]) -> 
         for dim in output.type.tensor_type.shape.dim:
             dim.Clear()
     return result
+
+
+def fix_input_shapes(
+    model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]
+) -> onnx.ModelProto:
+    """The model whose inputs have these shapes by name; itself if there are none.
+
+    Raises:
+        InputError: as `fix_input_shape`.
+    """
+    for name, shape in shapes.items():
+        model = fix_input_shape(model, name, shape)
+    return model
 
 
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model as it is carried out: head on the host, body on the accelerator, tail on the host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +15,7 @@ from flexcc.frontend.partition import Cut, cut
 from flexcc.frontend.walk import Fate, Walk
 from flexcc.ir.graph import Graph, Signature
 
-__all__ = ["Network", "NodePlace", "Place", "import_network"]
+__all__ = ["Network", "NodePlace", "Place", "Survey", "import_network", "survey"]
 
 
 class Place(Enum):
@@ -23,17 +24,24 @@ class Place(Enum):
     COMPILER = "compiler"
     HEAD = "host, before"
     ACCELERATOR = "accelerator"
-    TAIL = "host, after"
+    TAIL = "host, behind"
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlace:
-    """A node, its operator, where it runs, and why if that is the host."""
+    """A node, its operator, where it runs, and why if that is not the accelerator.
+
+    `reads` and `makes` are its values, without those that are left out.
+    """
 
     name: str
     op: str
     place: Place
     reason: str | None
+    reads: tuple[str, ...]
+    makes: tuple[str, ...]
+    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,13 +57,54 @@ class Network:
     nodes: tuple[NodePlace, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Survey:
+    """All that can be said of a model, even of one that is refused.
+
+    `values` are the known types of its values by name. `layers` is the graph without ports of all
+    nodes that could be imported, not verified. `problem` is why the model is refused.
+    """
+
+    nodes: tuple[NodePlace, ...]
+    values: Mapping[str, Signature]
+    constants: frozenset[str]
+    layers: Graph
+    network: Network | None
+    problem: str | None
+
+
+def survey(model: onnx.ModelProto) -> Survey:
+    """What becomes of every node of a model.
+
+    Raises:
+        InputError: the model is damaged, incomplete, or of a version that is not supported.
+    """
+    walk = walk_model(model)
+    network, problem, nowhere = None, None, Cut(head=frozenset(), tail=frozenset())
+    try:
+        network = _network(walk)
+    except InputError as error:
+        problem = str(error)
+    return Survey(
+        nodes=_places(walk, nowhere) if network is None else network.nodes,
+        values={name: _signature(walk, name) for name in walk.values},
+        constants=frozenset(name for name in walk.values if walk.is_constant(name)),
+        layers=walk.sketch(),
+        network=network,
+        problem=problem,
+    )
+
+
 def import_network(model: onnx.ModelProto) -> Network:
     """The model, cut where the accelerator must leave nodes to the host.
 
     Raises:
         InputError: names everything in the model that is broken or that neither can carry out.
     """
-    walk = walk_model(model)
+    return _network(walk_model(model))
+
+
+def _network(walk: Walk) -> Network:
     where = cut(walk)
     if not where.head and not where.tail:
         return Network(graph=walk.graph(), host=None, nodes=_places(walk, where))
@@ -102,6 +151,9 @@ def _places(walk: Walk, where: Cut) -> tuple[NodePlace, ...]:
             op=node.proto.op_type,
             place=_place(index, node.fate, where),
             reason=node.reason,
+            reads=tuple(filter(None, node.proto.input)),
+            makes=tuple(filter(None, node.proto.output)),
+            attributes=tuple(str(onnx.helper.printable_attribute(a)) for a in node.proto.attribute),
         )
         for index, node in enumerate(walk.nodes)
     )
@@ -112,4 +164,9 @@ def _place(index: int, fate: Fate, where: Cut) -> Place:
         return Place.HEAD
     if index in where.tail:
         return Place.TAIL
-    return Place.COMPILER if fate is Fate.CONSTANT else Place.ACCELERATOR
+    match fate:
+        case Fate.CONSTANT:
+            return Place.COMPILER
+        case Fate.IMPORTED:
+            return Place.ACCELERATOR
+    return Place.NOWHERE

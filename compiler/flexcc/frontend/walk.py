@@ -122,6 +122,16 @@ class Walk:
         verify(graph)
         return graph
 
+    def sketch(self) -> Graph:
+        """The layers of all imported nodes, without ports and unverified."""
+        return Graph(
+            name=self.source.name,
+            inputs=(),
+            outputs=(),
+            tensors=self._build.tensors,
+            layers=tuple(self._build.layers),
+        )
+
     def is_input(self, name: str) -> bool:
         """Whether a value is an input of the model."""
         return name in self._input_names
