@@ -9,6 +9,7 @@ from flexcc.dse import Exploration, StageEstimate
 from flexcc.frontend.network import Network, Place
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, ConvTranspose2d
+from flexcc.ir.printer import layer_kind
 from flexcc.report import (
     ArrayReport,
     EngineCycles,
@@ -53,6 +54,7 @@ def build_report(
     macs = {conv.name: useful_macs(source, conv) for conv in convs}
     depthwise = sum(macs[conv.name] for conv in convs if is_depthwise(conv))
     useful = sum(macs.values()) - depthwise
+    kinds = {layer.name: layer_kind(layer) for layer in build.graph.layers}
     used = exploration.resources
     estimates = {estimate.name: estimate for estimate in exploration.estimate.stages}
     report = Report(
@@ -75,7 +77,7 @@ def build_report(
         ),
         host=host or HostReport(before=(), behind=()),
         layers=tuple(
-            _layer(stage, estimates[stage.name], macs.get(stage.name, 0))
+            _layer(stage, kinds[stage.name], estimates[stage.name], macs.get(stage.name, 0))
             for stage in build.plan.stages
         ),
         verify=VerifyReport(rtl=None, hls=None),
@@ -108,11 +110,11 @@ def with_verification(report: Report, rtl: Verification, cycles: int | None) -> 
     )
 
 
-def _layer(stage: StagePlan, estimate: StageEstimate, macs: int) -> LayerReport:
+def _layer(stage: StagePlan, kind: str, estimate: StageEstimate, macs: int) -> LayerReport:
     group, engines = stage.group, estimate.engines
     return LayerReport(
         name=stage.name,
-        op="conv2d" if group.pool is None else "conv2d+max_pool2d",
+        op=kind if group.pool is None else f"{kind}+max_pool2d",
         macs=macs,
         cycles=estimate.cycles,
         engines=EngineCycles(

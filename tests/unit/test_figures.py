@@ -52,14 +52,18 @@ def network() -> Graph:
     )
 
 
-@pytest.fixture(scope="module")
-def report() -> Report:
-    source, device = network(), load_device("u250")
+def _report(source: Graph) -> Report:
+    device = load_device("u250")
     graph = lower(source)
     exploration = explore(graph, device, (8, 4, 8))
     plan = build_plan(graph, exploration.mapping)
     build = Build(model="m", target="u250", graph=graph, mapping=exploration.mapping, plan=plan)
     return build_report(build, source, exploration, device, clock_mhz=200)
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return _report(network())
 
 
 def test_depthwise_work_is_counted_apart(report: Report) -> None:
@@ -86,6 +90,22 @@ def test_inserted_zeros_are_no_useful_work() -> None:
     graph = replace(network(), tensors=tensors)
     assert output_shape(layer, [source], source) == (256, 32, 32)
     assert useful_macs(graph, layer) == 150_994_944
+
+
+def test_transposed_layers_are_called_so() -> None:
+    source = network()
+    up = transposed(replace(conv("up", "x", inputs=3, outputs=8), strides=(2, 2)))
+    pool = MaxPool2d(name="pool", inputs=("up_out",), output="y", kernel=(2, 2), strides=(2, 2))
+    x = source.tensors["x"]
+    tensors = {
+        "x": x,
+        "up_out": replace(x, channels=8, height=41, width=41),
+        "y": replace(x, channels=8, height=20, width=20),
+    }
+    port = Port(tensor="y", onnx_name="y", onnx_shape=(1, 8, 20, 20))
+    report = _report(replace(source, layers=(up, pool), tensors=tensors, outputs=(port,)))
+    assert [layer.op for layer in report.layers] == ["conv_transpose2d", "conv2d+max_pool2d"]
+    assert report.macs == 8 * 3 * 9 * 400
 
 
 def test_work_that_nobody_asked_for_is_not_useful(report: Report) -> None:

@@ -23,7 +23,7 @@ from flexcc.ir.layers import (
 )
 from flexcc.ir.types import TensorType
 
-__all__ = ["print_graph", "print_layer", "print_packing", "print_type"]
+__all__ = ["layer_kind", "print_graph", "print_layer", "print_packing", "print_type"]
 
 
 def print_graph(graph: Graph) -> str:
@@ -37,7 +37,7 @@ def print_graph(graph: Graph) -> str:
 def print_layer(layer: Layer) -> str:
     """The text of a layer without the type of its output."""
     inputs = ", ".join(f"%{name}" for name in layer.inputs)
-    head = f"%{layer.output} = {_kind(layer)}({inputs}) name={layer.name}"
+    head = f"%{layer.output} = {layer_kind(layer)}({inputs}) name={layer.name}"
     return " ".join([head, *_attributes(layer)])
 
 
@@ -86,7 +86,8 @@ _KINDS: dict[type[Layer], str] = {
 }
 
 
-def _kind(layer: Layer) -> str:
+def layer_kind(layer: Layer) -> str:
+    """The name of the kind of layer: `conv2d`."""
     if isinstance(layer, Add) and layer.subtract:
         return "subtract"
     if type(layer) not in _KINDS:

@@ -45,7 +45,7 @@ def test_own_name_goes_before_x(tmp_path: Path) -> None:
     assert load_calibration(path, _graph())["x"].all()
 
 
-@pytest.mark.parametrize("shape", [(1, 60), (60,), (1, 12, 5, 1)])
+@pytest.mark.parametrize("shape", [(1, 60), (60,), (1, 12, 5, 1), (1, 3, 20)])
 def test_samples_may_have_the_shape_of_the_onnx_input(
     tmp_path: Path, shape: tuple[int, ...]
 ) -> None:

@@ -82,6 +82,28 @@ def test_vector_reshaped_to_an_image(seed: int) -> None:
     assert graph.inputs[0].onnx_shape == (1, 12)
 
 
+def test_one_dimension_at_the_ports_and_before_a_dense_layer(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    nodes = [
+        node("Reshape", "x s", "i", "in"),
+        node("Conv", "i w", "c"),
+        node("Flatten", "c", "f"),
+        node("Gemm", "f g", "d"),
+        node("Reshape", "c t", "y", "out"),
+    ]
+    constants = {
+        "s": _ints(1, 3, 14),
+        "w": rng.normal(size=(2, 3, 3)),
+        "g": rng.normal(size=(24, 5)),
+        "t": _ints(1, 2, 3, 4),
+    }
+    model = make_model(nodes, constants, shape=(1, 42), outputs="y d")
+    graph = assert_imports_like_onnx_runtime(model, rng)
+    assert len(graph.layers) == 2
+    assert graph.inputs[0].onnx_shape == (1, 42)
+    assert [port.onnx_shape for port in graph.outputs] == [(1, 2, 3, 4), (1, 5)]
+
+
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
