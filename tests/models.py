@@ -22,6 +22,7 @@ from flexcc.ir.shapes import extent, output_shape, window_misses_input
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = [
+    "any_conv",
     "chain",
     "random_conv",
     "random_float_graph",
@@ -125,7 +126,7 @@ def random_float_graph(
         if index % 3 == 2 and min(source[1].height, source[1].width) > 1:
             layer = random_pool(rng, f"pool{index}", source)
         else:
-            layer = _any_conv(rng, f"conv{index}", source, transpose and rng.random() < 0.5)
+            layer = any_conv(rng, f"conv{index}", source, transpose and rng.random() < 0.5)
         layers.append(layer)
         source = (layer.output, tensor(*output_shape(layer, [source[1]], source[1])))
     return chain(first, layers)
@@ -168,9 +169,10 @@ def _quantization(rng: np.random.Generator, scale: float) -> Quantization:
     return Quantization(scale=float(np.float32(scale)), zero_point=int(rng.integers(-128, 128)))
 
 
-def _any_conv(
+def any_conv(
     rng: np.random.Generator, name: str, source: tuple[str, TensorType], transpose: bool
 ) -> Convolution:
+    """A convolution, transposed or not, with everything random."""
     clamps = [Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=1.0), Clamp(low=0.125, high=0.625)]
     divisors = [n for n in range(1, source[1].channels + 1) if source[1].channels % n == 0]
     groups = int(rng.choice(divisors))

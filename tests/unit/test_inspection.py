@@ -120,13 +120,13 @@ def test_explanation_of_a_refused_node_and_of_its_feeder(tmp_path: Path) -> None
     assert text.startswith("middle (Softmax) is refused: this operator is not supported")
     nodes = [
         node("Relu", "x", "r", "relu"),
-        node("Sin", "r", "s", "sine"),
+        node("LogSoftmax", "r", "s", "log"),
         node("Conv", "s w", "y", "conv"),
     ]
     path = saved(tmp_path, make_model(nodes, CONSTANTS, shape=(1, 3, 8, 9)))
     [text] = describe(path, explain="relu")
     assert text.startswith(
-        "relu (Relu) runs on the host, before the accelerator, as sine (Sin) reads what it makes"
+        "relu (Relu) runs on the host, before the accelerator, as log (LogSoftmax) reads what"
     )
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collects the layers and tensors of a graph while handlers import nodes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
 from flexcc.frontend.node import NodeError
 from flexcc.frontend.values import Activation, Shape
 from flexcc.ir.graph import Axes
-from flexcc.ir.layers import Layer, SourceLayer
+from flexcc.ir.layers import Elementwise, Layer, SourceLayer
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["GraphBuilder", "tensor_type"]
@@ -54,12 +55,17 @@ class GraphBuilder:
         return Activation(tensor=name, shape=shape, quantization=None, axes=axes)
 
     def add(
-        self, layer: Layer, source: Activation, shape: Shape, quantization: Quantization | None
+        self,
+        layer: Layer,
+        sources: Activation | Sequence[Activation],
+        shape: Shape,
+        quantization: Quantization | None,
     ) -> Activation:
-        """Appends `layer`, which reads `source` and writes a tensor of the given type."""
+        """Appends `layer`, which reads `sources` and writes a tensor of the given type."""
         self.tensors[layer.output] = tensor_type(shape, quantization)
         self.layers.append(layer)
-        self.read(layer.name, source)
+        for source in (sources,) if isinstance(sources, Activation) else sources:
+            self.read(layer.name, source)
         return Activation(tensor=layer.output, shape=shape, quantization=quantization)
 
     def add_elementwise(
@@ -88,9 +94,8 @@ class GraphBuilder:
         """
         present = self.tensors[source.tensor].quantization
         if present is not None and present != quantization:
-            what = "quantised twice, with" if source.quantization is None else "requantised from"
             raise NodeError(
-                f"'{source.tensor}' is {what} scale {present.scale:.6g}, zero point "
+                f"'{source.tensor}' is quantised twice, with scale {present.scale:.6g}, zero point "
                 f"{present.zero_point}, to scale {quantization.scale:.6g}, zero point "
                 f"{quantization.zero_point}; one QuantizeLinear per tensor is supported"
             )
@@ -107,7 +112,8 @@ class GraphBuilder:
             for reader, view in self._reads
             if self.tensors[view.tensor].quantization != view.quantization
         }
-        folded = {layer.name for layer in self.layers if isinstance(layer, SourceLayer)}
+        foldable = SourceLayer | Elementwise
+        folded = {layer.name for layer in self.layers if isinstance(layer, foldable)}
         for reader, view in self._reads:
             if self.tensors[view.tensor].quantization is None and reader not in folded:
                 producer = next(

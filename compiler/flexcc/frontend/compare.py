@@ -159,7 +159,10 @@ def source_integers(model: onnx.ModelProto, graph: Graph) -> ExportedModel:
         for node in model.graph.node
         if node.op_type == "QuantizeLinear"
     }
-    return ExportedModel(model=model, integers={name: quantized[name] for name in graph.tensors})
+    # A tensor that is rounded again is called as its integers.
+    again = {name: name for name in quantized.values()}
+    integers = {**again, **quantized}
+    return ExportedModel(model=model, integers={name: integers[name] for name in graph.tensors})
 
 
 def _layer(graph: Graph, layer: Layer, theirs: Mapping[str, Integers]) -> TensorComparison:
@@ -238,15 +241,29 @@ def _options(level: str) -> Any:
     return options
 
 
+# Operators that make integers, and which input holds the zero point they are made with.
+_ZERO_POINTS = {
+    "QGemm": 8,
+    "QLinearAdd": 7,
+    "QLinearConv": 7,
+    "QLinearLeakyRelu": 4,
+    "QLinearMatMul": 7,
+    "QLinearMul": 7,
+    "QLinearSigmoid": 4,
+    "QuantizeLinear": 2,
+}
+# Operators that pass on the integers they get.
+_MOVES = ("MaxPool", "Reshape")
+
+
 def _integer_types(model: onnx.ModelProto) -> dict[str, int]:
     """Element type of every value that a quantised operator of the model makes."""
     constants = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    zero_points = {"QuantizeLinear": 2, "QLinearConv": 7, "QLinearMatMul": 7, "QGemm": 8}
     kinds: dict[str, int] = {}
     for node in model.graph.node:
-        if node.op_type in zero_points:
-            kinds[node.output[0]] = constants[node.input[zero_points[node.op_type]]]
-        elif node.op_type in ("MaxPool", "Reshape") and node.input[0] in kinds:
+        if node.op_type in _ZERO_POINTS:
+            kinds[node.output[0]] = constants[node.input[_ZERO_POINTS[node.op_type]]]
+        elif node.op_type in _MOVES and node.input[0] in kinds:
             kinds[node.output[0]] = kinds[node.input[0]]
     return kinds
 

@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a lowered graph as canonical ONNX: Conv, ConvTranspose, Relu or Clip, MaxPool, and Q/DQ.
+"""Writes a lowered graph as canonical ONNX: its layers, clamps as Relu or Clip, and Q/DQ.
 
 Node names are layer names; inputs and outputs are called and shaped as in the model the graph came
 from. A tensor keeps its name unless a port of another shape or rounding has it.
 
-Behind an integer convolution stands Q/DQ before a clip and again after it, with one scale: the same
+Behind an integer layer stands Q/DQ before a clip and again after it, with one scale: the same
 numbers as a single rounding behind the clip, in a form that ONNX Runtime runs in integers.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from flexcc.frontend.transposed_weights import to_onnx
+from flexcc.frontend.export_layer import write_layer
+from flexcc.frontend.nodes import NodeWriter
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Convolution, ConvTranspose2d, MaxPool2d, Pads
+from flexcc.ir.layers import Clamp, Layer, clamp_of
 from flexcc.ir.requantize import quantized_clamp
 from flexcc.ir.types import Quantization, TensorType
 
@@ -56,7 +55,7 @@ def export_model(graph: Graph) -> ExportedModel:
 
 
 def clamp_name(layer: str) -> str:
-    """The name of the Relu or Clip node behind a convolution."""
+    """The name of the Relu or Clip node behind a layer."""
     return f"{layer}.clamp"
 
 
@@ -66,14 +65,12 @@ class _Exporter:
     def __init__(self, graph: Graph) -> None:
         self.integers: dict[str, str] = {}
         self._graph = graph
-        self._nodes: list[onnx.NodeProto] = []
-        self._initializers: list[onnx.TensorProto] = []
         # The values of each tensor before its rounding and as its readers see them.
         self._plain: dict[str, str] = {}
         self._read: dict[str, str] = {}
         self._scales: dict[str, list[str]] = {}
         ports = {port.onnx_name for port in (*graph.inputs, *graph.outputs)}
-        self._taken: set[str] = ports | graph.tensors.keys()
+        self._writer = NodeWriter(ports | graph.tensors.keys())
         direct = {port.tensor for port in graph.inputs if self._is_direct(port)}
         direct |= {
             port.tensor
@@ -82,7 +79,7 @@ class _Exporter:
         }
         for tensor in graph.tensors:
             keeps = tensor not in ports or tensor in direct
-            self._plain[tensor] = tensor if keeps else self._fresh(f"{tensor}.image")
+            self._plain[tensor] = tensor if keeps else self._writer.fresh(f"{tensor}.image")
 
     def body(self) -> onnx.GraphProto:
         """The whole graph."""
@@ -96,13 +93,7 @@ class _Exporter:
                 self._transpose(port.onnx_name, plain, order)
             self._finish(port.tensor)
         for layer in graph.layers:
-            match layer:
-                case Convolution():
-                    self._conv(layer)
-                case MaxPool2d():
-                    self._max_pool(layer)
-                case _:
-                    raise TypeError(f"{layer.name}: {type(layer).__name__} has no canonical form")
+            self._layer(layer)
         for port in graph.outputs:
             read, tensor = self._read[port.tensor], graph.tensors[port.tensor]
             if port.axes is None:
@@ -110,11 +101,11 @@ class _Exporter:
             else:
                 self._transpose(read, port.onnx_name, port.axes)
         return helper.make_graph(
-            self._nodes,
+            self._writer.nodes,
             graph.name,
             [_value_info(port) for port in graph.inputs],
             [_value_info(port) for port in graph.outputs],
-            self._initializers,
+            self._writer.initializers,
         )
 
     def _is_direct(self, port: Port) -> bool:
@@ -124,15 +115,15 @@ class _Exporter:
 
     def _transpose(self, source: str, target: str, order: Sequence[int]) -> None:
         """Leads a port whose values stand in another order to its tensor or back."""
-        self._node("Transpose", [source], target, f"{target}.transpose", perm=list(order))
+        self._writer.node("Transpose", [source], target, f"{target}.transpose", perm=list(order))
 
     def _adapt(self, source: str, target: str, shape: Sequence[int], wanted: Sequence[int]) -> None:
         """Leads a port to its tensor or back."""
         if tuple(shape) != tuple(wanted):
-            dims = self._constant(f"{target}.shape", np.array(wanted, np.int64))
-            self._node("Reshape", [source, dims], target, f"{target}.reshape")
+            dims = self._writer.constant(f"{target}.shape", np.array(wanted, np.int64))
+            self._writer.node("Reshape", [source, dims], target, f"{target}.reshape")
         elif source != target:
-            self._node("Identity", [source], target, f"{target}.identity")
+            self._writer.node("Identity", [source], target, f"{target}.identity")
 
     def _finish(self, tensor: str) -> None:
         """Rounds a tensor whose plain values are there, if it is integer."""
@@ -149,126 +140,41 @@ class _Exporter:
             scale = np.array(quantization.scale, np.float32)
             zero_point = np.array(quantization.zero_point, np.int8)
             self._scales[tensor] = [
-                self._constant(f"{tensor}.scale", scale),
-                self._constant(f"{tensor}.zero_point", zero_point),
+                self._writer.constant(f"{tensor}.scale", scale),
+                self._writer.constant(f"{tensor}.zero_point", zero_point),
             ]
         scales = self._scales[tensor]
-        integers, reals = self._fresh(f"{plain}.q"), self._fresh(f"{plain}.dq")
-        self._node("QuantizeLinear", [plain, *scales], integers, f"{plain}.quantize")
-        self._node("DequantizeLinear", [integers, *scales], reals, f"{plain}.dequantize")
+        integers, reals = self._writer.fresh(f"{plain}.q"), self._writer.fresh(f"{plain}.dq")
+        self._writer.node("QuantizeLinear", [plain, *scales], integers, f"{plain}.quantize")
+        self._writer.node("DequantizeLinear", [integers, *scales], reals, f"{plain}.dequantize")
         return integers, reals
 
-    def _conv(self, conv: Convolution) -> None:
-        target = self._plain[conv.output]
-        quantization = self._graph.tensors[conv.output].quantization
-        clamped = conv.clamp != Clamp()
+    def _layer(self, layer: Layer) -> None:
+        target = self._plain[layer.output]
+        quantization = self._graph.tensors[layer.output].quantization
+        clamp = clamp_of(layer)
+        clamped = clamp != Clamp()
         if quantization is not None:
-            clamped = quantized_clamp(conv.clamp, quantization) != (-128, 127)
-        plain = self._fresh(f"{target}.unclamped") if clamped else target
-        extra = (
-            {"output_padding": list(conv.output_padding)}
-            if isinstance(conv, ConvTranspose2d)
-            else {}
-        )
-        self._node(
-            "ConvTranspose" if isinstance(conv, ConvTranspose2d) else "Conv",
-            [self._read[conv.inputs[0]], *self._parameters(conv)],
-            plain,
-            conv.name,
-            kernel_shape=list(conv.weight.shape[2:]),
-            strides=list(conv.strides),
-            dilations=list(conv.dilations),
-            group=conv.groups,
-            pads=_pads(conv.pads),
-            **extra,
-        )
+            clamped = quantized_clamp(clamp, quantization) != (-128, 127)
+        plain = self._writer.fresh(f"{target}.unclamped") if clamped else target
+        sources = [self._read[name] for name in layer.inputs]
+        step = self._graph.tensors[layer.inputs[0]].quantization
+        write_layer(self._writer, layer, sources, plain, step)
         if clamped:
             if quantization is not None:
-                _, plain = self._round(plain, conv.output, quantization)
-            self._clamp(conv, plain, target)
-        self._finish(conv.output)
+                _, plain = self._round(plain, layer.output, quantization)
+            self._clamp(layer.name, clamp, plain, target)
+        self._finish(layer.output)
 
-    def _parameters(self, conv: Convolution) -> list[str]:
-        """Names of weights and bias, dequantised if they are integer."""
-        transposed = isinstance(conv, ConvTranspose2d)
-        values = to_onnx(conv.weight, conv.groups) if transposed else conv.weight
-        weight = self._constant(f"{conv.name}.weight", values)
-        scale, source = conv.weight_scale, self._graph.tensors[conv.inputs[0]].quantization
-        if scale is None or source is None:
-            return [weight, self._constant(f"{conv.name}.bias", conv.bias)]
-        own = _of_one_group(conv, scale) if transposed else scale
-        result = [self._dequantized(weight, own, np.int8, axis=1 if transposed else 0)]
-        if conv.bias.dtype == np.int32:
-            bias = self._constant(f"{conv.name}.bias", conv.bias)
-            step = np.float32(source.scale) * scale
-            return [*result, self._dequantized(bias, step, np.int32, axis=0)]
-        real = (conv.bias * (np.float64(source.scale) * scale)).astype(np.float32)
-        return [*result, self._constant(f"{conv.name}.bias", real)]
-
-    def _dequantized(
-        self,
-        name: str,
-        scale: NDArray[np.float32],
-        kind: type[np.int8] | type[np.int32],
-        *,
-        axis: int,
-    ) -> str:
-        parameters = [
-            self._constant(f"{name}.scale", scale),
-            self._constant(f"{name}.zero_point", np.zeros(scale.shape, kind)),
-        ]
-        target = self._fresh(f"{name}.dq")
-        self._node("DequantizeLinear", [name, *parameters], target, f"{name}.dequantize", axis=axis)
-        return target
-
-    def _clamp(self, conv: Convolution, source: str, target: str) -> None:
-        if conv.clamp == Clamp(low=0.0):
-            self._node("Relu", [source], target, clamp_name(conv.name))
+    def _clamp(self, layer: str, clamp: Clamp, source: str, target: str) -> None:
+        if clamp == Clamp(low=0.0):
+            self._writer.node("Relu", [source], target, clamp_name(layer))
             return
         bounds = [
-            "" if bound is None else self._constant(f"{conv.name}.{side}", np.array(bound, "f4"))
-            for side, bound in (("low", conv.clamp.low), ("high", conv.clamp.high))
+            "" if bound is None else self._writer.constant(f"{layer}.{side}", np.array(bound, "f4"))
+            for side, bound in (("low", clamp.low), ("high", clamp.high))
         ]
-        self._node("Clip", [source, *bounds], target, clamp_name(conv.name))
-
-    def _max_pool(self, pool: MaxPool2d) -> None:
-        self._node(
-            "MaxPool",
-            [self._read[pool.inputs[0]]],
-            self._plain[pool.output],
-            pool.name,
-            kernel_shape=list(pool.kernel),
-            strides=list(pool.strides),
-            dilations=list(pool.dilations),
-            pads=_pads(pool.pads),
-        )
-        self._finish(pool.output)
-
-    def _node(
-        self, op: str, sources: Sequence[str], target: str, name: str, **attributes: Any
-    ) -> None:
-        self._nodes.append(helper.make_node(op, sources, [target], name=name, **attributes))
-
-    def _constant(self, name: str, array: NDArray[Any]) -> str:
-        name = self._fresh(name)
-        self._initializers.append(numpy_helper.from_array(array, name))
-        return name
-
-    def _fresh(self, name: str) -> str:
-        """`name`, or a variant of it that no other value has."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
-
-
-def _of_one_group(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The weight scales of a transposed convolution, one per output channel of a group."""
-    groups = np.reshape(scale, (conv.groups, -1))
-    if (groups != groups[:1]).any():
-        raise ValueError(f"{conv.name}: its groups do not share their weight scales, as in ONNX")
-    first: NDArray[np.float32] = groups[0]
-    return first
+        self._writer.node("Clip", [source, *bounds], target, clamp_name(layer))
 
 
 def _shape(tensor: TensorType) -> tuple[int, ...]:
@@ -279,7 +185,3 @@ def _value_info(port: Port) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(
         port.onnx_name, onnx.TensorProto.FLOAT, list(port.onnx_shape)
     )
-
-
-def _pads(pads: Pads) -> list[int]:
-    return [pads.top, pads.left, pads.bottom, pads.right]

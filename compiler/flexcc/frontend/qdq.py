@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.node import Node, NodeError, finite
 from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant
+from flexcc.ir.layers import Clamp, Clip
 from flexcc.ir.types import Quantization
 
 __all__ = ["import_dequantize", "import_quantize"]
@@ -26,7 +27,7 @@ def import_quantize(node: Node, build: GraphBuilder) -> Integers:
     if node.take_int("precision", 0) not in (0, 1):
         raise NodeError("only precision FLOAT is supported")
     node.finish()
-    build.quantize(source, quantization)
+    source = _rounded(node, build, source, quantization)
     unsigned = not node.has_input(2) or _array(node, 2).dtype == np.uint8
     return Integers(
         tensor=source.tensor,
@@ -60,6 +61,17 @@ def import_dequantize(node: Node, build: GraphBuilder) -> Activation | Quantized
     _refuse_exotic(node)
     node.finish()
     return result
+
+
+def _rounded(
+    node: Node, build: GraphBuilder, source: Activation, quantization: Quantization
+) -> Activation:
+    """The tensor with this quantisation; one that has another already is rounded again."""
+    if source.quantization not in (None, quantization):
+        layer = Clip(name=node.label, inputs=(source.tensor,), output=node.output, clamp=Clamp())
+        source = build.add_elementwise(layer, source, None)
+    build.quantize(source, quantization)
+    return source
 
 
 def _refuse_exotic(node: Node) -> None:

@@ -39,7 +39,8 @@ def rounding_ties(
         case Convolution():
             acc = reference.accumulate(layer, sources[0], inputs[0])
             rq = requantization(layer, sources[0], target)
-            within = _FLOAT_SUM if isinstance(layer, ConvTranspose2d) else 0.0
+            in_float = isinstance(layer, ConvTranspose2d) or layer.slope is not None
+            within = _FLOAT_SUM if in_float else 0.0
             return ties_of_accumulators(acc, rq, 1, within)
         case Add() | Mul():
             a, b = (

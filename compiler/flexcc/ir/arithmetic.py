@@ -116,20 +116,24 @@ def product_scaling(
 def table_entries(layer: Table, source: Quantization, target: Quantization) -> NDArray[np.int8]:
     """The outputs [256] for the inputs -128..127.
 
-    The function is evaluated once, in double precision, at the real number of each integer.
+    The function is evaluated once, in double precision, at the real number of each integer. Where
+    it is not defined, as Sqrt below zero, it takes its value at the nearest input where it is: the
+    range of a quantised tensor holds numbers that the float model never sees.
 
     Raises:
-        InputError: the function is not defined somewhere in the input's range.
+        InputError: the function is not defined anywhere in the input's range.
     """
     inputs = np.arange(-128, 128).astype(np.int8)
     reals = dequantize_array(inputs, source).astype(np.float64)
     values = evaluate(layer.function, reals)
-    undefined = np.isnan(values)
-    if undefined.any():
+    defined = np.flatnonzero(~np.isnan(values))
+    if not defined.size:
         raise InputError(
-            f"{layer.name}: {layer.function} is not defined at {reals[undefined][0]:.6g}, which "
-            "its input can be; put a Clip in front of it"
+            f"{layer.name}: {layer.function} is not defined between {reals[0]:.6g} and "
+            f"{reals[-1]:.6g}, the range of its input; check the model and its samples"
         )
+    distance = np.abs(np.arange(256)[:, None] - defined)
+    values = values[defined[distance.argmin(axis=1)]]
     with np.errstate(over="ignore"):
         return quantize_array(values.astype(np.float32), target)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Convolution",
+    "Elementwise",
     "Layer",
     "MaxPool2d",
     "Mul",
@@ -28,6 +29,7 @@ __all__ = [
     "Reshape",
     "SourceLayer",
     "Table",
+    "clamp_of",
 ]
 
 
@@ -112,7 +114,16 @@ class MaxPool2d(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Add(Layer):
+class Elementwise(Layer):
+    """A layer that works element by element.
+
+    Passes may fold it into its neighbours, so until they have run its inputs and output need no
+    scale in an integer graph.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Add(Elementwise):
     """Sum of two tensors, or their difference if `subtract`, and a clamp.
 
     A dimension of size 1 is repeated to fit the other operand's.
@@ -123,14 +134,14 @@ class Add(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mul(Layer):
+class Mul(Elementwise):
     """Product of two tensors and a clamp; a dimension of size 1 is repeated to fit the other's."""
 
     clamp: Clamp = Clamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table(Layer):
+class Table(Elementwise):
     """A function of each element, which integers look up in a table of 256 entries."""
 
     function: Expression
@@ -166,3 +177,8 @@ class PRelu(SourceLayer):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reshape(SourceLayer):
     """The same values in channel-row-column order under the shape of the output tensor."""
+
+
+def clamp_of(layer: Layer) -> Clamp:
+    """The bounds of a layer's output; none for kinds that have no clamp."""
+    return layer.clamp if isinstance(layer, Convolution | Add | Mul | Clip) else Clamp()

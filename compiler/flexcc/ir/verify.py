@@ -8,7 +8,7 @@ import numpy as np
 
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layer_rules import layer_problems
-from flexcc.ir.layers import Add, Layer, Mul, SourceLayer
+from flexcc.ir.layers import Add, Elementwise, Layer, Mul, SourceLayer
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["VerifyError", "verify"]
@@ -23,7 +23,7 @@ def verify(graph: Graph) -> None:
 
     Names are unique, tensors have one producer that stands before their users, shapes follow from
     the layers, numbers are finite, and quantisation is all or nothing: once one tensor is
-    quantised, each one is, except where only source layers read it.
+    quantised, each one is, except where only source and elementwise layers read it.
 
     Raises:
         VerifyError: names all violations, a line each.
@@ -152,10 +152,10 @@ def _quantization_of(graph: Graph) -> Iterator[str]:
     if all(tensor.quantization is None for tensor in graph.tensors.values()):
         return
     for name, tensor in graph.tensors.items():
-        read_by_source_layers_only = (
+        read_by_what_may_fold = (
             not graph.is_output(name)
             and graph.users(name)
-            and all(isinstance(user, SourceLayer) for user in graph.users(name))
+            and all(isinstance(user, SourceLayer | Elementwise) for user in graph.users(name))
         )
-        if tensor.quantization is None and not read_by_source_layers_only:
+        if tensor.quantization is None and not read_by_what_may_fold:
             yield f"%{name}: it is not quantised, but other tensors are"

@@ -3,19 +3,28 @@
 
 from flexcc.ir.graph import Graph
 from flexcc.passes.base import Pass, run_pipeline
+from flexcc.passes.find_prelu import FindPRelu
 from flexcc.passes.fold_channel_affine import FoldChannelAffine
 from flexcc.passes.fold_reshape import FoldReshape
 from flexcc.passes.fuse_activation import FuseActivation
+from flexcc.passes.fuse_functions import FuseFunctions
+from flexcc.passes.pointwise import Pointwise
 from flexcc.passes.refuse_source_layers import RefuseSourceLayers
 
 __all__ = ["PIPELINE", "Pass", "lower", "run_pipeline"]
 
 PIPELINE: tuple[Pass, ...] = (
+    # First: the folds below take the pieces of a spelled activation apart. A slope can be fused
+    # into a convolution, a table cannot, so slopes are looked for before tables.
+    FindPRelu(),
+    FuseFunctions(),
     # Before activations: a clamp between a convolution and its batch normalisation blocks the fold.
     FoldChannelAffine(),
     # Before reshapes: a clip moves from behind a flatten to the convolution in front of it.
     FuseActivation(),
     FoldReshape(),
+    # Last: what no neighbour took.
+    Pointwise(),
     RefuseSourceLayers(),
 )
 

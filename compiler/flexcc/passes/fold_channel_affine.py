@@ -28,10 +28,10 @@ __all__ = ["FoldChannelAffine"]
 class FoldChannelAffine(Pass):
     """affine(conv2d(x)), affine(affine(x)) and conv2d(affine(x)) each become one layer.
 
-    Backward into a float convolution, transposed or not, without a clamp whose only user it is;
-    forward into all users if they are float convolutions, when there is no offset or each of their
-    outputs sums over the whole kernel: padding is zero behind the affine, but would be minus the
-    offset before it, and outputs of a transposed convolution have phases and borders. Quantised
+    Backward into a float convolution, transposed or not, with no slope or clamp, whose only user
+    it is; forward into all users if they are float convolutions, when there is no offset or each of
+    their outputs sums over the whole kernel: padding is zero behind the affine, but would be minus
+    the offset before it, and outputs of a transposed convolution have phases and borders. Quantised
     layers stay: folding would move a rounding.
 
     Raises:
@@ -63,9 +63,9 @@ def _into_producer(graph: Graph, affine: ChannelAffine) -> Graph | None:
         return None
     folded: Layer
     match producer:
-        case Convolution(weight_scale=None, clamp=clamp) if clamp == Clamp():
+        case Convolution(weight_scale=None, slope=None, clamp=clamp) if clamp == Clamp():
             folded = _after(producer, affine)
-        case ChannelAffine():
+        case ChannelAffine() if graph.tensors[producer.output].quantization is None:
             folded = replace(
                 affine,
                 inputs=producer.inputs,

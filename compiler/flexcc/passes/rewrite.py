@@ -8,7 +8,7 @@ from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Layer
 from flexcc.ir.types import TensorType
 
-__all__ = ["only_user", "with_layers"]
+__all__ = ["only_user", "with_layers", "without_dead_layers"]
 
 
 def only_user(graph: Graph, tensor: str) -> Layer | None:
@@ -35,3 +35,15 @@ def with_layers(
         layers=layers,
         tensors={name: kind for name, kind in changed.items() if name in written},
     )
+
+
+def without_dead_layers(graph: Graph) -> Graph:
+    """The graph without layers whose output nobody reads."""
+    read = {port.tensor for port in graph.outputs}
+    dead: dict[str, Layer | None] = {}
+    for layer in reversed(graph.layers):
+        if layer.output in read:
+            read.update(layer.inputs)
+        else:
+            dead[layer.name] = None
+    return with_layers(graph, dead) if dead else graph

@@ -22,7 +22,7 @@ WEIGHT = {"w": np.ones((3, 3, 1, 1))}
 def test_every_problem_is_in_one_error() -> None:
     nodes = [
         node("Conv", "x w", "a", "conv_a", strides=[0, 1]),
-        node("Sigmoid", "a", "b", ""),
+        node("Unique", "a", "b", ""),
         node("LSTM", "b w", "c", "recurrent"),
         node("Conv", "x v", "d", "conv_d"),
         node("Magic", "d", "e", "spell", domain="com.example"),
@@ -35,7 +35,7 @@ def test_every_problem_is_in_one_error() -> None:
     assert str(raised.value).splitlines() == [
         "the model cannot be compiled:",
         "conv_a (Conv): kernel [1, 1], strides [0, 1] and dilations [1, 1] must be positive",
-        "b (Sigmoid): this operator is not supported",
+        "b (Unique): this operator is not supported",
         "recurrent (LSTM): this operator is not supported",
         (
             "conv_d (Conv): its constant 'v' holds 9 NaN or infinite values, the first at "

@@ -188,7 +188,7 @@ def test_model_that_onnx_runtime_does_not_run_is_refused() -> None:
     )
     graph = chain(tensor(1, 4, 4), [pool])
     with pytest.raises(
-        InputError, match=r"ONNX Runtime cannot quantise the model: .*; check that it"
+        InputError, match=r"ONNX Runtime cannot run the model on the samples: .*; check that it"
     ):
         quantize(graph, random_calibration(graph))
 

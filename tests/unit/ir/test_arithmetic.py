@@ -109,8 +109,16 @@ def test_table_saturates_where_the_function_is_infinite() -> None:
     assert entries[2] == 0
 
 
-def test_table_of_an_undefined_value_is_refused() -> None:
-    layer = Table(name="log1", inputs=("x",), output="y", function=apply("Log", X))
+def test_undefined_values_are_those_of_the_nearest_input() -> None:
+    layer = Table(name="t", inputs=("x",), output="y", function=apply("Sqrt", X))
     unit = Quantization(scale=1.0, zero_point=0)
-    with pytest.raises(InputError, match=r"log1: Log\(x\) is not defined at -128"):
+    entries = table_entries(layer, unit, unit)
+    assert not entries[:129].any()
+    assert entries[128 + 100] == 10
+
+
+def test_function_that_is_defined_nowhere_is_refused() -> None:
+    layer = Table(name="log1", inputs=("x",), output="y", function=apply("Acosh", X))
+    unit = Quantization(scale=0.001, zero_point=0)
+    with pytest.raises(InputError, match=r"log1: Acosh\(x\) is not defined between -0.128 and"):
         table_entries(layer, unit, unit)

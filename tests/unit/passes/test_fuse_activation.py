@@ -10,7 +10,7 @@ import pytest
 
 from flexcc import reference
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Clip, Conv2d, Layer, MaxPool2d, Reshape
+from flexcc.ir.layers import Add, Clamp, Clip, Conv2d, Layer, MaxPool2d, Mul, PRelu, Reshape
 from flexcc.ir.printer import print_graph
 from flexcc.ir.types import Quantization
 from flexcc.passes.base import run_pipeline
@@ -197,3 +197,78 @@ def test_chains_of_clips_compute_the_same() -> None:
         assert len(fused.layers) == 1
         before, after = (reference.run_float(g, x)["y"] for g in (graph, fused))
         assert np.array_equal(before, after)
+
+
+def _bend(source: str, *slope: float, output: str = "y", name: str = "bend") -> PRelu:
+    values = np.resize(np.array(slope, np.float32), 3)
+    return PRelu(name=name, inputs=(source,), output=output, slope=values)
+
+
+def _slopes(layers: list[Layer]) -> tuple[list[str], list[list[float]]]:
+    """Names of the layers left and the slopes in them, the graph proven to compute the same."""
+    graph = chain(SOURCE, layers)
+    result = run_pipeline([FuseActivation()], graph)
+    x = np.random.default_rng(0).normal(size=(1, 3, 4, 4))
+    last = graph.outputs[0].tensor
+    before, after = (reference.run_float(each, {"x": x})[last] for each in (graph, result))
+    np.testing.assert_allclose(before, after, rtol=1e-6)
+    slopes = [
+        layer.slope.tolist()
+        for layer in result.layers
+        if isinstance(layer, Conv2d | PRelu) and layer.slope is not None
+    ]
+    return [layer.name for layer in result.layers], slopes
+
+
+def test_slopes_join_convolutions_and_slopes() -> None:
+    first = [0.5, -0.25, 0.0]
+    assert _slopes([_conv(), _bend("conv1_out", *first)]) == (["conv1"], [first])
+    twice = [_bend("x", *first, output="b"), _bend("b", 0.5, 8.0, 4.0, name="again")]
+    assert _slopes(list(twice)) == (["bend"], [[0.25, -0.25, 0.0]])
+
+
+def test_a_clamp_ends_what_a_slope_can_join() -> None:
+    bounded = replace(_conv(), clamp=Clamp(low=-1.0))
+    assert _slopes([bounded, _bend("conv1_out", 0.5)])[0] == ["conv1", "bend"]
+    top = replace(_conv(), clamp=Clamp(high=1.0))
+    assert _slopes([top, _bend("conv1_out", 0.5)])[0] == ["conv1", "bend"]
+    never = replace(_conv(), clamp=Clamp(low=0.0))
+    assert _slopes([never, _bend("conv1_out", 0.5)]) == (["conv1"], [])
+    relu = [_relu("x", output="r"), _bend("r", 0.5)]
+    assert _slopes(list(relu)) == (["relu1"], [])
+
+
+def test_clamps_follow_slopes() -> None:
+    layers = [_conv(), _bend("conv1_out", -0.5, output="b"), _relu("b")]
+    assert _slopes(layers) == (["conv1"], [[-0.5, -0.5, -0.5]])
+
+
+def test_rising_slopes_move_in_front_of_pools() -> None:
+    pool = _pool("conv1_out", "p")
+    assert _slopes([_conv(), pool, _bend("p", 0.5, 0.0, 0.25)])[1] == [[0.5, 0.0, 0.25]]
+    assert _slopes([_conv(), pool, _bend("p", 0.5, -0.1, 0.25)])[0] == ["conv1", "pool1", "bend"]
+
+
+def test_even_slopes_move_in_front_of_reshapes() -> None:
+    for slope, names in (([0.5], ["conv1", "flat"]), ([0.5, 0.25], ["conv1", "flat", "bend"])):
+        flat = Reshape(name="flat", inputs=("conv1_out",), output="f")
+        bend = replace(_bend("f"), slope=np.resize(np.array(slope, np.float32), 48))
+        graph = chain(SOURCE, [_conv(), _bend("conv1_out", 1.0)])
+        types = {"f": tensor(48, 1, 1), "y": tensor(48, 1, 1), "conv1_out": SOURCE, "x": SOURCE}
+        graph = replace(graph, layers=(_conv(), flat, bend), tensors=types)
+        result = run_pipeline([FuseActivation()], graph)
+        assert [layer.name for layer in result.layers] == names
+        x = np.random.default_rng(0).normal(size=(1, 3, 4, 4))
+        before, after = (reference.run_float(each, {"x": x})["y"] for each in (graph, result))
+        assert np.array_equal(before, after)
+
+
+def test_sums_and_products_take_clips_but_no_slopes() -> None:
+    add = Add(name="sum", inputs=("x", "x"), output="s")
+    assert _fused(chain(SOURCE, [add, _relu("s")])) == dedent("""\
+        graph(%x : f32[1x3x4x4]) {
+          %y = add(%x, %x) name=sum clamp=0..inf : f32[1x3x4x4]
+          return %y
+        }""")
+    mul = Mul(name="product", inputs=("x", "x"), output="s")
+    assert _slopes([mul, _bend("s", 0.5)])[0] == ["product", "bend"]
