@@ -5,11 +5,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import reference
-from flexcc.frontend import quantize
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution
 from flexcc.ir.types import Quantization
+from flexcc.quantization import quantize
 from tests.models import chain, tensor
 
 __all__ = ["check_accuracy", "quantization_of", "run_on_reals"]

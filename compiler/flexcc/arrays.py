@@ -4,8 +4,6 @@
 Inside, a batch is int8 [B, C, H, W] by tensor name.
 """
 
-import os
-import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -21,11 +19,11 @@ from flexcc.errors import InputError
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph, Port, Signature
 from flexcc.ir.types import Quantization, TensorType
+from flexcc.output_file import write_file
 
 __all__ = [
     "Batch",
     "BatchAxis",
-    "check_output_file",
     "read_arrays",
     "read_batch",
     "write_arrays",
@@ -93,16 +91,6 @@ def read_arrays(
     return typed, axis
 
 
-def check_output_file(path: Path) -> None:
-    """Raises InputError when `path` cannot become a file; writes nothing."""
-    if path.is_dir():
-        raise InputError(f"output {path} is a folder; name a file with --output")
-    if not path.parent.is_dir():
-        raise InputError(f"output {path}: folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"output {path}: folder {path.parent} is read-only; choose another")
-
-
 def write_outputs(
     path: Path,
     graph: Graph,
@@ -125,7 +113,7 @@ def write_outputs(
         arrays[port.onnx_name] = (
             shaped if raw else dequantize_array(shaped, _quantization(graph, port))
         )
-    _write(path, arrays)
+    write_file(path, arrays_to_bytes(arrays))
 
 
 def write_arrays(path: Path, images: Sequence[Mapping[str, NDArray[Any]]], axis: BatchAxis) -> None:
@@ -144,18 +132,7 @@ def write_arrays(path: Path, images: Sequence[Mapping[str, NDArray[Any]]], axis:
             )
         stacked = np.stack([image[name] for image in images])
         arrays[name] = stacked.reshape(_batched(first.shape, axis))
-    _write(path, arrays)
-
-
-def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        staging.write_bytes(arrays_to_bytes(arrays))
-        staging.replace(path)
-    except OSError as error:
-        raise InputError(f"output {path} cannot be written: {error.strerror}") from error
-    finally:
-        staging.unlink(missing_ok=True)
+    write_file(path, arrays_to_bytes(arrays))
 
 
 def _read(path: Path, signatures: Sequence[Signature]) -> tuple[dict[str, NDArray[Any]], BatchAxis]:

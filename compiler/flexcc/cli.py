@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: arguments to options; everything else is the driver's."""
 
+import functools
 import os
 import signal
 import sys
@@ -21,8 +22,10 @@ from flexcc.options import (
     Executor,
     MemoryOptions,
     Options,
+    QuantizeOptions,
     RunOptions,
 )
+from flexcc.quantization import CalibrationMethod, QuantizationOptions
 from flexcc.report import report_json
 from flexcc.targets.device import available_targets, load_device
 
@@ -88,6 +91,7 @@ def _backends(
 _INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 _OUTPUT_FILE = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
+_QUANTIZATION = QuantizationOptions()
 
 
 def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,11 +111,21 @@ def _input_shape_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what is compiled, in the order of the help text."""
+def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a model becomes integer."""
+
+    @functools.wraps(command)
+    def collected(calibration_method: str, percentile: float, **named: Any) -> None:
+        command(
+            quantization=QuantizationOptions(
+                method=CalibrationMethod(calibration_method), percentile=percentile
+            ),
+            **named,
+        )
+
+    result: Callable[..., Any] = collected
     for option in reversed(
         (
-            click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
             click.option(
                 "--calibration",
                 type=_INPUT_FILE,
@@ -123,9 +137,39 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Random samples instead: speed is right, accuracy meaningless.",
             ),
             click.option(
-                "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+                "--calibration-method",
+                type=click.Choice([method.value for method in CalibrationMethod]),
+                default=_QUANTIZATION.method.value,
+                show_default=True,
+                help="What of a tensor's values its integers cover: all, a percentile, or as much "
+                "as makes the error least.",
+            ),
+            click.option(
+                "--percentile",
+                type=click.FloatRange(min=50, max=100),
+                metavar="%",
+                default=_QUANTIZATION.percentile,
+                show_default=True,
+                help="Share of a tensor's values to cover (percentile).",
             ),
             _input_shape_option,
+            click.option(
+                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
+            ),
+        )
+    ):
+        result = option(result)
+    return result
+
+
+def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a model is mapped to, in the order of the help text."""
+    for option in reversed(
+        (
+            click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
+            click.option(
+                "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+            ),
             click.option(
                 "--clock",
                 "clock_mhz",
@@ -137,9 +181,6 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--insert-zeros",
                 is_flag=True,
                 help="Baseline for measurements: dilated and transposed layers multiply zeros.",
-            ),
-            click.option(
-                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
             ),
         )
     ):
@@ -165,7 +206,8 @@ def cli() -> None:
 @cli.command("compile")
 @click.argument("model", type=_INPUT_FILE)
 @click.option("-o", "--output", type=_OUTPUT_FILE, required=True, help="Folder to write.")
-@_model_options
+@_source_options
+@_mapping_options
 @click.option(
     "--verify", callback=_backends, metavar="rtl", help="Prove the result by simulating the RTL."
 )
@@ -186,6 +228,20 @@ def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
     else:
         console.print_report(report)
     driver.require_equal(report)
+
+
+@cli.command("quantize")
+@click.argument("model", type=_INPUT_FILE)
+@click.option("-o", "--output", type=_OUTPUT_FILE, required=True, help="QDQ model to write.")
+@_source_options
+@_verbosity
+def quantize_command(verbose: int, **named: Any) -> None:
+    """Quantise MODEL, a float ONNX file, into the QDQ model OUTPUT, which ONNX Runtime runs too."""
+    options = QuantizeOptions(**named)
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=True) as progress:
+        driver.quantize_model(options, progress)
 
 
 @cli.command("run")

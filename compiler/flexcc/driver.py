@@ -17,18 +17,19 @@ from flexcc.errors import InputError, MismatchError
 from flexcc.execute import verify
 from flexcc.figures import build_report, host_report, with_verification
 from flexcc.frontend import fix_input_shapes, load_model
-from flexcc.frontend.calibration import load_calibration, random_calibration
+from flexcc.frontend.calibration import Samples, load_calibration, random_calibration
 from flexcc.frontend.network import Network, Place, import_network
-from flexcc.frontend.quantize import quantize
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
-from flexcc.options import Backend, Executor, Options
+from flexcc.options import Backend, Executor, Options, QuantizeOptions, SourceOptions
+from flexcc.output_file import check_output_file, write_file
 from flexcc.progress import Progress
+from flexcc.quantization import quantize
 from flexcc.report import Report, report_json
 from flexcc.report_text import report_html
 from flexcc.targets.device import load_device
 
-__all__ = ["compile_model", "require_equal"]
+__all__ = ["compile_model", "quantize_model", "require_equal"]
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,29 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     return report
 
 
+def quantize_model(options: QuantizeOptions, progress: Progress | None = None) -> None:
+    """Writes the QDQ form of a float model to the file `options.output`, whole or not at all.
+
+    Of a model that is cut, it is the part between the host's.
+
+    Raises:
+        InputError: the model, the data or an option cannot be used.
+    """
+    progress = progress or Progress()
+    check_output_file(options.output)
+    _check_calibration(options)
+    progress.step("reading the model")
+    network = import_network(_read_model(options))
+    _tell_host_parts(network)
+    graph = passes.lower(network.graph)
+    if _is_integer(graph):
+        raise InputError(f"{options.model} is quantised already; use it as it is")
+    progress.step("quantising")
+    samples = _calibration(network, graph, options)
+    model = quantize(graph, samples, options.quantization).exported.model
+    write_file(options.output, model.SerializeToString(deterministic=True))
+
+
 def require_equal(report: Report) -> None:
     """Raises MismatchError when a verification of the report failed."""
     for name, found in (("RTL", report.verify.rtl), ("HLS", report.verify.hls)):
@@ -120,11 +144,15 @@ def _check_options(options: Options) -> None:
     check_destination(options.output)
     if Backend.HLS in options.verify:
         raise InputError("--verify hls is not available yet; use --verify rtl")
+    _check_calibration(options)
+
+
+def _check_calibration(options: SourceOptions) -> None:
     if options.calibration is not None and options.random_calibration:
         raise InputError("--calibration and --random-calibration exclude each other; choose one")
 
 
-def _read_model(options: Options) -> Any:
+def _read_model(options: SourceOptions) -> Any:
     """The ONNX model with the shapes that were asked for."""
     return fix_input_shapes(load_model(options.model), options.input_shapes)
 
@@ -146,24 +174,13 @@ def _quantize(model: Any, options: Options) -> _Quantized:
             onnx=model.SerializeToString(deterministic=True),
             samples=_random_integers(graph, options),
         )
-    if options.calibration is not None:
-        samples = load_calibration(options.calibration, graph, host=network.host)
-    elif options.random_calibration:
-        logger.warning(
-            "scales come from random inputs: speed and equality are right, accuracy is meaningless"
-        )
-        samples = random_calibration(graph, options.seed)
-    else:
-        raise InputError(
-            f"{options.model} is a float model and needs sample inputs to become integer; give "
-            "--calibration FILE.npz, or --random-calibration if accuracy does not matter"
-        )
-    quantized = quantize(graph, samples)
+    samples = _calibration(network, graph, options)
+    quantized = quantize(graph, samples, options.quantization)
     integer = passes.lower(quantized.graph)
     return _Quantized(
         network=network,
         graph=integer,
-        onnx=quantized.onnx_model.SerializeToString(deterministic=True),
+        onnx=quantized.exported.model.SerializeToString(deterministic=True),
         samples=_some_samples(graph, integer, samples, options),
     )
 
@@ -173,6 +190,21 @@ def _tell_host_parts(network: Network) -> None:
         there = [f"{node.name} ({node.op})" for node in network.nodes if node.place is place]
         if there:
             logger.warning("%s the accelerator, the host runs %s", when, ", ".join(there))
+
+
+def _calibration(network: Network, graph: Graph, options: SourceOptions) -> Samples:
+    """The samples that were asked for, by tensor name."""
+    if options.calibration is not None:
+        return load_calibration(options.calibration, graph, host=network.host)
+    if options.random_calibration:
+        logger.warning(
+            "scales come from random inputs: speed and equality are right, accuracy is meaningless"
+        )
+        return random_calibration(graph, options.seed)
+    raise InputError(
+        f"{options.model} is a float model and needs sample inputs to become integer; give "
+        "--calibration FILE.npz, or --random-calibration if accuracy does not matter"
+    )
 
 
 def _is_integer(graph: Graph) -> bool:

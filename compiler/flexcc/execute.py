@@ -9,14 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import reference
-from flexcc.arrays import (
-    Batch,
-    check_output_file,
-    read_arrays,
-    read_batch,
-    write_arrays,
-    write_outputs,
-)
+from flexcc.arrays import Batch, read_arrays, read_batch, write_arrays, write_outputs
 from flexcc.backend.image import Difference as ImageDifference
 from flexcc.backend.image import expected_image, first_difference, read_tensor
 from flexcc.backend.interpret import interpret
@@ -26,6 +19,7 @@ from flexcc.frontend.host import Host
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.options import Executor, MemoryOptions, RunOptions
+from flexcc.output_file import check_output_file
 from flexcc.progress import Progress
 from flexcc.report import Difference, RunSummary, Verification
 from flexcc.simulation import simulate

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from flexcc.quantization.options import QuantizationOptions
+
 __all__ = ["ArrayShape", "Backend", "Executor", "MemoryOptions", "Options", "RunOptions"]
 
 
@@ -26,25 +28,42 @@ class ArrayShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """One compilation, as asked for.
+class SourceOptions:
+    """An ONNX model and how it becomes integer.
 
-    `target` is the name of a device file. A float model needs `calibration` (an .npz of input
-    arrays) or `random_calibration`; a model with QuantizeLinear/DequantizeLinear nodes takes
-    neither. What is None is the explorer's or the device's choice. `input_shapes` replaces the
-    shapes of inputs, by ONNX name. `verify_images` inputs are compared for each of `verify`.
-    `insert_zeros` maps the network as an array without tap lists would need it.
+    A float model needs `calibration` (an .npz of input arrays) or `random_calibration`; a model
+    with QuantizeLinear/DequantizeLinear nodes takes neither. `input_shapes` replaces the shapes of
+    inputs, by ONNX name.
     """
 
     model: Path
-    target: str
-    output: Path
     calibration: Path | None = None
     random_calibration: bool = False
     seed: int = 1
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeOptions(SourceOptions):
+    """One quantisation of a float model into the QDQ model file `output`."""
+
+    output: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(SourceOptions):
+    """One compilation, as asked for.
+
+    `target` is the name of a device file. What is None is the explorer's or the device's choice.
+    `verify_images` inputs are compared for each of `verify`. `insert_zeros` maps the network as an
+    array without tap lists would need it.
+    """
+
+    target: str
+    output: Path
     array: ArrayShape | None = None
     clock_mhz: float | None = None
-    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     verify: tuple[Backend, ...] = ()
     verify_images: int = 1
     insert_zeros: bool = False

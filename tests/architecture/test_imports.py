@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "reference": {"ir"},
     # The comparison with ONNX Runtime runs the reference.
     "frontend": {"ir", "reference"},
+    "quantization": {"ir", "frontend"},
     "passes": {"ir"},
     "targets": {"ir", "resources"},
     "dse": {"ir", "targets", "taps", "tiles", "accelerator", "program.formats"},

@@ -120,6 +120,32 @@ def test_qdq_model_compiles_without_calibration(work: Path, tmp_path: Path) -> N
     assert "quantised already" in refused.stderr
 
 
+def test_quantize_writes_the_model_that_compile_makes(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        "quantize", work / "model.onnx", "-o", tmp_path / "q.onnx",
+        "--calibration", work / "data.npz", cwd=tmp_path,
+    )  # fmt: skip
+    assert (result.code, result.stdout) == (0, "")
+    assert (tmp_path / "q.onnx").read_bytes() == (work / "build/model.qdq.onnx").read_bytes()
+    result = flexcc(
+        "quantize", work / "model.onnx", "-o", tmp_path / "other.onnx",
+        "--calibration", work / "data.npz", "--calibration-method", "percentile",
+        "--percentile", "90", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.code == 0
+    assert (tmp_path / "other.onnx").read_bytes() != (tmp_path / "q.onnx").read_bytes()
+
+
+def test_a_quantised_model_is_not_quantised_again(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        "quantize", work / "build/model.qdq.onnx", "-o", tmp_path / "q.onnx",
+        "--random-calibration", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.code == 2
+    assert "is quantised already" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_explored_array_needs_no_option(work: Path, tmp_path: Path) -> None:
     result = flexcc(
         work / "model.onnx", "--target", "zcu104", "-o", "b", "--calibration", work / "data.npz",

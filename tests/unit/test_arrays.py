@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc.arrays import BatchAxis, check_output_file, read_batch, write_outputs
+from flexcc.arrays import BatchAxis, read_batch, write_outputs
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.packing import block
@@ -189,12 +189,3 @@ def test_outputs(tmp_path: Path, axis: BatchAxis, y: tuple[int, ...], z: tuple[i
             assert arrays["y"].dtype == (np.int8 if raw else np.float32)
             assert (arrays["y"] == value).all()
     assert [path.name for path in tmp_path.iterdir()] == ["y.npz"]
-
-
-def test_places_that_take_no_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder"):
-        check_output_file(tmp_path)
-    with pytest.raises(InputError, match="does not exist"):
-        check_output_file(tmp_path / "none" / "y.npz")
-    check_output_file(tmp_path / "y.npz")
-    assert not list(tmp_path.iterdir())

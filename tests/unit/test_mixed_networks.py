@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import reference
-from flexcc.frontend import import_model, quantize
+from flexcc.frontend import import_model
 from flexcc.frontend.compare import TensorComparison, compare
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Layer
 from flexcc.ir.verify import verify
 from flexcc.passes import lower
+from flexcc.quantization import quantize
 from tests.mixed_networks import mixed_network
 from tests.quantization import run_on_reals
 
@@ -65,7 +66,7 @@ def test_exported_model_imports_as_the_same_integers(seed: int) -> None:
         rng = np.random.default_rng([seed, 1, trial])
         graph = lower(mixed_network(rng))
         quantized = quantize(graph, _samples(graph, rng, 3))
-        again = lower(import_model(quantized.onnx_model))
+        again = lower(import_model(quantized.exported.model))
         assert [layer.name for layer in again.layers] == [layer.name for layer in graph.layers]
         samples = _samples(graph, rng, 2)
         ours, theirs = (run_on_reals(each, samples) for each in (quantized.graph, again))

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flexcc.frontend import import_model, load_calibration, load_model, quantize
+from flexcc.frontend import import_model, load_calibration, load_model
 from flexcc.frontend.compare import Comparison, TensorComparison, compare, optimized
 from flexcc.frontend.export import export_model
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Conv2d, ConvTranspose2d, MaxPool2d
 from flexcc.passes import lower
+from flexcc.quantization import quantize
 from tests.models import (
     chain,
     random_conv,

@@ -5,15 +5,12 @@ from flexcc.frontend.calibration import load_calibration, random_calibration
 from flexcc.frontend.importer import import_model
 from flexcc.frontend.inputs import fix_input_shape, fix_input_shapes
 from flexcc.frontend.load import load_model
-from flexcc.frontend.quantize import QuantizedModel, quantize
 
 __all__ = [
-    "QuantizedModel",
     "fix_input_shape",
     "fix_input_shapes",
     "import_model",
     "load_calibration",
     "load_model",
-    "quantize",
     "random_calibration",
 ]

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.errors import InputError
-from flexcc.frontend import import_model, quantize
+from flexcc.frontend import import_model
 from flexcc.frontend.function import FUNCTIONS
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.passes import lower
+from flexcc.quantization import quantize
 from tests.onnx_cases import node_cases
 from tests.quantization import quantization_of
 

@@ -10,10 +10,11 @@ import pytest
 
 from flexcc.arrays import read_batch, write_outputs
 from flexcc.errors import InputError
-from flexcc.frontend import import_model, load_calibration, quantize
+from flexcc.frontend import import_model, load_calibration
 from flexcc.frontend.compare import compare
 from flexcc.frontend.export import export_model
 from flexcc.passes import lower
+from flexcc.quantization import quantize
 from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node, run_onnx
 
 TO_FRONT, TO_BACK = [0, 3, 1, 2], [0, 2, 3, 1]

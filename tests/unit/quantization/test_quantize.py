@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.errors import InputError
-from flexcc.frontend import import_model, load_calibration, load_model, quantize, random_calibration
+from flexcc.frontend import import_model, load_calibration, load_model, random_calibration
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Clamp, ConvTranspose2d, MaxPool2d, Pads
 from flexcc.ir.requantize import accumulator_bounds, requantization, require_lossless_clamp27
 from flexcc.passes import lower
+from flexcc.quantization import quantize
 from tests.models import chain, random_conv, random_float_graph, tensor, transposed
 from tests.quantization import check_accuracy, quantization_of, run_on_reals
 
@@ -42,7 +43,7 @@ def test_digits_keep_their_accuracy(mnist: Graph) -> None:
 
 def test_ports_stay_those_of_the_model(mnist: Graph) -> None:
     quantized = quantize(mnist, random_calibration(mnist))
-    for graph in (quantized.graph, lower(import_model(quantized.onnx_model))):
+    for graph in (quantized.graph, lower(import_model(quantized.exported.model))):
         assert [port.onnx_name for port in graph.inputs] == ["Input3"]
         assert [port.onnx_name for port in graph.outputs] == ["Plus214_Output_0"]
         assert graph.outputs[0].onnx_shape == (1, 10)
@@ -50,7 +51,7 @@ def test_ports_stay_those_of_the_model(mnist: Graph) -> None:
 
 def test_the_same_samples_give_the_same_model(mnist: Graph) -> None:
     samples = random_calibration(mnist)
-    first, second = (quantize(mnist, samples).onnx_model for _ in range(2))
+    first, second = (quantize(mnist, samples).exported.model for _ in range(2))
     assert first.SerializeToString() == second.SerializeToString()
 
 
@@ -168,7 +169,7 @@ def test_qdq_model_imports_as_the_same_integers(seed: int, trial: int) -> None:
     floating = random_float_graph(rng, depth=5, transpose=trial % 2 == 1)
     x = rng.normal(size=(3, *floating.inputs[0].onnx_shape[1:])).astype(np.float32)
     quantized = quantize(floating, {"x": x})
-    again = lower(import_model(quantized.onnx_model))
+    again = lower(import_model(quantized.exported.model))
     assert [layer.name for layer in again.layers] == [layer.name for layer in floating.layers]
     first, second = (run_on_reals(graph, {"x": x}) for graph in (quantized.graph, again))
     for ours, theirs in zip(quantized.graph.layers, again.layers, strict=True):
@@ -203,7 +204,7 @@ def test_two_outputs_and_a_shared_tensor(seed: int) -> None:
     graph = replace(graph, outputs=(*graph.outputs, extra, replace(extra, onnx_name="again")))
     x = rng.normal(size=(2, 3, 6, 6)).astype(np.float32)
     quantized = quantize(graph, {"x": x})
-    again = lower(import_model(quantized.onnx_model))
+    again = lower(import_model(quantized.exported.model))
     assert [port.onnx_name for port in again.outputs] == ["b_out", "features", "again"]
     ours, theirs = (run_on_reals(each, {"x": x}) for each in (quantized.graph, again))
     for port, other in zip(quantized.graph.outputs, again.outputs, strict=True):

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scales and zero points: of tensors from their ranges, of weights from their values."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Convolution, MaxPool2d
+from flexcc.ir.types import Quantization
+from flexcc.quantization.ranges import Range
+
+__all__ = ["affine", "shared_tensors", "tensor_scales", "weight_scale"]
+
+_WEIGHT_LARGEST = 127
+
+
+def tensor_scales(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
+    """The quantisation of every tensor; tensors that must share theirs cover all their ranges."""
+    result = {}
+    for tensors in shared_tensors(graph):
+        first, *others = (ranges[tensor] for tensor in tensors)
+        for other in others:
+            first |= other
+        result.update(dict.fromkeys(tensors, affine(first)))
+    return result
+
+
+def shared_tensors(graph: Graph) -> list[tuple[str, ...]]:
+    """All tensors, those together that must have one quantisation."""
+    groups = {tensor: [tensor] for tensor in graph.tensors}
+    for layer in graph.layers:
+        if isinstance(layer, MaxPool2d):
+            first, second = groups[layer.inputs[0]], groups[layer.output]
+            if first is not second:
+                first.extend(second)
+                groups.update(dict.fromkeys(second, first))
+    return [tuple(group) for tensor, group in groups.items() if group[0] == tensor]
+
+
+def affine(range_: Range) -> Quantization:
+    """int8 over the whole range, with a zero point; a range of nothing gets the scale 1."""
+    scale = np.float32((range_.high - range_.low) / 255)
+    if not scale >= np.finfo(np.float32).tiny:
+        return Quantization(scale=1.0, zero_point=0)
+    zero_point = round(-128 - range_.low / float(scale))
+    return Quantization(scale=float(scale), zero_point=min(max(zero_point, -128), 127))
+
+
+def weight_scale(conv: Convolution) -> NDArray[np.float32]:
+    """Symmetric scales, one per output channel; weights next to nothing round to zero."""
+    largest = np.abs(conv.weight.astype(np.float64)).max(axis=(1, 2, 3))
+    scale = (largest / _WEIGHT_LARGEST).astype(np.float32)
+    result: NDArray[np.float32] = np.maximum(scale, np.finfo(np.float32).tiny)
+    return result

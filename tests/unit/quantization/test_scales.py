@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scales: zero is exact, the range is covered, shared tensors share."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flexcc.ir.affine import dequantize_array
+from flexcc.ir.layers import MaxPool2d
+from flexcc.ir.types import Quantization
+from flexcc.quantization.ranges import Range
+from flexcc.quantization.scales import affine, tensor_scales, weight_scale
+from tests.models import chain, random_conv, tensor
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1.0, 1.0), (0.0, 6.0), (-3.0, 0.0), (-0.1, 300.0), (-1e-30, 2e-30)]
+)
+def test_integers_cover_the_range(low: float, high: float) -> None:
+    quantization = affine(Range(low=low, high=high))
+    ends = dequantize_array(np.array([-128, 127], np.int8), quantization)
+    assert ends[0] == pytest.approx(low, abs=0.51 * quantization.scale)
+    assert ends[1] == pytest.approx(high, abs=0.51 * quantization.scale)
+    assert -128 <= quantization.zero_point <= 127
+
+
+def test_a_tensor_of_zeros_has_a_scale() -> None:
+    for high in (0.0, 1e-44):
+        assert affine(Range(low=0.0, high=high)) == Quantization(scale=1.0, zero_point=0)
+
+
+def test_pools_share_and_others_do_not(seed: int) -> None:
+    source = tensor(2, 8, 8)
+    conv = random_conv(np.random.default_rng(seed), "c", ("x", source), channels=3, kernel=(1, 1))
+    pools = [
+        MaxPool2d(name=name, inputs=(of,), output=name, kernel=(2, 2), strides=(2, 2))
+        for name, of in (("p", "c_out"), ("q", "p"))
+    ]
+    graph = chain(source, [conv, *pools])
+    ranges = {
+        "x": Range(low=-1.0, high=1.0),
+        "c_out": Range(low=-2.0, high=5.0),
+        "p": Range(low=0.0, high=6.0),
+        "q": Range(low=-3.0, high=0.0),
+    }
+    scales = tensor_scales(graph, ranges)
+    assert scales["x"] == affine(ranges["x"])
+    assert scales["c_out"] == scales["p"] == scales["q"] == affine(Range(low=-3.0, high=6.0))
+
+
+def test_weight_scales_are_per_output_channel(seed: int) -> None:
+    conv = random_conv(
+        np.random.default_rng(seed), "c", ("x", tensor(2, 8, 8)), channels=3, kernel=(2, 2)
+    )
+    weight = conv.weight.astype(np.float32)
+    weight[1] = 0
+    scale = weight_scale(replace(conv, weight=weight))
+    assert scale.dtype == np.float32
+    assert scale[0] == pytest.approx(np.abs(weight[0]).max() / 127)
+    assert 0 < scale[1] < 1e-37
