@@ -12,10 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from flexcc import reference
 from flexcc.frontend import import_model
+from flexcc.frontend.network import Network
+from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.passes import lower
 
-__all__ = ["assert_imports_like_onnx_runtime", "make_model", "node", "run_onnx"]
+__all__ = ["assert_imports_like_onnx_runtime", "make_model", "node", "run_network", "run_onnx"]
 
 Shape = Sequence[int | str | None]
 
@@ -71,6 +73,34 @@ def run_onnx(
     )
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, dict(inputs)), strict=True))
+
+
+def run_network(network: Network, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The outputs of host and reference together, for one image; float or integer."""
+    graph, host = lower(network.graph), network.host
+    known = dict(inputs) if host is None else host.before(inputs)
+    scales = {
+        name: kind.quantization
+        for name, kind in graph.tensors.items()
+        if kind.quantization is not None
+    }
+    images: dict[str, NDArray[np.float32]] = {}
+    for port in graph.inputs:
+        kind = graph.tensors[port.tensor]
+        shape = (1, kind.channels, kind.height, kind.width)
+        images[port.tensor] = port.from_onnx(known[port.onnx_name]).reshape(shape)
+    tensors: dict[str, NDArray[Any]] = {}
+    if scales:
+        integers = {name: quantize_array(image, scales[name]) for name, image in images.items()}
+        for name, values in reference.run(graph, integers).items():
+            tensors[name] = dequantize_array(values, scales[name])
+    else:
+        tensors |= reference.run_float(graph, images)
+    made = {}
+    for port in graph.outputs:
+        real = port.to_onnx(tensors[port.tensor].astype(np.float32))
+        made[port.onnx_name] = real.reshape(port.onnx_shape)
+    return made if host is None else host.after({**known, **made})
 
 
 def assert_imports_like_onnx_runtime(

@@ -20,7 +20,7 @@ from flexcc.frontend.source import Source
 from flexcc.frontend.values import Constant, Integers, QuantizedConstant
 from flexcc.frontend.walk import Fate, Walk
 
-__all__ = ["Parts", "extract"]
+__all__ = ["Parts", "extract", "integer_outputs"]
 
 # ONNX Runtime reads any older operator set in it.
 _IR_VERSION = 8
@@ -42,13 +42,28 @@ def extract(walk: Walk, where: Cut) -> Parts:
         InputError: the type of a value that crosses the cut is not known.
     """
     extractor = _Extractor(walk)
-    body = extractor.part(set(range(len(walk.nodes))) - where.head - where.tail)
+    indices = set(range(len(walk.nodes))) - where.head - where.tail
+    body = extractor.part(indices)
     extractor.quantize_inputs(body)
+    integers = integer_outputs(walk, where)
+    has_tail = bool(where.tail or integers)
     return Parts(
-        head=_model(extractor.part(where.head), "head", walk) if where.head else None,
+        head=_model(extractor.part(where.head, on_host=True), "head", walk) if where.head else None,
         body=_source(body, walk),
-        tail=_model(extractor.part(where.tail), "tail", walk) if where.tail else None,
+        tail=_model(extractor.part(where.tail, integers, on_host=True), "tail", walk)
+        if has_tail
+        else None,
     )
+
+
+def integer_outputs(walk: Walk, where: Cut) -> list[str]:
+    """The outputs of the model that are integers of the body, which the host has to make again."""
+    host = {name for i in (*where.head, *where.tail) for name in walk.nodes[i].proto.output}
+    return [
+        value.name
+        for value in walk.source.outputs
+        if isinstance(walk.values.get(value.name), Integers) and value.name not in host
+    ]
 
 
 @dataclass(slots=True)
@@ -69,7 +84,7 @@ class _Part:
 class _Extractor:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._results = set(walk.source.outputs)
+        self._results = {value.name for value in walk.source.outputs}
         self._names = {*self._results, *(value.name for value in walk.source.inputs)}
         self._maker: dict[str, onnx.NodeProto] = {}
         for node in walk.nodes:
@@ -80,13 +95,19 @@ class _Extractor:
             for node in walk.nodes
         )
 
-    def part(self, chosen: Collection[int]) -> _Part:
-        """The chosen nodes; constant ones are left out, for what they make is known."""
+    def part(
+        self, chosen: Collection[int], integers: Sequence[str] = (), *, on_host: bool = False
+    ) -> _Part:
+        """The chosen nodes; constant ones are left out, for what they make is known.
+
+        The tail passes on `integers`, outputs of the model that the body makes.
+        """
         indices = sorted(i for i in chosen if self._walk.nodes[i].fate is not Fate.CONSTANT)
         nodes = [self._walk.nodes[i].proto for i in indices]
         made = {name for node in nodes for name in node.output if name}
         part = _Part()
-        for name in dict.fromkeys(name for node in nodes for name in node.input if name):
+        read = [name for node in nodes for name in node.input if name]
+        for name in dict.fromkeys([*read, *integers]):
             known = self._walk.values.get(name)
             if isinstance(known, Constant | QuantizedConstant):
                 part.constants[name] = known
@@ -94,7 +115,8 @@ class _Extractor:
                 self._enter(part, name)
         part.nodes += nodes
         for name in self._leaving(indices):
-            self._leave(part, name)
+            self._leave(part, name, on_host=on_host)
+        part.outputs += [self._info(name) for name in integers]
         return part
 
     def _leaving(self, indices: Sequence[int]) -> list[str]:
@@ -142,10 +164,12 @@ class _Extractor:
                 *(_reading(node, name, real) for node in body.nodes),
             ]
 
-    def _leave(self, part: _Part, name: str) -> None:
+    def _leave(self, part: _Part, name: str, *, on_host: bool) -> None:
         """A value that another part, or the user, reads."""
         value = self._walk.values.get(name)
-        if isinstance(value, Integers) and name not in self._results:
+        if isinstance(value, Integers):
+            if on_host and name in self._results:
+                part.outputs.append(self._info(name))
             real = self._real(name)
             scale = _scale(part, value, name)
             part.nodes.append(helper.make_node("DequantizeLinear", [name, *scale], [real]))
@@ -216,7 +240,7 @@ def _source(part: _Part, walk: Walk) -> Source:
         nodes=part.nodes,
         labels=[labels.get(node.output[0], node.output[0]) for node in part.nodes],
         inputs=part.inputs,
-        outputs=[value.name for value in part.outputs],
+        outputs=part.outputs,
         constants=part.constants,
         opset=walk.source.opset,
         opsets=walk.source.opsets,

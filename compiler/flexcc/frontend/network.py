@@ -8,7 +8,7 @@ from enum import Enum
 import onnx
 
 from flexcc.errors import InputError
-from flexcc.frontend.extract import extract
+from flexcc.frontend.extract import extract, integer_outputs
 from flexcc.frontend.host import Host, HostPart
 from flexcc.frontend.importer import walk_model
 from flexcc.frontend.partition import Cut, cut
@@ -106,7 +106,7 @@ def import_network(model: onnx.ModelProto) -> Network:
 
 def _network(walk: Walk) -> Network:
     where = cut(walk)
-    if not where.head and not where.tail:
+    if not where.head and not where.tail and not integer_outputs(walk, where):
         return Network(graph=walk.graph(), host=None, nodes=_places(walk, where))
     parts = extract(walk, where)
     head, tail = (
@@ -130,7 +130,7 @@ def _network(walk: Walk) -> Network:
                 for value in walk.source.inputs
                 if value.name in walk.values
             ),
-            outputs=tuple(_signature(walk, name) for name in walk.source.outputs),
+            outputs=tuple(_signature(walk, value.name) for value in walk.source.outputs),
         ),
         nodes=_places(walk, where),
     )

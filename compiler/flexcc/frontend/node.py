@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,12 @@ class Node:
         self._used_outputs = used_outputs
         self._model_inputs = model_inputs
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
+
+    def reading(self, *inputs: Value | None) -> "Node":
+        """The same node with other inputs."""
+        result = copy(self)
+        result.inputs = inputs
+        return result
 
     @property
     def output(self) -> str:

@@ -13,7 +13,7 @@ from flexcc.frontend.values import Activation, Constant, Integers, QuantizedCons
 from flexcc.ir.layers import Clamp, Clip
 from flexcc.ir.types import Quantization
 
-__all__ = ["import_dequantize", "import_quantize"]
+__all__ = ["import_dequantize", "import_quantize", "shifted"]
 
 
 def import_quantize(node: Node, build: GraphBuilder) -> Integers:
@@ -110,12 +110,24 @@ def _constant(node: Node, source: Constant) -> QuantizedConstant:
         axis %= integers.ndim
         if integers.shape[axis] != scale.size:
             raise NodeError(f"{scale.size} scales do not fit shape {list(integers.shape)}")
-    shift = 128 if integers.dtype == np.uint8 else 0
-    shifted = integers if shift == 0 else (integers.astype(np.int16) - shift).astype(np.int8)
-    zeros = np.broadcast_to(zero_point.reshape(-1), scale.shape).astype(np.int64) - shift
+    values, zeros = shifted(source, zero_point)
     return QuantizedConstant(
-        name=source.name, integers=shifted, scale=scale, zero_point=zeros, axis=axis
+        name=source.name,
+        integers=values,
+        scale=scale,
+        zero_point=np.broadcast_to(zeros.reshape(-1), scale.shape),
+        axis=axis,
     )
+
+
+def shifted(
+    source: Constant, zero_point: NDArray[np.generic]
+) -> tuple[NDArray[np.int8] | NDArray[np.int32], NDArray[np.int64]]:
+    """int8, uint8 or int32 constants and their zero point, uint8 as int8 128 lower."""
+    integers, zeros = source.array, zero_point.astype(np.int64)
+    if integers.dtype != np.uint8:
+        return integers, zeros
+    return (integers.astype(np.int16) - 128).astype(np.int8), zeros - 128
 
 
 def _scales(node: Node) -> NDArray[np.float32]:

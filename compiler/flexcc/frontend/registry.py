@@ -29,6 +29,7 @@ from flexcc.frontend.function import (
     import_swish,
 )
 from flexcc.frontend.gemm import import_gemm, import_matmul
+from flexcc.frontend.integers import import_conv_integer, import_matmul_integer
 from flexcc.frontend.node import Node
 from flexcc.frontend.pool import import_max_pool
 from flexcc.frontend.qdq import import_dequantize, import_quantize
@@ -57,6 +58,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Cast": import_cast,
     "Clip": import_clip,
     "Conv": import_conv,
+    "ConvInteger": import_conv_integer,
     "ConvTranspose": import_conv_transpose,
     "DequantizeLinear": import_dequantize,
     "Div": import_div,
@@ -67,6 +69,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Identity": import_identity,
     "LeakyRelu": import_leaky_relu,
     "MatMul": import_matmul,
+    "MatMulInteger": import_matmul_integer,
     "Max": import_max,
     "MaxPool": import_max_pool,
     "Min": import_min,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from flexcc.errors import InputError
 from flexcc.frontend.inputs import real_inputs
 from flexcc.frontend.order import label_nodes, needed_nodes
+from flexcc.frontend.qoperator import expand
 from flexcc.frontend.values import Constant, QuantizedConstant
 
 __all__ = ["Source", "read_source"]
@@ -27,7 +28,7 @@ class Source:
     nodes: Sequence[onnx.NodeProto]
     labels: Sequence[str]
     inputs: Sequence[onnx.ValueInfoProto]
-    outputs: Sequence[str]
+    outputs: Sequence[onnx.ValueInfoProto]
     constants: Mapping[str, Constant | QuantizedConstant]
     opset: int
     opsets: Sequence[onnx.OperatorSetIdProto]
@@ -46,13 +47,14 @@ def read_source(model: onnx.ModelProto, opset: int) -> Source:
         if value.name in inputs:
             raise InputError(f"two inputs are called '{value.name}'; export the model again")
         inputs[value.name] = value
-    nodes = needed_nodes(graph, constants.keys() | inputs.keys())
+    needed = needed_nodes(graph, constants.keys() | inputs.keys())
+    spelled = expand(needed, label_nodes(needed))
     return Source(
         name=graph.name or "model",
-        nodes=nodes,
-        labels=label_nodes(nodes),
+        nodes=[node for node, _ in spelled],
+        labels=[label for _, label in spelled],
         inputs=list(inputs.values()),
-        outputs=[value.name for value in graph.output],
+        outputs=list(graph.output),
         constants=constants,
         opset=opset,
         opsets=list(model.opset_import),

@@ -13,6 +13,7 @@ from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.constants import evaluate, is_deterministic
 from flexcc.frontend.infer import TypeAndShape, constant_type, output_types
 from flexcc.frontend.inputs import InputTypeError, input_shape, input_type
+from flexcc.frontend.integers import MOVING_OPERATORS, as_integers, as_reals
 from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe
 from flexcc.frontend.registry import HANDLERS
@@ -82,13 +83,14 @@ class Walk:
         self._input_names = {value.name for value in source.inputs}
         # Stand for what refused nodes make.
         self._invented: set[str] = set()
-        self._read = {name for node in source.nodes for name in node.input} | set(source.outputs)
+        outputs = [value.name for value in source.outputs]
+        self._read = {name for node in source.nodes for name in node.input} | set(outputs)
         # Who reads each value; what leaves the model has no readers here.
         self._readers: dict[str, list[onnx.NodeProto]] = {}
         for node in source.nodes:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
-        for name in source.outputs:
+        for name in outputs:
             self._readers.pop(name, None)
         self._read_inputs()
         for node, label in zip(source.nodes, source.labels, strict=True):
@@ -216,7 +218,12 @@ class Walk:
             used_outputs=[name in self._read for name in node.output],
             model_inputs={port.onnx_name for port in self._inputs},
         )
-        self.values[node.output[0]] = handler(view, self._build)
+        source = inputs[0] if inputs else None
+        if isinstance(source, Integers) and node.op_type in MOVING_OPERATORS:
+            result = handler(view.reading(as_reals(source), *inputs[1:]), self._build)
+            self.values[node.output[0]] = as_integers(result, source, self._build)
+        else:
+            self.values[node.output[0]] = handler(view, self._build)
 
     def _fold(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> None:
         arrays = {
@@ -263,8 +270,9 @@ class Walk:
                 return result
         return Unusable(name=name, reason=None, type=kind)
 
-    def _output(self, name: str) -> Port | str | None:
+    def _output(self, output: onnx.ValueInfoProto) -> Port | str | None:
         """The port of an output, or what is wrong with it; None if that has been told."""
+        name, kind = output.name, output.type.tensor_type.elem_type
         value = self.values[name]
         if isinstance(value, Unusable) and value.reason is None:
             return None
@@ -272,6 +280,8 @@ class Walk:
             what = "integer" if hasattr(value, "quantization") else "a constant"
             remedy = "end with DequantizeLinear" if what == "integer" else "remove it"
             return f"output '{name}' is {what}; {remedy}"
+        if kind in (onnx.TensorProto.INT32, onnx.TensorProto.INT64):
+            return f"output '{name}' is an integer sum; end with Cast to FLOAT"
         if value.tensor in self._invented:
             return None
         if self._build.is_input(value.tensor):

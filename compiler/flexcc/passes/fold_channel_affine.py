@@ -18,6 +18,7 @@ from flexcc.ir.layers import (
     Layer,
     Pads,
 )
+from flexcc.ir.types import Quantization
 from flexcc.passes.base import Pass
 from flexcc.passes.rewrite import only_user, with_layers
 
@@ -31,8 +32,9 @@ class FoldChannelAffine(Pass):
     Backward into a float convolution, transposed or not, with no slope or clamp, whose only user
     it is; forward into all users if they are float convolutions, when there is no offset or each of
     their outputs sums over the whole kernel: padding is zero behind the affine, but would be minus
-    the offset before it, and outputs of a transposed convolution have phases and borders. Quantised
-    layers stay: folding would move a rounding.
+    the offset before it, and outputs of a transposed convolution have phases and borders.
+    A positive factor also goes back into the weight scales of an integer convolution whose output
+    is not rounded before. Other quantised layers stay: folding would move a rounding.
 
     Raises:
         InputError: folding makes a weight infinite.
@@ -65,6 +67,11 @@ def _into_producer(graph: Graph, affine: ChannelAffine) -> Graph | None:
     match producer:
         case Convolution(weight_scale=None, slope=None, clamp=clamp) if clamp == Clamp():
             folded = _after(producer, affine)
+        case Convolution(slope=None, clamp=clamp) if clamp == Clamp() and (affine.scale > 0).all():
+            source = graph.tensors[producer.inputs[0]].quantization
+            if source is None or graph.tensors[producer.output].quantization is not None:
+                return None
+            folded = _rescaled(producer, affine, source)
         case ChannelAffine() if graph.tensors[producer.output].quantization is None:
             folded = replace(
                 affine,
@@ -123,6 +130,19 @@ def _after(conv: Convolution, affine: ChannelAffine) -> Convolution:
         bias=_float32(affine, bias),
         output=affine.output,
     )
+
+
+def _rescaled(conv: Convolution, affine: ChannelAffine, source: Quantization) -> Convolution:
+    """An integer convolution, not rounded yet, whose factors go into its weight scales."""
+    assert conv.weight_scale is not None
+    scale = _float32(affine, conv.weight_scale.astype(np.float64) * affine.scale)
+    if not (scale > 0).all():
+        raise InputError(
+            f"{affine.name}: it makes a weight scale zero; its constants are too small"
+        )
+    steps: NDArray[np.float64] = affine.offset / (np.float64(source.scale) * scale)
+    bias = conv.bias if not steps.any() else conv.bias + steps
+    return replace(conv, weight_scale=scale, bias=bias, output=affine.output)
 
 
 def _before(conv: Convolution, affine: ChannelAffine) -> Convolution:

@@ -10,11 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from flexcc import reference
 from flexcc.errors import InputError
 from flexcc.frontend.network import Network, Place, import_network
 from flexcc.passes import lower
-from tests.onnx_models import make_model, node, run_onnx
+from tests.onnx_models import make_model, node, run_network, run_onnx
 
 WEIGHT = {
     "w": np.random.default_rng(0).normal(size=(3, 3, 1, 1)),
@@ -35,22 +34,8 @@ def assert_runs_like_onnx_runtime(
 ) -> Network:
     """Head, float body and tail together give what ONNX Runtime gives for the whole model."""
     network = import_network(model)
-    graph = lower(network.graph)
     assert network.host is not None
-    known = network.host.before(inputs)
-    images = {}
-    for port in graph.inputs:
-        kind = graph.tensors[port.tensor]
-        shape = (1, kind.channels, kind.height, kind.width)
-        images[port.tensor] = port.from_onnx(known[port.onnx_name]).reshape(shape)
-    tensors = reference.run_float(graph, images)
-    made = {
-        port.onnx_name: port.to_onnx(tensors[port.tensor].astype(np.float32)).reshape(
-            port.onnx_shape
-        )
-        for port in graph.outputs
-    }
-    results = network.host.after({**known, **made})
+    results = run_network(network, inputs)
     expected = run_onnx(model, inputs)
     assert results.keys() == expected.keys()
     for name, array in expected.items():

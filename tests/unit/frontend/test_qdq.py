@@ -393,8 +393,8 @@ CONV = node("Conv", "xd wd", "c")
         ),
         ([*IN, *WEIGHT, CONV, node("Relu", "c", "y")], "output 'y': it reads 'y' of relu_1, which"),
         (
-            [_q("x", "xq"), node("MaxPool", "xq", "y", kernel_shape=[2, 2])],
-            "maxpool_1 (MaxPool): it works on integers; DequantizeLinear and QuantizeLinear must",
+            [_q("x", "xq"), node("BatchNormalization", "xq bf bf bf bf", "y")],
+            "batchnormalization_1 (BatchNormalization): it works on integers; DequantizeLinear",
         ),
         (
             [node("MaxPool", "x", "p", kernel_shape=[1, 1]), _q("p", "pq"), _dq("pq", "y")],
@@ -466,7 +466,9 @@ def test_rounding_to_another_scale(operator: str | None) -> None:
     assert np.abs(ours - theirs).max() <= 1.001 * types[1].scale
 
 
-def test_arithmetic_on_integers_is_refused() -> None:
-    nodes = [*IN, *WEIGHT, CONV, node("Mul", "c s", "m", "scale_it"), _q("m", "mq"), _dq("mq", "y")]
+def test_negative_factors_behind_integers_are_refused() -> None:
+    """The weights themselves would have to change."""
+    rest = [node("Mul", "c sneg", "m", "scale_it"), _q("m", "mq"), _dq("mq", "y")]
+    nodes = [*IN, *WEIGHT, CONV, *rest]
     with pytest.raises(InputError, match="scale_it: the output of conv_1 is not quantised"):
         lower(import_model(_model(*nodes)))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators that work on integers as they are, between QuantizeLinear and DequantizeLinear."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from flexcc.frontend.builder import GraphBuilder
+from flexcc.frontend.conv import import_conv
+from flexcc.frontend.gemm import import_matmul
+from flexcc.frontend.node import Node, NodeError
+from flexcc.frontend.qdq import shifted
+from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant, Value
+
+__all__ = [
+    "MOVING_OPERATORS",
+    "as_integers",
+    "as_reals",
+    "import_conv_integer",
+    "import_matmul_integer",
+]
+
+# Operators that choose or move values and compute none: what is true of the real numbers is true of
+# their integers.
+MOVING_OPERATORS = frozenset(
+    {
+        "DepthToSpace",
+        "Flatten",
+        "Identity",
+        "MaxPool",
+        "Reshape",
+        "Slice",
+        "SpaceToDepth",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+
+
+def as_reals(value: Integers) -> Activation:
+    """The real numbers that the integers stand for."""
+    return Activation(
+        tensor=value.tensor, shape=value.shape, quantization=value.quantization, axes=value.axes
+    )
+
+
+def as_integers(result: Value, source: Integers, build: GraphBuilder) -> Integers:
+    """The integers of what an operator made of `source`, whose scale they keep."""
+    if not isinstance(result, Activation):
+        raise NodeError(
+            "it works on integers; DequantizeLinear and QuantizeLinear must surround it"
+        )
+    build.quantize(result, source.quantization)
+    return replace(source, tensor=result.tensor, shape=result.shape, axes=result.axes)
+
+
+def import_conv_integer(node: Node, build: GraphBuilder) -> Activation:
+    """ConvInteger of a quantised tensor: its sums of products, as real numbers.
+
+    What scales them afterwards folds into the weight scales.
+    """
+    return import_conv(_with_unit_products(node), build)
+
+
+def import_matmul_integer(node: Node, build: GraphBuilder) -> Activation:
+    """MatMulInteger of a quantised tensor: its sums of products, as real numbers."""
+    return import_matmul(_with_unit_products(node, axis=1), build)
+
+
+def _with_unit_products(node: Node, axis: int = 0) -> Node:
+    """The node on real numbers, its weights scaled so that a product of two steps is 1."""
+    node.expect_inputs(2, 4)
+    source, weights = node.input(0), node.parameter(1)
+    if not isinstance(source, Integers):
+        raise NodeError("its input must come from QuantizeLinear, for its scale is not known")
+    if isinstance(weights, QuantizedConstant):
+        raise NodeError(f"its weights '{weights.name}' are no integers")
+    zero_point = source.quantization.zero_point + (128 if source.unsigned else 0)
+    if _zero_point(node, 2) != zero_point:
+        raise NodeError(
+            f"its zero point {_zero_point(node, 2)} is not that of its input, {zero_point}"
+        )
+    integers, zero = shifted(weights, np.array(_zero_point(node, 3)))
+    scale = np.float32(1) / np.float32(source.quantization.scale)
+    if not np.isfinite(scale):
+        raise NodeError(f"the scale {source.quantization.scale:.6g} of its input is too small")
+    unit = QuantizedConstant(
+        name=weights.name,
+        integers=integers,
+        scale=np.array([scale], np.float32),
+        zero_point=zero.reshape(1),
+        axis=axis,
+    )
+    return node.reading(as_reals(source), unit)
+
+
+def _zero_point(node: Node, index: int) -> int:
+    if not node.has_input(index):
+        return 0
+    value = node.parameter(index)
+    if not isinstance(value, Constant) or value.array.size != 1:
+        raise NodeError(f"its zero point '{value.name}' is not one integer")
+    return int(value.array.reshape(()))
