@@ -96,6 +96,7 @@ def random_conv(
     inputs: int,
     *,
     most_kernel: int = 7,
+    most_channels: int = 70,
     transposed: bool = False,
 ) -> Convolution:
     """A convolution with everything random; its weight scale is per unit of output spread."""
@@ -103,7 +104,7 @@ def random_conv(
     divisors = [g for g in range(1, inputs + 1) if inputs % g == 0]
     groups = rng.choice([1, 1, 1, rng.choice(divisors)])
     # Few outputs leave room for several phases in a pass.
-    most_outputs = rng.choice([3, 70]) if transposed else 70
+    most_outputs = rng.choice([3, most_channels]) if transposed else most_channels
     outputs = groups * rng.randint(1, max(1, most_outputs // groups))
     kernel = rng.randint(1, most_kernel), rng.randint(1, most_kernel)
     shape = (outputs, inputs // groups, *kernel)
@@ -203,7 +204,7 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
     return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
 
 
-def random_network(rng: random.Random, layers: int) -> Graph:
+def random_network(rng: random.Random, layers: int, *, most_channels: int = 70) -> Graph:
     """A chain of `layers` convolutions and max-poolings, some with further users.
 
     About half of the convolutions are transposed.
@@ -212,7 +213,7 @@ def random_network(rng: random.Random, layers: int) -> Graph:
     source = "x"
     tensors = {
         "x": TensorType(
-            channels=rng.randint(1, 70),
+            channels=rng.randint(1, most_channels),
             height=rng.choice([1, rng.randint(2, 10), rng.randint(10, 24)]),
             width=rng.choice([1, rng.randint(2, 20), rng.randint(20, 50)]),
             quantization=_quantization(rng),
@@ -242,6 +243,7 @@ def random_network(rng: random.Random, layers: int) -> Graph:
                 source,
                 shape.channels,
                 most_kernel=most,
+                most_channels=most_channels,
                 transposed=rng.random() < 0.5,
             )
             quantization = _quantization(rng)
