@@ -4,6 +4,7 @@
 from flexcc.dse.insert_zeros import insert_zeros
 from flexcc.dse.lower import lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.dse.reshape import Reshape
 from flexcc.dse.solver import Estimate, Exploration, StageEstimate, explore
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Exploration",
     "Group",
     "Mapping",
+    "Reshape",
     "StageEstimate",
     "WeightMode",
     "explore",

@@ -24,6 +24,7 @@ __all__ = [
     "array_latency",
     "beat_cost",
     "load_cycles",
+    "row_reads",
     "stage_cycles",
     "store_cycles",
     "tile_cycles",
@@ -103,21 +104,23 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     rows, cols = len(tile.rows.stored), len(tile.cols.stored)
     step = tiling.lists.taps.x.out_step
     if pool is None:
-        pixels = min(1 << (a.p.bit_length() - 1), a.beat_pixels)
-        reads = -(-cols // pixels) if step == 1 else _phased_reads(cols, step, pixels, a)
+        reads = row_reads(cols, step=step, banks=a.p, beat_pixels=a.beat_pixels)
     else:
         reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
     return tiling.out_planes * rows * reads
 
 
-def _phased_reads(cols: int, step: int, pixels: int, a: Accelerator) -> int:
-    """Reads of a row whose pixels lie in `step` column phases.
+def row_reads(cols: int, *, step: int, banks: int, beat_pixels: int) -> int:
+    """Reads of a row of the output buffer, whose pixels lie in `step` column phases.
 
-    With 2 or 4 of them a read has U pixels of one phase, as many as `pixels` and all phases of a
-    memory beat allow, and a row is whole windows of `step` reads. Else, and if U is 1, a read has
-    one pixel.
+    A read has as many pixels of a phase as the largest power of two that neither the banks nor a
+    beat exceed. With 2 or 4 phases it has U of them, as many as a memory beat has of each phase,
+    and a row is whole windows of `step` reads. With others, and if U is 1, a read has one pixel.
     """
-    of_phase = min(pixels, a.beat_pixels // step)
+    pixels = min(1 << (banks.bit_length() - 1), beat_pixels)
+    if step == 1:
+        return -(-cols // pixels)
+    of_phase = min(pixels, beat_pixels // step)
     if step not in _FAST_PHASES or of_phase < 2:
         return cols
     return step * -(-cols // (step * of_phase))

@@ -6,13 +6,15 @@ bound (every array cycle, nothing else), the best shapes of each size then by th
 whole network, each with the tiles that suit it best.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles, timeline
-from flexcc.dse.lower import fusion_groups
+from flexcc.dse.layer_cost import ArrayModel, array_cycles, best_lists
+from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.resources import (
     CONTROL_MULTIPLIERS,
     Resources,
@@ -33,7 +35,7 @@ from flexcc.dse.traffic import Traffic, stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
-from flexcc.tiles import Stage, StageLists, Tiling, bundle_choices, stage_lists, tiling
+from flexcc.tiles import Stage, StageLists, Tiling, tiling
 
 __all__ = ["Estimate", "Exploration", "StageEstimate", "explore"]
 
@@ -43,6 +45,7 @@ _NEAR_BEST = 1.02
 _NEARLY_AS_FAST = 1.0005
 _SHAPES_PER_SIZE = 2
 _SIZES = 6
+_ROUGH_COLUMNS = 8
 _LARGEST = {"act_words": 8192, "out_words": 4096, "weight_words": 8192}
 _SMALLEST = {"act_words": 64, "out_words": 64, "weight_words": 64}
 _MOST_PARAM_PASSES = 512
@@ -74,8 +77,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exploration:
-    """The mapping chosen, why, and what of the device it takes."""
+    """The graph as it is mapped, the mapping chosen, why, and what of the device it takes."""
 
+    graph: Graph = field(compare=False)
     mapping: Mapping
     estimate: Estimate
     resources: Resources
@@ -113,6 +117,7 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Solution:
+    graph: Graph
     accelerator: Accelerator
     candidates: tuple[_Candidate, ...]
     done: tuple[float, ...]
@@ -174,18 +179,8 @@ def _given_shape(array: tuple[int, int, int], device: Device) -> _Shape:
     return shape
 
 
-def _array_cycles(stage: Stage, lists: StageLists, p: int, drain_cycles: int) -> int:
-    """Array cycles of a stage with whole rows; a block takes `drain_cycles` at the least."""
-    rows = -(-stage.raw.height // lists.taps.y.out_step)
-    columns = -(-stage.raw.width // lists.taps.x.out_step)
-    return rows * -(-columns // p) * sum(max(k, drain_cycles) for k in lists.pass_steps)
-
-
 def _best_lists(stage: Stage, shape: _Shape, q: int, drain_cycles: int) -> StageLists:
-    """The lists with as many phases a pass as save array cycles."""
-    choices = bundle_choices(stage, m=shape.m, n=shape.n, q=q)
-    every = (stage_lists(stage, m=shape.m, n=shape.n, bundle=bundle) for bundle in choices)
-    return min(every, key=lambda lists: _array_cycles(stage, lists, shape.p, drain_cycles))
+    return best_lists(stage, m=shape.m, p=shape.p, n=shape.n, q=q, drain_cycles=drain_cycles)
 
 
 def _bound(stages: Sequence[Stage], shape: _Shape) -> int:
@@ -193,16 +188,52 @@ def _bound(stages: Sequence[Stage], shape: _Shape) -> int:
     total = 0
     for stage in stages:
         lists = _best_lists(stage, shape, 1, 1)
-        total += _array_cycles(stage, lists, shape.p, 1)
+        total += array_cycles(stage, lists, shape.p, 1)
     return total
 
 
-def _promising(stages: Sequence[Stage], device: Device) -> list[_Shape]:
+class _Forms:
+    """A network lowered and in the form that suits an array, with the reshapes that are wanted."""
+
+    def __init__(
+        self, graph: Graph, wanted: Collection[Reshape], beat_bytes: int, *, keep_zeros: bool
+    ) -> None:
+        self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
+        self._keep_zeros = keep_zeros
+        self._plain = lower(graph)
+        self._of: dict[tuple[int, int, int], Graph] = {}
+
+    def graph(self, *, m: int, p: int, n: int) -> Graph:
+        """The network for an array of that shape."""
+        if not self._wanted:
+            return self._plain
+        if (m, p, n) not in self._of:
+            array = ArrayModel(
+                m=m, p=p, n=n, drain_cycles=m // min(m, n), beat_bytes=self._beat_bytes
+            )
+            self._of[m, p, n] = lower(reshape(self._graph, array, self._wanted))
+        return self._of[m, p, n]
+
+    def rough_stages(self, shape: _Shape) -> list[Stage]:
+        """The stages for a shape's rows and lanes, whatever its columns."""
+        return self.stages(self.graph(m=shape.m, p=_ROUGH_COLUMNS, n=shape.n))
+
+    def stages(self, graph: Graph) -> list[Stage]:
+        """The stages of a form of the network."""
+        stages = (
+            stage_of(graph, conv.name, None if pool is None else pool.name)
+            for conv, pool in fusion_groups(graph)
+        )
+        return [replace(stage, keep_zeros=self._keep_zeros) for stage in stages]
+
+
+def _promising(forms: _Forms, device: Device) -> list[_Shape]:
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     by_size: dict[int, list[tuple[int, int, _Shape]]] = {}
     for number, shape in enumerate(_shapes(device)):
         size = shape.multipliers.bit_length()
-        by_size.setdefault(size, []).append((_bound(stages, shape), number, shape))
+        bound = _bound(forms.rough_stages(shape), shape)
+        by_size.setdefault(size, []).append((bound, number, shape))
     sizes = sorted(by_size, reverse=True)[:_SIZES]
     return [
         shape
@@ -228,7 +259,7 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
         total = 0
         for stage in stages:
             lists = _best_lists(stage, shape, q, shape.m // q)
-            total += _array_cycles(stage, lists, shape.p, shape.m // q)
+            total += array_cycles(stage, lists, shape.p, shape.m // q)
         return total
 
     least = min(cycles(q) for q in choices)
@@ -355,13 +386,15 @@ def _works(candidates: Sequence[_Candidate]) -> Iterator[TileWork]:
             number += 1
 
 
-def _solve(stages: Sequence[Stage], shape: _Shape, device: Device) -> _Solution:
+def _solve(forms: _Forms, shape: _Shape, device: Device) -> _Solution:
     """The best tiles for one array shape; DoesNotFitError when a stage has none."""
+    graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
+    stages = forms.stages(graph)
     accelerator = _largest_buffers(stages, shape, device)
     candidates = tuple(_best_tiles(stage, accelerator) for stage in stages)
     accelerator = _fitted(accelerator, candidates)
     done = timeline(list(_works(candidates)), accelerator)
-    return _Solution(accelerator=accelerator, candidates=candidates, done=tuple(done))
+    return _Solution(graph=graph, accelerator=accelerator, candidates=candidates, done=tuple(done))
 
 
 def _estimate(solution: _Solution) -> Estimate:
@@ -389,29 +422,27 @@ def explore(
     graph: Graph,
     device: Device,
     array: tuple[int, int, int] | None = None,
+    reshapes: Collection[Reshape] = (),
     *,
     keep_zeros: bool = False,
 ) -> Exploration:
-    """Maps a lowered graph to `device`, on an array of (M, P, N) = `array` if that is given.
+    """Maps an integer graph to `device`, on an array of (M, P, N) = `array` if that is given.
+
+    The graph is lowered, and reshaped for each array as `reshapes` allow.
 
     `keep_zeros`, for measurements, multiplies by taps whose weights are all zero, too.
 
     Raises:
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
-        InputError: `array` is none that can be built.
+        InputError: `array` is none that can be built, or a layer cannot run on any.
     """
-    stages = [
-        replace(
-            stage_of(graph, conv.name, None if pool is None else pool.name), keep_zeros=keep_zeros
-        )
-        for conv, pool in fusion_groups(graph)
-    ]
-    shapes = _promising(stages, device) if array is None else [_given_shape(array, device)]
+    forms = _Forms(graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros)
+    shapes = _promising(forms, device) if array is None else [_given_shape(array, device)]
     solutions: list[_Solution] = []
     reasons: list[DoesNotFitError] = []
     for shape in shapes:
         try:
-            solutions.append(_solve(stages, shape, device))
+            solutions.append(_solve(forms, shape, device))
         except DoesNotFitError as error:
             reasons.append(error)
     if not solutions:
@@ -423,6 +454,7 @@ def explore(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
     )
     return Exploration(
+        graph=best.graph,
         mapping=mapping,
         estimate=_estimate(best),
         resources=resources(best.accelerator, device),
