@@ -15,6 +15,7 @@ import click
 
 import flexcc
 from flexcc import console, driver, execute, inspection
+from flexcc.dse import Reshape
 from flexcc.errors import FlexccError
 from flexcc.options import (
     ArrayShape,
@@ -169,6 +170,14 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
             click.option(
                 "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+            ),
+            click.option(
+                "--disable",
+                "disabled",
+                type=click.Choice([reshape.value for reshape in Reshape]),
+                callback=lambda _ctx, _param, values: tuple(map(Reshape, dict.fromkeys(values))),
+                multiple=True,
+                help="Leave out a rewrite that fills the array, to measure what it gains.",
             ),
             click.option(
                 "--clock",

@@ -23,7 +23,7 @@ from rich.table import Column, Table
 
 from flexcc.progress import Progress
 from flexcc.report import Report, RunSummary
-from flexcc.report_text import busiest_text, known, summary_rows, tiles_text
+from flexcc.report_text import busiest_text, known, operation_text, summary_rows, tiles_text
 from flexcc.targets.device import Device
 
 __all__ = [
@@ -156,7 +156,7 @@ def print_report(report: Report) -> None:
     for layer in report.layers:
         layers.add_row(
             escape(layer.name),
-            layer.op,
+            operation_text(layer),
             f"{layer.macs:,}",
             known(layer.cycles, "{:,}"),
             busiest_text(layer),

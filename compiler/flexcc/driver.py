@@ -56,10 +56,11 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
 
     progress.step("exploring mappings")
     computed = dse.insert_zeros(model.graph) if options.insert_zeros else model.graph
-    graph = dse.lower(computed)
     array = options.array
     shape = None if array is None else (array.m, array.p, array.n)
-    exploration = dse.explore(graph, device, shape, keep_zeros=options.insert_zeros)
+    wanted = [] if options.insert_zeros else [r for r in dse.Reshape if r not in options.disabled]
+    exploration = dse.explore(computed, device, shape, wanted, keep_zeros=options.insert_zeros)
+    graph = exploration.graph
 
     progress.step("planning")
     build = Build(
@@ -79,7 +80,8 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         host=host_report(model.network),
     )
     if Backend.RTL in options.verify:
-        run = verify(build, model.samples, Executor.RTL, progress)
+        inputs = graph.pack_inputs(model.samples)
+        run = verify(build, inputs, Executor.RTL, progress)
         report = with_verification(report, run.verification, run.cycles)
 
     progress.step("writing the build")
@@ -132,7 +134,7 @@ def require_equal(report: Report) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Quantized:
-    """An integer graph, its ONNX file, and inputs [K, C, H, W] by tensor name to verify with."""
+    """An integer graph, its ONNX file, and inputs [K, C, H, W] by ONNX name to verify with."""
 
     network: Network
     graph: Graph
@@ -227,13 +229,13 @@ def _some_samples(
     for old, new in zip(source.inputs, graph.inputs, strict=True):
         quantization = graph.tensors[new.tensor].quantization
         assert quantization is not None
-        result[new.tensor] = quantize_array(samples[old.tensor][chosen], quantization)
+        result[new.onnx_name] = quantize_array(samples[old.tensor][chosen], quantization)
     return result
 
 
 def _random_integers(graph: Graph, options: Options) -> dict[str, NDArray[np.int8]]:
     random = np.random.default_rng(options.seed)
-    types = {port.tensor: graph.tensors[port.tensor] for port in graph.inputs}
+    types = {port.onnx_name: graph.tensors[port.tensor] for port in graph.inputs}
     return {
         name: random.integers(
             -128, 128, (options.verify_images, t.channels, t.height, t.width), np.int8

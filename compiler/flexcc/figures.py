@@ -9,7 +9,8 @@ from flexcc.dse import Exploration, StageEstimate
 from flexcc.frontend.network import Network, Place
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, ConvTranspose2d
-from flexcc.ir.printer import layer_kind
+from flexcc.ir.printer import layer_kind, print_packing
+from flexcc.ir.types import TensorType
 from flexcc.report import (
     ArrayReport,
     EngineCycles,
@@ -77,7 +78,7 @@ def build_report(
         ),
         host=host or HostReport(before=(), behind=()),
         layers=tuple(
-            _layer(stage, kinds[stage.name], estimates[stage.name], macs.get(stage.name, 0))
+            _layer(build, stage, kinds[stage.name], estimates[stage.name], macs.get(stage.name, 0))
             for stage in build.plan.stages
         ),
         verify=VerifyReport(rtl=None, hls=None),
@@ -110,11 +111,16 @@ def with_verification(report: Report, rtl: Verification, cycles: int | None) -> 
     )
 
 
-def _layer(stage: StagePlan, kind: str, estimate: StageEstimate, macs: int) -> LayerReport:
+def _layer(
+    build: Build, stage: StagePlan, kind: str, estimate: StageEstimate, macs: int
+) -> LayerReport:
     group, engines = stage.group, estimate.engines
+    tensors = build.graph.tensors
     return LayerReport(
         name=stage.name,
         op=kind if group.pool is None else f"{kind}+max_pool2d",
+        input_packing=_packing(tensors[stage.input]),
+        output_packing=_packing(tensors[stage.output]),
         macs=macs,
         cycles=estimate.cycles,
         engines=EngineCycles(
@@ -128,6 +134,10 @@ def _layer(stage: StagePlan, kind: str, estimate: StageEstimate, macs: int) -> L
         tile_cols=group.tile_cols,
         weights=group.weights.value,
     )
+
+
+def _packing(tensor: TensorType) -> str | None:
+    return None if tensor.packing is None else print_packing(tensor)
 
 
 def _efficiency(macs: int, cycles: float | None, macs_per_cycle: int) -> float | None:

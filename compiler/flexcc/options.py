@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from flexcc.dse.reshape import Reshape
 from flexcc.quantization.options import QuantizationOptions
 
 __all__ = ["ArrayShape", "Backend", "Executor", "MemoryOptions", "Options", "RunOptions"]
@@ -57,7 +58,8 @@ class Options(SourceOptions):
 
     `target` is the name of a device file. What is None is the explorer's or the device's choice.
     `verify_images` inputs are compared for each of `verify`. `insert_zeros` maps the network as an
-    array without tap lists would need it.
+    array without tap lists would need it, not reshaped. `disabled` rewrites are left out, to
+    measure what they gain.
     """
 
     target: str
@@ -67,6 +69,7 @@ class Options(SourceOptions):
     verify: tuple[Backend, ...] = ()
     verify_images: int = 1
     insert_zeros: bool = False
+    disabled: tuple[Reshape, ...] = ()
 
 
 class Executor(Enum):

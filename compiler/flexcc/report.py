@@ -75,10 +75,15 @@ class EngineCycles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReport:
-    """A fusion group: its useful MAC, and the estimated cycles that it adds to the run."""
+    """A fusion group: its useful MAC, and the estimated cycles that it adds to the run.
+
+    The packings are those of the tensors read and stored, as `flexcc inspect` prints them.
+    """
 
     name: str
     op: str
+    input_packing: str | None
+    output_packing: str | None
     macs: int
     cycles: int | None
     engines: EngineCycles

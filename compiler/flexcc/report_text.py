@@ -13,6 +13,7 @@ __all__ = [
     "figure_text",
     "known",
     "latency_text",
+    "operation_text",
     "report_html",
     "summary_rows",
     "tiles_text",
@@ -40,6 +41,12 @@ def summary_rows(report: Report) -> tuple[tuple[str, str], ...]:
         if found is not None:
             rows.append((f"{name} against reference", verification_text(found)))
     return tuple(rows)
+
+
+def operation_text(layer: LayerReport) -> str:
+    """What a layer does, and the packings of the tensors it reads and writes."""
+    packings = (("from", layer.input_packing), ("to", layer.output_packing))
+    return " ".join([layer.op, *(f"{word} {text}" for word, text in packings if text)])
 
 
 def tiles_text(layer: LayerReport) -> str:
@@ -114,7 +121,7 @@ def report_html(report: Report) -> str:
 def _layer_row(layer: LayerReport, total: int) -> LayerRow:
     return LayerRow(
         name=layer.name,
-        op=layer.op,
+        op=operation_text(layer),
         macs=f"{layer.macs:,}",
         cycles=known(layer.cycles, "{:,}"),
         busiest=busiest_text(layer),
