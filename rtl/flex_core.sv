@@ -29,6 +29,8 @@ module flex_core
   parameter int unsigned ActWords     = 1024,
   // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
   parameter int unsigned ColumnPhases = 4,
+  // Output phases, for transposed convolutions.
+  parameter bit          OutputPhases = 1'b1,
   // Words of the weight ring; a power of two.
   parameter int unsigned WeightWords  = 512,
   // Passes of the parameter ring; a power of two.
@@ -472,7 +474,8 @@ module flex_core
     .Q           (Q),
     .AccWidth    (AccWidth),
     .ParamPasses (ParamPasses),
-    .OutAddrWidth(OutAddrWidth)
+    .OutAddrWidth(OutAddrWidth),
+    .OutputPhases(OutputPhases)
   ) u_requantize (
     .clk_i,
     .rst_ni           (core_rst_n),
@@ -523,11 +526,12 @@ module flex_core
   );
 
   flex_store #(
-    .M        (M),
-    .P        (P),
-    .N        (N),
-    .DataBytes(DataBytes),
-    .OutWords (OutWords)
+    .M           (M),
+    .P           (P),
+    .N           (N),
+    .DataBytes   (DataBytes),
+    .OutWords    (OutWords),
+    .OutputPhases(OutputPhases)
   ) u_store (
     .clk_i,
     .rst_ni       (core_rst_n),

@@ -30,6 +30,8 @@ module flex_requantize
   parameter  int unsigned ParamPasses    = 8,
   // Address bits of the output buffer; the highest one is the half.
   parameter  int unsigned OutAddrWidth   = 10,
+  // Words may hold less than N channels; a block's word_channels is log2(N) otherwise, and ignored.
+  parameter  bit          OutputPhases   = 1'b1,
   // Derived
   localparam int unsigned L              = M / Q,
   localparam int unsigned ParamDepth     = ParamPasses * L,
@@ -274,7 +276,7 @@ module flex_requantize
   function automatic logic [LaneWidth-1:0] lane_mask(logic [2:0] word_channels);
     logic [LaneWidth-1:0] mask;
     for (int unsigned b = 0; b < LaneWidth; b++) begin
-      mask[b] = (Lanes > 1) && 32'(word_channels) > $clog2(Q) + b;
+      mask[b] = (Lanes > 1) && (!OutputPhases || 32'(word_channels) > $clog2(Q) + b);
     end
     return mask;
   endfunction

@@ -29,6 +29,8 @@ module flex_store
   parameter  int unsigned DataBytes     = 64,
   // Words per bank and half of the output buffer; a power of two.
   parameter  int unsigned OutWords      = 512,
+  // Tiles may lie in output phases; a record's phases are 1 otherwise, and ignored.
+  parameter  bit          OutputPhases  = 1'b1,
   // Derived
   localparam int unsigned AddrWidth     = $clog2(2 * OutWords),
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1
@@ -116,7 +118,7 @@ module flex_store
   assign header_ok      = header.engine == EngineStore && header.kind == StoreTileKind &&
       header.words == 16'(StoreTileWords);
   // What is pooled has no phases.
-  assign phases_ok = (tile.phases_y == 8'd1 && tile.phases_x == 8'd1) ||
+  assign phases_ok = !OutputPhases || (tile.phases_y == 8'd1 && tile.phases_x == 8'd1) ||
       (!tile.pool && tile.phases_y != '0 && tile.phases_x != '0);
   assign tile_ok        = tile.rows != '0 && tile.cols != '0 && tile.planes != '0 && phases_ok &&
       (!tile.pool || (tile.kernel_h != '0 && tile.kernel_w != '0 && tile.stride_h != '0 &&
@@ -215,7 +217,8 @@ module flex_store
     .OutWords     (OutWords),
     .RawPixels    (RawPixels),
     .PoolPixels   (PoolPixels),
-    .PoolLatency  (PoolLatency)
+    .PoolLatency  (PoolLatency),
+    .OutputPhases (OutputPhases)
   ) u_walk (
     .clk_i,
     .rst_ni,

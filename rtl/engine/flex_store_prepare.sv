@@ -24,6 +24,8 @@ module flex_store_prepare
   parameter  int unsigned RawPixels     = 4,
   // Pixels of a memory beat; a power of two.
   parameter  int unsigned BeatPixels    = 4,
+  // Tiles may lie in output phases; a record's phases are 1 otherwise, and ignored.
+  parameter  bit          OutputPhases  = 1'b1,
   // Derived
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1
 ) (
@@ -96,17 +98,24 @@ module flex_store_prepare
     return result;
   endfunction
 
+  // Without output phases nothing remains of what is only theirs.
+  logic [7:0] phases_y, phases_x;
+  logic [15:0] phase_words;
+  assign phases_y    = OutputPhases ? tile_data_i.phases_y : 8'd1;
+  assign phases_x    = OutputPhases ? tile_data_i.phases_x : 8'd1;
+  assign phase_words = OutputPhases ? tile_data_i.phase_words : tile_data_i.row_words;
+
   source_e source, source_q;
   logic phased;
-  assign phased = tile_data_i.phases_y != 8'd1 || tile_data_i.phases_x != 8'd1;
+  assign phased = phases_y != 8'd1 || phases_x != 8'd1;
 
   // Reads of less than two columns go the way of single pixels.
   always_comb begin
     source = SourceSingle;
     if (!tile_data_i.pool) begin
-      if (tile_data_i.phases_x == 8'd1) source = SourceAdjacent;
-      else if (Columns2 > 1 && tile_data_i.phases_x == 8'd2) source = SourceSecond;
-      else if (Columns4 > 1 && tile_data_i.phases_x == 8'd4) source = SourceFourth;
+      if (phases_x == 8'd1) source = SourceAdjacent;
+      else if (Columns2 > 1 && phases_x == 8'd2) source = SourceSecond;
+      else if (Columns4 > 1 && phases_x == 8'd4) source = SourceFourth;
     end
   end
 
@@ -120,7 +129,7 @@ module flex_store_prepare
   logic left_q;
 
   assign row_words    = AddrWidth'(tile_data_i.row_words);
-  assign factor_words = tile_data_i.pool ? row_words : AddrWidth'(tile_data_i.phase_words);
+  assign factor_words = tile_data_i.pool ? row_words : AddrWidth'(phase_words);
   assign out_valid_o  = state_q == StReady;
   assign tile_ready_o = out_valid_o && out_ready_i;
 
@@ -146,7 +155,7 @@ module flex_store_prepare
       // Left of the buffer, x div P and x mod P follow from those of -1 - x.
       left_q     <= tile_data_i.pool && tile_data_i.origin_x[15];
       origin_x_q <= tile_data_i.origin_x ^ {16{tile_data_i.origin_x[15]}};
-      factor_q   <= tile_data_i.pool ? tile_data_i.origin_y : 16'(tile_data_i.phases_x);
+      factor_q   <= (tile_data_i.pool || !OutputPhases) ? tile_data_i.origin_y : 16'(phases_x);
       stride_w_q <= 16'(tile_data_i.stride_w);
       stride_h_q <= 16'(tile_data_i.stride_h);
       origin_q   <= '0;
@@ -190,7 +199,8 @@ module flex_store_prepare
   assign out_source_o      = source_q;
 
   always_comb begin
-    out_tile_o = tile_data_i;
+    out_tile_o          = tile_data_i;
+    out_tile_o.phases_y = phases_y;
     if (!tile_data_i.pool) begin
       unique case (source_q)
         SourceAdjacent: out_tile_o.cols = parts(tile_data_i.cols, RawPixels);
@@ -198,8 +208,8 @@ module flex_store_prepare
         SourceFourth:   out_tile_o.cols = parts(tile_data_i.cols, Window4);
         default:        out_tile_o.cols = tile_data_i.cols;
       endcase
-      out_tile_o.row_words  = tile_data_i.phase_words;
-      out_tile_o.kernel_h   = tile_data_i.phases_x;
+      out_tile_o.row_words  = phase_words;
+      out_tile_o.kernel_h   = phases_x;
       out_tile_o.kernel_w   = 8'd1;
       // All windows of a tile that has none stand for the first, whose pixels all count.
       out_tile_o.stride_h   = '0;
@@ -221,6 +231,10 @@ module flex_store_prepare
   assign has_phases = tile_data_i.phases_y != '0 && tile_data_i.phases_x != '0;
   `FLEX_ASSERT(TileNotEmpty, tile_valid_i |-> not_empty)
   `FLEX_ASSERT(PhasesFit, tile_valid_i |-> tile_data_i.pool ? !phased : has_phases)
+  if (!OutputPhases) begin : gen_no_phases
+    `FLEX_ASSERT(PhasesNone,
+                 tile_valid_i |-> tile_data_i.phases_y == 8'd1 && tile_data_i.phases_x == 8'd1)
+  end
   `FLEX_ASSERT(WindowsAdvance, tile_valid_i && tile_data_i.pool |-> has_kernel && advances)
 
 endmodule

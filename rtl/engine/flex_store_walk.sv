@@ -36,6 +36,8 @@ module flex_store_walk
   parameter  int unsigned PoolPixels    = 4,
   // Cycles from the data of a pooled tile's last read to its result.
   parameter  int unsigned PoolLatency   = 3,
+  // Tiles may lie in output phases; a record's phases are 1 otherwise, and ignored.
+  parameter  bit          OutputPhases  = 1'b1,
   // Derived
   localparam int unsigned AddrWidth     = $clog2(2 * OutWords),
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1,
@@ -150,7 +152,7 @@ module flex_store_walk
   logic [15:0] windows_left_q, rows_left_q, planes_left_q;
   logic [HalfWidth-1:0] half_left_q;
   logic read_last_q, kernel_last_q, window_last_q, phase_last_q, row_last_q, plane_last_q;
-  logic half_last_q;
+  logic half_last_q, phase_last;
   logic one_read_q, one_kernel_row_q;
 
   // Where the walk is: word of the plane, word of the row in it, column; the window's first ones;
@@ -210,10 +212,11 @@ module flex_store_walk
   assign blocked_o = active_q && !held_q && half_there_q && !room_i;
 
   flex_store_prepare #(
-    .P         (P),
-    .AddrWidth (AddrWidth),
-    .RawPixels (RawPixels),
-    .BeatPixels(BeatPixels)
+    .P           (P),
+    .AddrWidth   (AddrWidth),
+    .RawPixels   (RawPixels),
+    .BeatPixels  (BeatPixels),
+    .OutputPhases(OutputPhases)
   ) u_prepare (
     .clk_i,
     .rst_ni,
@@ -308,7 +311,7 @@ module flex_store_walk
         rows_left_q    <= rows_left_q - 1'b1;
         row_last_q     <= rows_left_q == 16'd2;
       end
-      if (plane_end || (row_end && phase_last_q)) begin
+      if (plane_end || (row_end && phase_last)) begin
         phases_left_q <= tile_q.phases_y;
         phase_last_q  <= tile_q.phases_y == 8'd1;
       end
@@ -327,9 +330,10 @@ module flex_store_walk
     end
   end
 
-  // Next places.
-  assign next_row    = (phase_last_q ? phase_row_q : window_row_q) +
-      (phase_last_q ? step_row_q : step_phase_q);
+  // Next places. Without output phases every row phase is the last.
+  assign phase_last = phase_last_q || !OutputPhases;
+  assign next_row    = (OutputPhases && phase_last ? phase_row_q : window_row_q) +
+      (phase_last ? step_row_q : step_phase_q);
   assign next_window = moved(window_q, step_column_q);
   assign next_x = window_x_q + CoordWidth'({1'b0, tile_q.stride_w});
   assign next_y = window_y_q + CoordWidth'({1'b0, tile_q.stride_h});
@@ -338,7 +342,7 @@ module flex_store_walk
     if (load) begin
       tile_q          <= next;
       source_q        <= next_source;
-      each_q          <= !next.pool && next_source == SourceSingle;
+      each_q          <= OutputPhases && !next.pool && next_source == SourceSingle;
       end_q           <= SlotWidth'((32'(tile_data_i.cols) - 1) % BeatPixels);
       row_words_q     <= AddrWidth'(next.row_words);
       plane_words_q   <= AddrWidth'(next.plane_words);
@@ -378,7 +382,7 @@ module flex_store_walk
         {window_x_q, x_q}     <= {2{origin_x}};
         {window_row_q, row_q} <= {2{next_row}};
         {window_y_q, y_q}     <= {2{next_y}};
-        if (phase_last_q) phase_row_q <= next_row;
+        if (phase_last) phase_row_q <= next_row;
       end
       if (plane_end) begin
         {window_row_q, row_q} <= {2{origin_row_q}};

@@ -21,6 +21,8 @@ M, P, N, Q = (int(os.environ[name]) for name in ("M", "P", "N", "Q"))
 ACC_WIDTH = int(os.environ["ACC_WIDTH"])
 PARAM_PASSES = int(os.environ["PARAM_PASSES"])
 OUT_ADDR_WIDTH = int(os.environ["OUT_ADDR_WIDTH"])
+# Without output phases a word holds N channels.
+LEAST_CHANNELS = Q if int(os.environ["OUTPUT_PHASES"]) else N
 L = M // Q
 COUNT_MASK = 0xFFFF
 LATENCY = 14  # cycles from accumulators to their write
@@ -94,7 +96,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
             )
             for own in map(random_channel, sample)
         ]
-        word_channels = random.randint(Q.bit_length() - 1, N.bit_length() - 1)
+        word_channels = random.randint(LEAST_CHANNELS.bit_length() - 1, N.bit_length() - 1)
         in_word = 1 << word_channels
         byte = random.randrange(0, in_word, M if in_word > M else Q)
         planes = -(-(M + byte) // in_word)

@@ -37,6 +37,15 @@ RECORD_WORDS = 6
 POOL_LATENCY = 3
 # Reads of a tile that hide the arrival and preparation of the next one, by the next one's kind, and
 # reads of a half that hide its hand-over.
+# Kinds of tiles that the engine is built for.
+OUTPUT_PHASES = bool(int(os.environ["OUTPUT_PHASES"]))
+KINDS = [kind for kind in Kind if OUTPUT_PHASES or kind is not Kind.PHASED]
+WRONG_PHASES: list[tuple[Kind, dict[str, int]]] = [
+    (Kind.PLAIN, {"phases_y": 0}),
+    (Kind.PHASED, {"phases_x": 0}),
+    (Kind.POOLED, {"phases_y": 2}),
+    (Kind.POOLED, {"phases_x": 3}),
+]
 LONG_TILE = {Kind.PLAIN: 10, Kind.POOLED: 30, Kind.PHASED: 30}
 LONG_HALF = 10
 REQUEST, BEAT = ("addr", "beats"), ("data", "strb")
@@ -232,11 +241,11 @@ async def store(
 )
 async def memory_holds_the_tiles(dut: Any, pauses: tuple[Callable[[], Pauses], ...]) -> None:
     """Plain, pooled and phased tiles mixed, several under way at once."""
-    await store(dut, disjoint_tiles(18, list(Kind)), pauses)
+    await store(dut, disjoint_tiles(18, KINDS), pauses)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-@cocotb.parametrize(kind=list(Kind))
+@cocotb.parametrize(kind=KINDS)
 async def reads_every_cycle(dut: Any, kind: Kind) -> None:
     """Without stalls no cycle is lost, whatever the rows, planes, halves and tiles.
 
@@ -259,14 +268,11 @@ async def reads_every_cycle(dut: Any, kind: Kind) -> None:
             (Kind.POOLED, {"header_kind": 1}),
             (Kind.POOLED, {"header_words": 1}),
             (Kind.POOLED, {"rows": 0}),
-            (Kind.PHASED, {"cols": 0}),
+            (Kind.PLAIN, {"cols": 0}),
             (Kind.PLAIN, {"planes": 0}),
             (Kind.POOLED, {"kernel_w": 0}),
             (Kind.POOLED, {"stride_h": 0}),
-            (Kind.PLAIN, {"phases_y": 0}),
-            (Kind.PHASED, {"phases_x": 0}),
-            (Kind.POOLED, {"phases_y": 2}),
-            (Kind.POOLED, {"phases_x": 3}),
+            *(WRONG_PHASES if OUTPUT_PHASES else ()),
         ],
     )
 )
