@@ -5,7 +5,7 @@
 PYTHON3 ?= python3
 VENV    := .venv
 PYTHON  := $(VENV)/bin/python
-EXTRAS  := sim,dev
+EXTRAS  := sim,synth,dev
 STAMP   := $(VENV)/.installed
 
 GENERATED := rtl/flex_program_pkg.sv docs/program.md

@@ -7,6 +7,7 @@ Run by `make results`; the diff of what it writes is the change in performance.
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from designs.mnist_conv_u250.demo import Figures, measure
 from flexcc.progress import Progress
 from flexcc.report import Report
 from flexcc.report_text import known, latency_text
+from sim.baseline.area import ACCELERATOR, Comparison, compare
+from sim.synthesis import Area
 
 PAGE = FOLDER.parent / "docs" / "results.md"
 
 
-def page(figures: Figures) -> str:
+def page(figures: Figures, areas: Comparison) -> str:
     """The text of docs/results.md."""
     report, stalled = figures.report, figures.stalled
     rtl = report.verify.rtl
@@ -52,7 +55,7 @@ def page(figures: Figures) -> str:
 <!-- Written by `make results`. Do not edit. -->
 
 Every figure here is measured by `make results`, which also writes the `report.json` of each
-design; a test fails when the sources give other cycles or another number of multipliers. Cycles are
+design; tests fail when the sources give other cycles or another number of multipliers. Cycles are
 those of the RTL in Verilator, from start to done, with a memory that answers after 100 cycles and
 moves one beat per cycle and port. No tool has timed the design yet, so every figure in ms names its
 clock as assumed.
@@ -71,7 +74,49 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 | layer | operation | useful MAC | adds | load | weights | array | store |
 |---|---|---|---|---|---|---|---|
 {layers}
+
+{_versatility(areas)}"""
+
+
+def _versatility(areas: Comparison) -> str:
+    """The section on the area of versatility."""
+    a = ACCELERATOR
+    rows = "\n".join(
+        _area_row(label, count(areas.core), count(areas.plain), count(areas.array))
+        for label, count in _CELLS
+    )
+    return f"""\
+## What versatility costs
+
+A core of {a.m} x {a.p} x {a.n} multipliers against the same core for plain convolutions of stride
+1 and 2: kernel counters in place of reduction lists, two column phases at most in the load engine,
+no output phases in the store engine and the requantiser. [synthesis.md](synthesis.md) tells how
+both are built. Memory ports of {a.beat_bytes} bytes; {a.act_words:,} words of activations and
+{a.out_words:,} of outputs a bank and half, {a.weight_words:,} of weights; {a.list_entries:,} list
+entries. Yosys, `synth_xilinx -family xcup`, flattened. A test fails when LUT or FF rise by more
+than 3 %, or when the multipliers differ.
+
+| | versatile core | plain core | difference | share | array in both |
+|---|---|---|---|---|---|
+{rows}
 """
+
+
+# The rows on area: what is counted, and how.
+_CELLS: tuple[tuple[str, Callable[[Area], int]], ...] = (
+    ("LUT", lambda area: area.luts + area.lut_rams),
+    ("of these RAM or shift register", lambda area: area.lut_rams),
+    ("FF", lambda area: area.registers),
+    ("DSP48E2", lambda area: area.multipliers),
+    ("block RAM, 18 Kbit", lambda area: area.block_rams),
+    ("UltraRAM", lambda area: area.ultra_rams),
+)
+
+
+def _area_row(label: str, versatile: int, plain: int, array: int) -> str:
+    more = versatile - plain
+    share = f"{more / plain:+.2%}" if more else "0"
+    return f"| {label} | {versatile:,} | {plain:,} | {more:+,} | {share} | {array:,} |"
 
 
 def _array(report: Report) -> str:
@@ -92,7 +137,7 @@ def main() -> None:
             json.dumps(asdict(figures.report))
         )
         shutil.copyfile(build / "report.json", design.folder / "report.json")
-    PAGE.write_text(page(figures))
+    PAGE.write_text(page(figures, compare(ACCELERATOR)))
 
 
 if __name__ == "__main__":

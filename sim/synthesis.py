@@ -8,18 +8,26 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sim.sources import INCLUDE, sources_for
 from sim.verilator import MissingToolError
 
-# Yosys prints as it pleases and ends the process on an error: it gets one of its own.
+# Yosys prints as it pleases and ends the process on an error: it gets one of its own. A module left
+# out keeps no parameters, or Yosys would look for a module that has some.
 _RUN = """
-import sys
+import json, sys
 from pyosys import libyosys
+read, left_out, commands = json.loads(sys.argv[1])
 design = libyosys.Design()
-for command in sys.argv[1:]:
+libyosys.run_pass(read, design)
+for cell in design.top_module().selected_cells():
+    if cell.type.str()[1:] in left_out:
+        for name in list(cell.parameters.keys()):
+            cell.unsetParam(name)
+for command in commands:
     libyosys.run_pass(command, design)
 """
 
@@ -35,6 +43,54 @@ class SynthesisError(Exception):
     """Yosys refused a design; the text holds its output."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """Cells of UltraScale+; LUTs that serve as RAM or shift register count apart.
+
+    `block_rams` counts RAM of 18 Kbit, a RAMB36E2 twice.
+    """
+
+    luts: int
+    lut_rams: int
+    registers: int
+    multipliers: int
+    block_rams: int
+    ultra_rams: int
+
+    def __add__(self, other: "Area") -> "Area":
+        return Area(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Area)}
+        )
+
+
+# LUTs that a cell of LUT RAM or a shift register takes.
+_LUT_RAMS = {
+    "RAM32M": 4,
+    "RAM32M16": 8,
+    "RAM32X1D": 2,
+    "RAM64M": 4,
+    "RAM64M8": 8,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM256X1D": 8,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+}
+# What else there is: the field it counts in, and how often. Carry chains and wide multiplexers lie
+# beside the LUTs.
+_CELLS = {
+    **{f"LUT{inputs}": ("luts", 1) for inputs in range(1, 7)},
+    "INV": ("luts", 1),
+    **{f"FD{kind}E": ("registers", 1) for kind in ("R", "S", "C", "P")},
+    "DSP48E2": ("multipliers", 1),
+    "RAMB18E2": ("block_rams", 1),
+    "RAMB36E2": ("block_rams", 2),
+    "URAM288": ("ultra_rams", 1),
+    **{cell: ("lut_rams", luts) for cell, luts in _LUT_RAMS.items()},
+    **dict.fromkeys(("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9"), ("luts", 0)),
+}
+
+
 def multiplier_cells(top: str, parameters: Mapping[str, int], family: Family) -> dict[str, int]:
     """Cells of module `top` by type after its multiplications have been mapped.
 
@@ -46,23 +102,62 @@ def multiplier_cells(top: str, parameters: Mapping[str, int], family: Family) ->
         SynthesisError: Yosys refused the design.
         ValueError: the module has no parameter of that name.
     """
+    return _cells(top, parameters, f"{family.value} -top {top}")
+
+
+def area(
+    top: str,
+    parameters: Mapping[str, int],
+    *,
+    stand_ins: Sequence[Path] = (),
+    left_out: Sequence[str] = (),
+) -> Area:
+    """Cells of module `top` mapped on UltraScale+, flattened, without pins and clock buffers.
+
+    The files `stand_ins` replace those of the same name; modules `left_out` count as nothing, but
+    what leads to them and from them stays.
+
+    Raises:
+        MissingToolError, SynthesisError, ValueError: as `multiplier_cells`; SynthesisError as well
+            for a cell of unknown size.
+    """
+    synthesis = f"synth_xilinx -family xcup -noiopad -noclkbuf -top {top}"
+    cells = _cells(top, parameters, synthesis, stand_ins=stand_ins, left_out=left_out)
+    counts = dict.fromkeys((field.name for field in fields(Area)), 0)
+    for cell, number in cells.items():
+        if cell in left_out:
+            continue
+        if cell not in _CELLS:
+            raise SynthesisError(f"{top}: {number} cells {cell}, whose area is not known")
+        name, weight = _CELLS[cell]
+        counts[name] += weight * number
+    return Area(**counts)
+
+
+def _cells(
+    top: str,
+    parameters: Mapping[str, int],
+    synthesis: str,
+    *,
+    stand_ins: Sequence[Path] = (),
+    left_out: Sequence[str] = (),
+) -> dict[str, int]:
+    """Cells of module `top` by type after the command `synthesis`."""
     if importlib.util.find_spec("pyosys") is None:
         raise MissingToolError(
             "synthesis needs the package pyosys; install it with: pip install 'flexcc[synth]'"
         )
-    sources = sources_for(top)
+    sources = sources_for(top, stand_ins)
     _check_parameters(top, parameters, sources)
-    files = " ".join(str(path) for path in sources)
-    values = " ".join(f"-G {name}={value}" for name, value in parameters.items())
+    read = [f"read_slang -I{INCLUDE} --top {top}"]
+    read += [f"--blackboxed-module {module}" for module in left_out]
+    read += [f"-G {name}={value}" for name, value in parameters.items()]
+    read += [str(path) for path in sources]
     with tempfile.TemporaryDirectory(prefix=f"{top}-") as folder:
         statistics = Path(folder) / "statistics.json"
-        commands = [
-            f"read_slang -I{INCLUDE} --top {top} {values} {files}",
-            f"{family.value} -top {top}",
-            f"tee -q -o {statistics} stat -json",
-        ]
+        commands = [synthesis, f"tee -q -o {statistics} stat -json"]
         done = subprocess.run(
-            [sys.executable, "-c", _RUN, *commands],
+            [sys.executable, "-c", _RUN, json.dumps([" ".join(read), list(left_out), commands])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
