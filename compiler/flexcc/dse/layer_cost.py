@@ -4,6 +4,8 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
+
 from flexcc.dse.latency import beat_cost, row_reads
 from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
 from flexcc.ir.layers import Conv2d, Convolution
@@ -20,6 +22,9 @@ from flexcc.tiles import (
 )
 
 __all__ = ["ArrayModel", "Cost", "Site", "array_cycles", "best_lists", "layer_cost"]
+
+_ZERO_GROUP = 4
+"""Channels, in and out, of which only all being zero tells layers of one geometry apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,24 @@ class Site:
     source: TensorType
     target: TensorType
     stored: bool
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Equal for layers that cost the same: geometry, and which groups of weights are zero."""
+        conv, source, target = self.conv, self.source, self.target
+        present = conv.weight != 0
+        for axis in range(2):
+            starts = range(0, present.shape[axis], _ZERO_GROUP)
+            present = np.logical_or.reduceat(present, list(starts), axis=axis)
+        return (
+            type(conv),
+            conv.weight.shape,
+            (conv.strides, conv.pads, conv.dilations, conv.groups),
+            (source.channels, source.height, source.width),
+            (target.channels, target.height, target.width),
+            self.stored,
+            present.tobytes(),
+        )
 
     def cost(self, packing: Packing, blocks: Block, array: ArrayModel) -> Cost | None:
         """The cost with the input packed and the output in blocks; None where that cannot be."""

@@ -8,6 +8,7 @@ says where each of its pixels lies.
 from collections.abc import Collection
 from dataclasses import replace
 from enum import Enum
+from functools import cache
 
 from flexcc.dse.fold_kernel import best_packing, shared_packings
 from flexcc.dse.layer_cost import ArrayModel, Cost, Site
@@ -39,15 +40,22 @@ def reshape(graph: Graph, array: ArrayModel, wanted: Collection[Reshape]) -> Gra
     }
     fold = Reshape.FOLD_KERNEL in wanted
 
-    def input_cost(site: Site, blocks: Block) -> Cost | None:
-        if fold:
-            best = best_packing(site, blocks, array)
-            return None if best is None else best[0]
-        return site.cost(_plain(site.source), blocks, array)
+    @cache
+    def cost(site: Site, read: Block, written: Block) -> Cost | None:
+        packing = block(site.source.height, site.source.width, *read)
+        return site.cost(packing, written, array)
+
+    @cache
+    def input_cost(site: Site, written: Block) -> Cost | None:
+        best = best_packing(site, written, array) if fold else None
+        return cost(site, UNBLOCKED, written) if best is None else best[0]
 
     blocks = dict.fromkeys(graph.tensors, UNBLOCKED)
     if Reshape.SPACE_TO_DEPTH in wanted:
-        blocks = choose_blocks(graph, sites, array, input_cost)
+        first: dict[object, Site] = {}
+        alike = {name: first.setdefault(site.signature, site) for name, site in sites.items()}
+        most = 2 * max(array.m, array.n)
+        blocks = choose_blocks(graph, alike, most, cost=cost, input_cost=input_cost)
     inputs = _input_packings(graph, sites, blocks, array) if fold else {}
     return _rewritten(graph, sites, blocks, inputs)
 

@@ -9,17 +9,18 @@ layers than convolutions touch, keep their pixels.
 from collections.abc import Callable, Mapping
 from itertools import product
 
-from flexcc.dse.layer_cost import ArrayModel, Cost, Site
+from flexcc.dse.layer_cost import Cost, Site
 from flexcc.dse.layer_rewrite import UNBLOCKED, Block
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution
-from flexcc.ir.packing import block
 from flexcc.ir.types import TensorType
 
 __all__ = ["block_choices", "choose_blocks"]
 
 _SIDES = (1, 2, 4)
 
+LayerCost = Callable[[Site, Block, Block], Cost | None]
+"""The cost of a layer whose input and output are in blocks; None where that cannot be."""
 InputCost = Callable[[Site, Block], Cost | None]
 """The cost of a layer that reads a graph input and writes in blocks."""
 
@@ -50,17 +51,22 @@ def _divides(type_: TensorType, blocks: Block, most_channels: int) -> bool:
 
 
 def choose_blocks(
-    graph: Graph, sites: Mapping[str, Site], array: ArrayModel, input_cost: InputCost
+    graph: Graph,
+    sites: Mapping[str, Site],
+    most_channels: int,
+    *,
+    cost: LayerCost,
+    input_cost: InputCost,
 ) -> dict[str, Block]:
     """The blocks of every tensor that cost the network least, by dynamic programming.
 
     Every layer that can have blocks has one input, so the layers form trees and the choice is
     exact: from the last layer to the first, what a tensor's blocks cost is the sum over its users
-    of the cheapest blocks of their outputs. `sites` holds the convolutions by name.
+    of the cheapest blocks of their outputs. `sites` holds the convolutions by name, or others that
+    cost the same; tensors in blocks have at most `most_channels`.
     """
     inputs = {port.tensor for port in graph.inputs}
-    most = 2 * max(array.m, array.n)
-    choices = {name: block_choices(graph, name, most) for name in graph.tensors}
+    choices = {name: block_choices(graph, name, most_channels) for name in graph.tensors}
     # Cost of all that depends on a tensor, by its blocks; what cannot be has no entry.
     behind = {
         name: {blocks: Cost(cycles=0, beats=0) for blocks in own} for name, own in choices.items()
@@ -72,14 +78,9 @@ def choose_blocks(
             continue
         (source,) = layer.inputs
         for blocks in list(behind[source]):
-            packing = block(site.source.height, site.source.width, *blocks)
             best: tuple[Cost, Block] | None = None
             for written, rest in behind[layer.output].items():
-                own = (
-                    input_cost(site, written)
-                    if source in inputs
-                    else site.cost(packing, written, array)
-                )
+                own = input_cost(site, written) if source in inputs else cost(site, blocks, written)
                 if own is not None and (best is None or own + rest < best[0]):
                     best = own + rest, written
             if best is None:
