@@ -11,11 +11,13 @@ from flexcc.frontend.gemm import import_matmul
 from flexcc.frontend.node import Node, NodeError
 from flexcc.frontend.qdq import shifted
 from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant, Value
+from flexcc.ir.layers import Clamp, Clip
 
 __all__ = [
     "MOVING_OPERATORS",
     "as_integers",
     "as_reals",
+    "import_clip_of_integers",
     "import_conv_integer",
     "import_matmul_integer",
 ]
@@ -53,6 +55,32 @@ def as_integers(result: Value, source: Integers, build: GraphBuilder) -> Integer
         )
     build.quantize(result, source.quantization)
     return replace(source, tensor=result.tensor, shape=result.shape, axes=result.axes)
+
+
+def import_clip_of_integers(node: Node, build: GraphBuilder, source: Integers) -> Integers:
+    """Clip between QuantizeLinear and DequantizeLinear: fewer than 8 bits, or a narrow range."""
+    node.expect_inputs(1, 3)
+    shift = 128 if source.unsigned else 0
+    low, high = (
+        _integer(node, index) - shift if node.has_input(index) else None for index in (1, 2)
+    )
+    node.finish()
+    if low is not None and high is not None and low > high:
+        raise NodeError(f"its bounds {low + shift} and {high + shift} are no interval")
+    quantization = source.quantization
+    bounds = [
+        None
+        if step is None or step in (-128, 127)
+        else quantization.scale * (step - quantization.zero_point)
+        for step in (low, high)
+    ]
+    layer = Clip(
+        name=node.label,
+        inputs=(source.tensor,),
+        output=node.output,
+        clamp=Clamp(low=bounds[0], high=bounds[1]),
+    )
+    return as_integers(build.add_elementwise(layer, as_reals(source), quantization), source, build)
 
 
 def import_conv_integer(node: Node, build: GraphBuilder) -> Activation:
@@ -96,9 +124,15 @@ def _with_unit_products(node: Node, axis: int = 0) -> Node:
 
 
 def _zero_point(node: Node, index: int) -> int:
-    if not node.has_input(index):
-        return 0
+    return _integer(node, index) if node.has_input(index) else 0
+
+
+def _integer(node: Node, index: int) -> int:
     value = node.parameter(index)
-    if not isinstance(value, Constant) or value.array.size != 1:
-        raise NodeError(f"its zero point '{value.name}' is not one integer")
+    if (
+        not isinstance(value, Constant)
+        or value.array.size != 1
+        or value.array.dtype not in (np.int8, np.uint8)
+    ):
+        raise NodeError(f"its input '{value.name}' is not one int8 or uint8 number")
     return int(value.array.reshape(()))

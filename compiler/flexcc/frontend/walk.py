@@ -13,7 +13,12 @@ from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.constants import evaluate, is_deterministic
 from flexcc.frontend.infer import TypeAndShape, constant_type, output_types
 from flexcc.frontend.inputs import InputTypeError, input_shape, input_type
-from flexcc.frontend.integers import MOVING_OPERATORS, as_integers, as_reals
+from flexcc.frontend.integers import (
+    MOVING_OPERATORS,
+    as_integers,
+    as_reals,
+    import_clip_of_integers,
+)
 from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe
 from flexcc.frontend.registry import HANDLERS
@@ -219,7 +224,10 @@ class Walk:
             model_inputs={port.onnx_name for port in self._inputs},
         )
         source = inputs[0] if inputs else None
-        if isinstance(source, Integers) and node.op_type in MOVING_OPERATORS:
+        if isinstance(source, Integers) and node.op_type == "Clip":
+            result: Value = import_clip_of_integers(view, self._build, source)
+            self.values[node.output[0]] = result
+        elif isinstance(source, Integers) and node.op_type in MOVING_OPERATORS:
             result = handler(view.reading(as_reals(source), *inputs[1:]), self._build)
             self.values[node.output[0]] = as_integers(result, source, self._build)
         else:

@@ -32,6 +32,7 @@ CONSTANTS: dict[str, NDArray[Any]] = {
     "zx": np.array(131, np.uint8),
     "zi": np.array(-5, np.int8),
     "sy": np.array(0.05),
+    "odd": np.array(0.0237),
     "zy": np.array(117, np.uint8),
     "zyi": np.array(9, np.int8),
     "w": RNG.integers(-63, 64, (4, 3, 3, 3)).astype(np.int8),
@@ -246,6 +247,64 @@ def test_refusals(nodes: list[onnx.NodeProto], problem: str) -> None:
     model = model_of(*nodes)
     if nodes[-1].op_type == "ConvInteger":
         model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT32
+    with pytest.raises(InputError, match=problem):
+        import_model(model)
+
+
+def qcdq(source: str, target: str, zero: str, scale: str = "sx") -> list[onnx.NodeProto]:
+    """QONNX's spelling of a quantiser of fewer bits; the bounds are initialisers `low`, `high`."""
+    return [
+        node("QuantizeLinear", f"{source} {scale} {zero}", f"{target}_q", f"{target}_quant"),
+        node("Clip", f"{target}_q low high", f"{target}_c", f"{target}_clip"),
+        node("DequantizeLinear", f"{target}_c {scale} {zero}", target, f"{target}_dequant"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "zero"),
+    [
+        (-8, 7, np.int8, "zw"),
+        (-127, 127, np.int8, "zw"),
+        (0, 15, np.uint8, "zu0"),
+        (2, 2, np.int8, "zw"),
+    ],
+)
+def test_qcdq(low: int, high: int, kind: type[np.generic], zero: str) -> None:
+    """Quantise, clip, dequantise: activations behind a layer and at the input, and weights."""
+    nodes = [
+        *qcdq("x", "a", zero),
+        *qcdq("float_w", "fw", "zw"),
+        node("Conv", "a fw", "c", "conv"),
+        node("Relu", "c", "r", "relu"),
+        *qcdq("r", "y", zero, "odd"),
+    ]
+    nodes[4] = node("Clip", "fw_q low8 high8", "fw_c", "fw_clip")
+    model = model_of(*nodes)
+    more = {
+        "low": np.array(low, kind),
+        "high": np.array(high, kind),
+        "low8": np.array(-8, np.int8),
+        "high8": np.array(7, np.int8),
+        "zu0": np.array(0, np.uint8),
+        "float_w": RNG.normal(size=(4, 3, 3, 3)).astype(np.float32) / 4,
+    }
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name) for name, array in more.items()
+    )
+    check(model, step=0.0237)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "problem"),
+    [
+        (np.array(7, np.int8), np.array(-8, np.int8), "its bounds 7 and -8 are no interval"),
+        (np.array(0.5), np.array(7, np.int8), "its input 'low' is not one int8 or uint8 number"),
+    ],
+)
+def test_clips_of_integers_that_make_no_sense(
+    low: NDArray[Any], high: NDArray[Any], problem: str
+) -> None:
+    model = make_model(qcdq("x", "y", "zw"), {**CONSTANTS, "low": low, "high": high})
     with pytest.raises(InputError, match=problem):
         import_model(model)
 
