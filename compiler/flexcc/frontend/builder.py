@@ -13,6 +13,9 @@ from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["GraphBuilder", "tensor_type"]
 
+# A tensor of this many bytes would fill every memory channel of a board.
+_LARGEST = 1 << 28
+
 
 def tensor_type(shape: Shape, quantization: Quantization | None = None) -> TensorType:
     """The tensor of an ONNX shape: [1,C,H,W], [1,C,L], [1,K] or [K].
@@ -28,6 +31,11 @@ def tensor_type(shape: Shape, quantization: Quantization | None = None) -> Tenso
         raise NodeError(f"the shape {list(shape)} does not start with batch 1")
     if 0 in shape:
         raise NodeError(f"the shape {list(shape)} holds no values")
+    if prod(shape) > _LARGEST:
+        raise NodeError(
+            f"the shape {list(shape)} holds more than {_LARGEST:,} values; a shape in the model, "
+            "or of its inputs, is wrong"
+        )
     match shape:
         case (_, channels, height, width):
             pass

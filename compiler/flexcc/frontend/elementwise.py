@@ -274,19 +274,23 @@ def _per_channel(
     build: GraphBuilder, source: Activation, array: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """A constant, spread over the tensor it works on, as one number per channel."""
+    rank = len(source.shape)
+    narrow = array.astype(np.float64).reshape((1,) * (rank - array.ndim) + array.shape)
     try:
-        spread = np.broadcast_to(array.astype(np.float64), source.shape)
+        np.broadcast_to(narrow, source.shape)
     except ValueError:
         raise NodeError(
             f"its constant of shape {list(array.shape)} does not fit a tensor of "
             f"{list(source.shape)}"
         ) from None
     if source.axes is not None:
-        spread = spread.transpose([source.axes.index(axis) for axis in range(len(source.axes))])
-    per_channel = spread.reshape(_channels(build, source), -1)
-    if not (per_channel == per_channel[:, :1]).all():
+        narrow = narrow.transpose([source.axes.index(axis) for axis in range(rank)])
+    # Channels are the second dimension; a vector [K] has no other.
+    front = narrow.reshape(1, *narrow.shape) if rank == 1 else narrow
+    first = front[:, :, *(slice(0, 1) for _ in front.shape[2:])]
+    if not (front == first).all():
         raise NodeError("its constant differs within a channel; one per channel is supported")
-    return per_channel[:, 0].copy()
+    return np.broadcast_to(first.reshape(-1), _channels(build, source)).copy()
 
 
 def _scalar(node: Node, index: int) -> float:

@@ -43,7 +43,8 @@ def input_shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         known = tensor.elem_type in onnx.TensorProto.DataType.values()
         kind = onnx.TensorProto.DataType.Name(tensor.elem_type) if known else "of an unknown type"
-        raise InputTypeError(
+        is_tensor = known and tensor.elem_type != onnx.TensorProto.UNDEFINED
+        raise (InputTypeError if is_tensor else InputError)(
             f"input '{name}' is {kind}, only FLOAT is supported; export the model with float32 "
             "inputs"
         )

@@ -34,6 +34,8 @@ Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]
 """Padding (top, bottom), (left, right)."""
 
+# No image has more rows or columns.
+_LARGEST = 1 << 16
 _AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
@@ -72,6 +74,11 @@ def take_steps(node: Node, kernel: Pair, rank: int) -> tuple[Pair, Pair]:
         raise NodeError(
             f"kernel {shown[0]}, strides {shown[1]} and dilations {shown[2]} must be positive"
         )
+    if max(*kernel, *strides, *dilations) > _LARGEST:
+        raise NodeError(
+            f"a kernel, stride or dilation of {max(*kernel, *strides, *dilations)} is larger than "
+            f"{_LARGEST}; the attribute is wrong"
+        )
     return strides, dilations
 
 
@@ -84,6 +91,8 @@ def take_pads(node: Node, rank: int) -> tuple[Sides | None, str]:
     if values is None:
         return None, mode
     of_length(values, "pads", 2 * rank)
+    if max(values) > _LARGEST:
+        raise NodeError(f"its pads {values} are larger than {_LARGEST}; the attribute is wrong")
     if min(values) < 0:
         raise NodeError(f"its pads {values} must not be negative")
     if mode != "NOTSET" and any(values):

@@ -79,12 +79,15 @@ def window_misses_input(
     size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
 ) -> bool:
     """Whether some window along an axis covers nothing but padding."""
-    return not all(
-        any(0 <= start + tap * dilation < size for tap in range(kernel))
-        for start in range(
-            -pads[0], -pads[0] + stride * extent(size, kernel, stride, dilation, pads), stride
-        )
-    )
+    windows = extent(size, kernel, stride, dilation, pads)
+    if windows > 0 and (windows - 1) * stride - pads[0] >= size:
+        return True
+    # A window that starts in the image meets it; of the others, the first tap behind its edge may.
+    for start in range(-pads[0], min(-pads[0] + stride * windows, 0), stride):
+        tap = -(start // dilation)
+        if tap >= kernel or start + tap * dilation >= size:
+            return True
+    return False
 
 
 def _joint(first: Shape, second: Shape) -> Shape:
