@@ -26,7 +26,7 @@ from flexcc.options import (
     QuantizeOptions,
     RunOptions,
 )
-from flexcc.quantization import CalibrationMethod, QuantizationOptions
+from flexcc.quantization import CalibrationMethod, Precision, QuantizationOptions
 from flexcc.report import report_json
 from flexcc.targets.device import available_targets, load_device
 
@@ -116,10 +116,12 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model becomes integer."""
 
     @functools.wraps(command)
-    def collected(calibration_method: str, percentile: float, **named: Any) -> None:
+    def collected(calibration_method: str, percentile: float, precision: str, **named: Any) -> None:
         command(
             quantization=QuantizationOptions(
-                method=CalibrationMethod(calibration_method), percentile=percentile
+                method=CalibrationMethod(calibration_method),
+                percentile=percentile,
+                precision=Precision(precision),
             ),
             **named,
         )
@@ -152,6 +154,13 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=_QUANTIZATION.percentile,
                 show_default=True,
                 help="Share of a tensor's values to cover (percentile).",
+            ),
+            click.option(
+                "--precision",
+                type=click.Choice([precision.value for precision in Precision]),
+                default=_QUANTIZATION.precision.value,
+                show_default=True,
+                help="Bits of activations.",
             ),
             _input_shape_option,
             click.option(

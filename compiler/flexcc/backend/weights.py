@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.layout import align
+from flexcc.ir.clamping import require_lossless_clamp
 from flexcc.ir.kernel import weight_sums
 from flexcc.ir.requantize import (
     Requantization,
     requantization,
-    require_lossless_clamp27,
     with_accumulator_offset,
 )
 from flexcc.program.encode import encode, to_bytes
@@ -93,7 +93,7 @@ def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
         elements = tuple(by_offset.values())
         carried = stage.input.quantization.zero_point * weight_sums(stage.conv, elements)
         rq = with_accumulator_offset(stage.name, centred, offsets + carried)
-        require_lossless_clamp27(stage.conv, rq, offsets, elements=elements)
+        require_lossless_clamp(stage.conv, rq, offsets, elements=elements)
         result.append(rq)
     return tuple(result)
 

@@ -59,7 +59,7 @@ def lower(graph: Graph) -> Graph:
     Raises:
         InputError: names every layer that the accelerator cannot run, and why.
     """
-    problems = [problem for layer in graph.layers if (problem := _problem(layer))]
+    problems = [problem for layer in graph.layers if (problem := _problem(graph, layer))]
     if not graph.layers:
         problems.append(f"{graph.name}: there is no layer to run; the outputs are the inputs")
     if problems:
@@ -78,7 +78,12 @@ def lower(graph: Graph) -> Graph:
     return replace(graph, layers=tuple(rewriter.layers), tensors=rewriter.tensors)
 
 
-def _problem(layer: Layer) -> str | None:
+def _problem(graph: Graph, layer: Layer) -> str | None:
+    if any(_is_wide(graph.tensors[name]) for name in (*layer.inputs, layer.output)):
+        return (
+            f"{layer.name}: it has activations of 16 bits, and the engines for their two planes "
+            "are not built yet; quantise with --precision a8"
+        )
     engine = _missing_engine(layer)
     if engine is not None:
         return f"{layer.name}: it needs {engine}, which is not built yet"
@@ -95,6 +100,10 @@ def _problem(layer: Layer) -> str | None:
             f"not supported; both may be {_WINDOW_MAX} at most"
         )
     return None
+
+
+def _is_wide(tensor: TensorType) -> bool:
+    return tensor.quantization is not None and tensor.quantization.bits > 8
 
 
 def _missing_engine(layer: Layer) -> str | None:

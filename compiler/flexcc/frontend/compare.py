@@ -26,13 +26,12 @@ from flexcc.frontend.ties import rounding_ties
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Layer
+from flexcc.ir.types import Integers
 
 __all__ = ["Comparison", "TensorComparison", "compare", "optimized", "source_integers"]
 
 SHARE_EQUAL = 0.9999
 """Of the elements that are no rounding ties, at least this share must be equal."""
-
-Integers = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +175,7 @@ def _layer(graph: Graph, layer: Layer, theirs: Mapping[str, Integers]) -> Tensor
 def _compare(
     name: str, ours: Integers, theirs: Integers, ties: NDArray[np.bool_]
 ) -> TensorComparison:
-    difference = np.abs(ours.astype(np.int16) - theirs)
+    difference = np.abs(ours.astype(np.int32) - theirs)
     equal = difference == 0
     return TensorComparison(
         name=name,
@@ -211,7 +210,7 @@ def _run(
         }
         images.append(session.run(names, feed))
     return {
-        tensor: _as_int8(np.stack([image[i].reshape(shapes[tensor]) for image in images]))
+        tensor: _as_signed(np.stack([image[i].reshape(shapes[tensor]) for image in images]))
         for i, tensor in enumerate(exported.integers)
     }
 
@@ -268,10 +267,12 @@ def _integer_types(model: onnx.ModelProto) -> dict[str, int]:
     return kinds
 
 
-def _as_int8(values: NDArray[Any]) -> Integers:
+def _as_signed(values: NDArray[Any]) -> Integers:
     if values.dtype == np.uint8:
         return (values.astype(np.int16) - 128).astype(np.int8)
-    return values.astype(np.int8, casting="no")
+    if values.dtype == np.uint16:
+        return (values.astype(np.int32) - 32768).astype(np.int16)
+    return values.astype(np.int16 if values.dtype == np.int16 else np.int8, casting="no")
 
 
 def _shape(graph: Graph, tensor: str) -> tuple[int, int, int]:

@@ -27,11 +27,14 @@ __all__ = ["IR_VERSION", "OPSET", "ExportedModel", "clamp_name", "export_model"]
 # Per-channel quantisation needs opset 13; ONNX Runtime reads these versions since 1.16.
 OPSET = 17
 IR_VERSION = 8
+# int16 activations need opset 21, which ONNX Runtime reads since 1.18.
+_WIDE_OPSET = 21
+_WIDE_IR_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExportedModel:
-    """An ONNX model, and by tensor of the graph the name of its int8 values in it."""
+    """An ONNX model, and by tensor of the graph the name of its integers in it."""
 
     model: onnx.ModelProto
     integers: Mapping[str, str]
@@ -44,11 +47,12 @@ def export_model(graph: Graph) -> ExportedModel:
         TypeError: a source layer, which the passes should have lowered.
     """
     exporter = _Exporter(graph)
+    wide = any(kind.quantization and kind.quantization.bits > 8 for kind in graph.tensors.values())
     model = helper.make_model(
         exporter.body(),
         producer_name="flexcc",
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", _WIDE_OPSET if wide else OPSET)],
+        ir_version=_WIDE_IR_VERSION if wide else IR_VERSION,
     )
     onnx.checker.check_model(model, full_check=True)
     return ExportedModel(model=model, integers=exporter.integers)
@@ -138,7 +142,7 @@ class _Exporter:
         """Q/DQ behind a value, with the scale of a tensor; names of the integers and reals."""
         if tensor not in self._scales:
             scale = np.array(quantization.scale, np.float32)
-            zero_point = np.array(quantization.zero_point, np.int8)
+            zero_point = np.array(quantization.zero_point, quantization.dtype)
             self._scales[tensor] = [
                 self._writer.constant(f"{tensor}.scale", scale),
                 self._writer.constant(f"{tensor}.zero_point", zero_point),
@@ -155,7 +159,8 @@ class _Exporter:
         clamp = clamp_of(layer)
         clamped = clamp != Clamp()
         if quantization is not None:
-            clamped = quantized_clamp(clamp, quantization) != (-128, 127)
+            whole = quantization.low, quantization.high
+            clamped = quantized_clamp(clamp, quantization) != whole
         plain = self._writer.fresh(f"{target}.unclamped") if clamped else target
         sources = [self._read[name] for name in layer.inputs]
         step = self._graph.tensors[layer.inputs[0]].quantization

@@ -214,8 +214,9 @@ def _reading(node: onnx.NodeProto, old: str, new: str) -> onnx.NodeProto:
 
 def _scale(part: _Part, integers: Integers, name: str) -> list[str]:
     """Constants with the scale and zero point of integers, as they are in the model."""
-    kind, shift = (np.uint8, 128) if integers.unsigned else (np.int8, 0)
     quantization = integers.quantization
+    sign, shift = ("u", -quantization.low) if integers.unsigned else ("", 0)
+    kind = np.dtype(f"{sign}int{quantization.bits}")
     return [
         part.constant(f"{name}.scale.cut", np.array(quantization.scale, np.float32)),
         part.constant(f"{name}.zero_point.cut", np.array(quantization.zero_point + shift, kind)),

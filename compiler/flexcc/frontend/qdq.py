@@ -17,7 +17,7 @@ __all__ = ["import_dequantize", "import_quantize", "shifted"]
 
 
 def import_quantize(node: Node, build: GraphBuilder) -> Integers:
-    """QuantizeLinear of a tensor to int8 or uint8 with one scale."""
+    """QuantizeLinear of a tensor to 8 or 16 bits, signed or not, with one scale."""
     node.expect_inputs(2, 3)
     source = node.view()
     quantization = _quantization(node, default=np.zeros((), np.uint8))
@@ -28,7 +28,7 @@ def import_quantize(node: Node, build: GraphBuilder) -> Integers:
         raise NodeError("only precision FLOAT is supported")
     node.finish()
     source = _rounded(node, build, source, quantization)
-    unsigned = not node.has_input(2) or _array(node, 2).dtype == np.uint8
+    unsigned = not node.has_input(2) or _array(node, 2).dtype.kind == "u"
     return Integers(
         tensor=source.tensor,
         shape=source.shape,
@@ -77,21 +77,24 @@ def _rounded(
 def _refuse_exotic(node: Node) -> None:
     if node.take_int("block_size", 0):
         raise NodeError("blocked quantisation is not supported")
-    if node.take_int("output_dtype", 0) not in (0, 1, 2, 3):
-        raise NodeError("only float32, int8 and uint8 are supported")
+    if node.take_int("output_dtype", 0) not in (0, 1, 2, 3, 4, 5):
+        raise NodeError("only float32 and integers of 8 and 16 bits are supported")
 
 
 def _quantization(node: Node, default: NDArray[np.uint8]) -> Quantization:
-    """Scale and zero point of an activation, shifted to int8."""
+    """Scale and zero point of an activation, shifted to int8 or int16."""
     scale = _scales(node)
     zero_point = _array(node, 2) if node.has_input(2) else default
     if scale.size != 1 or zero_point.size != 1:
         raise NodeError("a computed tensor must have one scale, not one per channel")
-    if zero_point.dtype not in (np.int8, np.uint8):
-        raise NodeError(f"it makes {zero_point.dtype}; computed tensors must be int8 or uint8")
-    shift = 128 if zero_point.dtype == np.uint8 else 0
+    if zero_point.dtype not in (np.int8, np.uint8, np.int16, np.uint16):
+        raise NodeError(
+            f"it makes {zero_point.dtype}; computed tensors must have 8 or 16 bits, signed or not"
+        )
+    bits = 8 * zero_point.dtype.itemsize
+    shift = 1 << (bits - 1) if zero_point.dtype.kind == "u" else 0
     return Quantization(
-        scale=float(scale.reshape(())), zero_point=int(zero_point.reshape(())) - shift
+        scale=float(scale.reshape(())), zero_point=int(zero_point.reshape(())) - shift, bits=bits
     )
 
 

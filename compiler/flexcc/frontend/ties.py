@@ -16,19 +16,19 @@ from flexcc.ir.functions import evaluate
 from flexcc.ir.layers import Add, Convolution, ConvTranspose2d, Layer, Mul, Table
 from flexcc.ir.requantize import requantization
 from flexcc.ir.requantize import rounding_ties as ties_of_accumulators
-from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.types import Integers, Quantization, TensorType
 
 __all__ = ["rounding_ties"]
 
-Integers = NDArray[np.int8]
 Mask = NDArray[np.bool_]
 
 # The integer rules are at most this far from the real value, in output steps.
 _NEAR = 2.0**-10
 
-# ONNX Runtime has no integer transposed convolution. Its sums of float32 products are about this
-# exact, in output steps: closer to a tie, either neighbour is right.
-_FLOAT_SUM = 2.0**-12
+# ONNX Runtime has no integer transposed convolution, and none at all of 16 bits. Its sums of
+# float32 products are about this exact, in steps of int8 and int16: closer to a tie, either
+# neighbour is right.
+_FLOAT_SUM = {8: 2.0**-12, 16: 2.0**-6}
 
 
 def rounding_ties(
@@ -40,7 +40,9 @@ def rounding_ties(
             acc = reference.accumulate(layer, sources[0], inputs[0])
             rq = requantization(layer, sources[0], target)
             in_float = isinstance(layer, ConvTranspose2d) or layer.slope is not None
-            within = _FLOAT_SUM if in_float else 0.0
+            bits = [_quantization(each).bits for each in (sources[0], target)]
+            in_float |= bits != [8, 8]
+            within = _FLOAT_SUM[bits[1]] if in_float else 0.0
             return ties_of_accumulators(acc, rq, 1, within)
         case Add() | Mul():
             a, b = (
@@ -70,7 +72,11 @@ def _operand_ties(
     else:
         factors = first * second / step, Fraction(0)
         value = a * b * float(factors[0])
-    near = np.abs(value - np.floor(value) - 0.5) < _NEAR
+    bits = [_quantization(each).bits for each in (*sources, target)]
+    distance = np.abs(value - np.floor(value) - 0.5)
+    if max(bits) > 8:
+        return distance < _FLOAT_SUM[bits[2]]
+    near = distance < _NEAR
     result = np.zeros(near.shape, np.bool_)
     pairs, where = np.unique(np.stack([a[near], b[near]]), axis=1, return_inverse=True)
     exact = [

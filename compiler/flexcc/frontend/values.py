@@ -74,7 +74,7 @@ class Activation:
 class Integers:
     """The integers of a graph tensor, between QuantizeLinear and DequantizeLinear.
 
-    `unsigned` tells that they are uint8 in the model, 128 more than here.
+    `unsigned` tells that they are uint8 or uint16 in the model, 128 or 32768 more than here.
     """
 
     tensor: str

@@ -156,9 +156,9 @@ class Walk:
                 return onnx.TensorProto.FLOAT, integers.shape
             case Activation(shape=shape):
                 return onnx.TensorProto.FLOAT, shape
-            case Integers(shape=shape, unsigned=unsigned):
-                kind = onnx.TensorProto.UINT8 if unsigned else onnx.TensorProto.INT8
-                return kind, shape
+            case Integers(shape=shape, unsigned=unsigned, quantization=quantization):
+                sign = "UINT" if unsigned else "INT"
+                return onnx.TensorProto.DataType.Value(f"{sign}{quantization.bits}"), shape
             case Unusable(type=known):
                 return known
         return None

@@ -18,7 +18,7 @@ from flexcc.ir.fixed_point import fixed_point, round_shift
 from flexcc.ir.functions import evaluate
 from flexcc.ir.layers import Add, Clamp, Layer, Mul, Table
 from flexcc.ir.requantize import quantized_clamp
-from flexcc.ir.types import Quantization
+from flexcc.ir.types import Integers, Quantization
 
 __all__ = [
     "Output",
@@ -36,11 +36,12 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What follows the rounding: zero point and clamp, all in -128..127."""
+    """What follows the rounding: zero point and clamp, all within the output's bits."""
 
     zero_point: int
     low: int
     high: int
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +69,15 @@ class ProductScaling:
 def output_of(clamp: Clamp, target: Quantization) -> Output:
     """The output end of a layer with this clamp."""
     low, high = quantized_clamp(clamp, target)
-    return Output(zero_point=target.zero_point, low=low, high=high)
+    return Output(zero_point=target.zero_point, low=low, high=high, bits=target.bits)
 
 
-def rounded(numerator: IntArray, shift: int | IntArray, output: Output) -> NDArray[np.int8]:
+def rounded(numerator: IntArray, shift: int | IntArray, output: Output) -> Integers:
     """The outputs of exact numerators."""
     result = round_shift(numerator, shift) + output.zero_point
-    return np.clip(result, output.low, output.high).astype(np.int8)
+    dtype = np.int8 if output.bits == 8 else np.int16
+    clamped: Integers = np.clip(result, output.low, output.high).astype(dtype)
+    return clamped
 
 
 def sum_scaling(layer: Add, a: Quantization, b: Quantization, target: Quantization) -> SumScaling:
@@ -113,7 +116,7 @@ def product_scaling(
     )
 
 
-def table_entries(layer: Table, source: Quantization, target: Quantization) -> NDArray[np.int8]:
+def table_entries(layer: Table, source: Quantization, target: Quantization) -> Integers:
     """The outputs [256] for the inputs -128..127.
 
     The function is evaluated once, in double precision, at the real number of each integer. Where

@@ -64,6 +64,8 @@ def _fields(layer: Layer, source: TensorType, target: TensorType) -> Iterator[st
             yield from _clamp(layer.clamp)
         case Table():
             yield from _function(layer.function)
+            if any(each.quantization and each.quantization.bits != 8 for each in (source, target)):
+                yield "a table has entries for int8 alone"
         case PRelu():
             yield from _vector("slope", layer.slope, np.float32)
         case ChannelAffine():

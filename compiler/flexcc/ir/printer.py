@@ -49,7 +49,8 @@ def print_type(tensor: TensorType) -> str:
     quantization = tensor.quantization
     packing = "" if tensor.packing is None else f" packing={print_packing(tensor)}"
     return (
-        f"i8[{shape}] scale={quantization.scale:.9g} zero_point={quantization.zero_point}{packing}"
+        f"i{quantization.bits}[{shape}] scale={quantization.scale:.9g} "
+        f"zero_point={quantization.zero_point}{packing}"
     )
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers contract: from an int32 accumulator to an int8 output, exact in integers.
+"""The numbers contract: from an accumulator to an output, exact in integers.
 
     y = clamp(round_half_even((acc * M + B) / 2^S) + zero_point, low, high)
 
 `requantization` is that of the centred accumulator, the sum of (input integer - zero point) times
 weight integer, in which padding is 0. An accumulator of plain integers, where a padded pixel holds
 the zero point, carries zero_point * sum(weights it sums over) more: `with_accumulator_offset`. The
-hardware clamps the accumulator to 27 bits first: `require_lossless_clamp27` proves that no output
+hardware clamps narrow accumulators to 27 bits first: `flexcc.ir.clamping` proves that no output
 notices.
 """
 
@@ -18,35 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.errors import InputError
+from flexcc.ir.accumulator import require_accumulators_fit, sum_bounds
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.fixed_point import MULTIPLIER_BITS, fixed_point, is_tie, round_shift
-from flexcc.ir.kernel import Elements, kernel_phases, phase_weights
 from flexcc.ir.layers import Clamp, Convolution
-from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.types import Integers, Quantization, TensorType
+from flexcc.ir.widths import Widths, widths_of
 
 __all__ = [
-    "ACCUMULATOR_BITS",
-    "BIAS_BITS",
-    "CLAMP_BITS",
     "MULTIPLIER_BITS",
     "Requantization",
-    "accumulator_bounds",
-    "clamp27_is_lossless",
     "numerator",
     "quantized_clamp",
     "requantization",
     "requantize",
-    "require_accumulators_fit",
-    "require_lossless_clamp27",
     "rounding_ties",
     "with_accumulator_offset",
 ]
 
-BIAS_BITS = 48
-CLAMP_BITS = 27
-ACCUMULATOR_BITS = 32
 _SHIFT_MAX = 63
-_CENTRED_BIAS_BITS = 60
 
 IntArray = NDArray[np.int64]
 
@@ -56,8 +46,9 @@ class Requantization:
     """The integers that turn accumulators into outputs; the arrays are int64, one entry a channel.
 
     `multiplier` has 24 bits unsigned, `shift` lies in 0..63, `bias` is in units of the numerator
-    acc * multiplier. `low` and `high` lie in -128..127. The hardware's own bias has 48 bits signed,
-    which `with_accumulator_offset` proves; that of centred accumulators has 60.
+    acc * multiplier. `low` and `high` lie within the `target_bits` of the output. The widths of
+    accumulator and bias follow from the bits of input and output; the hardware's own bias is
+    narrower than that of centred accumulators, which `with_accumulator_offset` proves.
     """
 
     multiplier: IntArray
@@ -67,6 +58,13 @@ class Requantization:
     low: int
     high: int
     negative: "Requantization | None" = None
+    source_bits: int = 8
+    target_bits: int = 8
+
+    @property
+    def widths(self) -> Widths:
+        """How wide accumulator and bias are."""
+        return widths_of(self.source_bits, self.target_bits)
 
 
 def requantization(
@@ -79,17 +77,18 @@ def requantization(
     multiplier, shift and bias 0, whichever kernel elements an output sums over.
 
     Raises:
-        InputError: a ratio of 2^24 or more, a bias beyond 60 bits, which no zero point can bring
-            back to 48, an accumulator beyond 32.
+        InputError: a ratio of 2^24 or more, a bias so wide that no zero point can bring it back to
+            the hardware's, an accumulator too wide.
     """
     source, target = _quantization(input_type), _quantization(output_type)
     if conv.weight_scale is None:
         raise ValueError(f"{conv.name}: its weights are not quantised")
     multiplier, shift = _significand_and_shift(conv, source, target)
     bias = [_times(value, int(factor)) for value, factor in zip(conv.bias, multiplier, strict=True)]
-    require_accumulators_fit(conv)
+    require_accumulators_fit(conv, source)
+    widths = widths_of(source.bits, target.bits)
     # Centred inputs may be 0, so an output that sums over fewer elements stays within the bounds.
-    centred = _bounds(conv, -128 - source.zero_point, 127 - source.zero_point, None)
+    centred = sum_bounds(conv, source.low - source.zero_point, source.high - source.zero_point)
     silent = _silent(centred, multiplier, shift, bias)
     low, high = quantized_clamp(conv.clamp, target)
     negative = None
@@ -102,24 +101,28 @@ def requantization(
         negative = Requantization(
             multiplier=np.where(silent, 0, factor),
             shift=_heard_shift(conv.name, silent, bits),
-            bias=_heard_bias(conv.name, silent, below),
+            bias=_heard_bias(conv.name, silent, below, widths),
             zero_point=target.zero_point,
             low=low,
             high=high,
+            source_bits=source.bits,
+            target_bits=target.bits,
         )
     return Requantization(
         multiplier=np.where(silent, 0, multiplier),
         shift=_heard_shift(conv.name, silent, shift),
-        bias=_heard_bias(conv.name, silent, bias),
+        bias=_heard_bias(conv.name, silent, bias, widths),
         zero_point=target.zero_point,
         low=low,
         high=high,
         negative=negative,
+        source_bits=source.bits,
+        target_bits=target.bits,
     )
 
 
 def quantized_clamp(clamp: Clamp, quantization: Quantization) -> tuple[int, int]:
-    """Integer bounds of a clamp: its real bounds quantised as ONNX Runtime would, else int8's."""
+    """Integer bounds of a clamp: its real bounds quantised as ONNX Runtime would."""
     bounds = [
         -np.inf if clamp.low is None else clamp.low,
         np.inf if clamp.high is None else clamp.high,
@@ -131,12 +134,13 @@ def quantized_clamp(clamp: Clamp, quantization: Quantization) -> tuple[int, int]
 def numerator(
     acc: NDArray[np.signedinteger], rq: Requantization, channel_axis: int = 0
 ) -> IntArray:
-    """The exact acc * M + B: below 2^56 + 2^47 in magnitude for an accumulator of 33 bits.
+    """The exact acc * M + B, which fits 64 bits.
 
-    A centred accumulator has a bit more than the plain one, which fits 32.
+    A narrow centred accumulator has a bit more than the plain one; a wide one's bounds hold both.
     """
-    if acc.dtype != np.int32 and acc.size and max(-int(acc.min()) - 1, int(acc.max())) >= 1 << 32:
-        raise ValueError("an accumulator lies beyond 33 bits")
+    bits = rq.widths.centred
+    if acc.size and max(-int(acc.min()) - 1, int(acc.max())) >= 1 << (bits - 1):
+        raise ValueError(f"an accumulator lies beyond {bits} bits")
     view = _along(acc.ndim, channel_axis)
     result = acc.astype(np.int64)
     result *= rq.multiplier.reshape(view)
@@ -146,12 +150,13 @@ def numerator(
 
 def requantize(
     acc: NDArray[np.signedinteger], rq: Requantization, channel_axis: int = 0
-) -> NDArray[np.int8]:
+) -> Integers:
     """The outputs of accumulators of any shape, their channels along `channel_axis`."""
     total = numerator(acc, rq, channel_axis)
     steps = round_shift(total, rq.shift.reshape(_along(acc.ndim, channel_axis)))
     steps += rq.zero_point
-    result = np.clip(steps, rq.low, rq.high, out=steps).astype(np.int8)
+    dtype = np.int8 if rq.target_bits == 8 else np.int16
+    result: Integers = np.clip(steps, rq.low, rq.high, out=steps).astype(dtype)
     if rq.negative is not None:
         np.copyto(result, requantize(acc, rq.negative, channel_axis), where=total < 0)
     return result
@@ -172,38 +177,6 @@ def rounding_ties(
     return result
 
 
-def accumulator_bounds(
-    conv: Convolution, low: int = -128, high: int = 127, *, elements: Elements | None = None
-) -> tuple[IntArray, IntArray]:
-    """Smallest and largest accumulator of each channel when inputs lie in low..high.
-
-    The accumulator sums over the kernel `elements`, over all when None. Both bounds are attained
-    by some input, so they are exact. Padded pixels lie within the range too.
-
-    Raises:
-        InputError: a bound beyond 32 bits signed.
-    """
-    bounds = _bounds(conv, low, high, elements)
-    limit = 1 << (ACCUMULATOR_BITS - 1)
-    beyond = (bounds[0] < -limit) | (bounds[1] >= limit)
-    if beyond.any():
-        raise InputError(
-            f"{conv.name}: {_reach(*bounds, beyond)}, beyond {ACCUMULATOR_BITS} bits; "
-            "split the layer over its input channels"
-        )
-    return bounds
-
-
-def require_accumulators_fit(conv: Convolution) -> None:
-    """Proves that no output of the layer overflows its accumulator.
-
-    Raises:
-        InputError: an accumulator of plain integers beyond 32 bits.
-    """
-    for elements in kernel_phases(conv):
-        accumulator_bounds(conv, elements=elements)
-
-
 def with_accumulator_offset(
     name: str, rq: Requantization, offset: int | IntArray
 ) -> Requantization:
@@ -212,85 +185,16 @@ def with_accumulator_offset(
     The hardware's accumulators carry zero_point * `weight_sums` and its packing offsets.
 
     Raises:
-        InputError: a bias beyond 48 bits.
+        InputError: a bias beyond the hardware's.
     """
     offsets = np.broadcast_to(np.asarray(offset, dtype=np.int64), rq.bias.shape)
     bias = [
         int(value) - int(factor) * int(extra)
         for value, factor, extra in zip(rq.bias, rq.multiplier, offsets, strict=True)
     ]
-    _require_width(name, bias, BIAS_BITS)
+    _require_width(name, bias, rq.widths.bias, rq.widths.bias)
     below = None if rq.negative is None else with_accumulator_offset(name, rq.negative, offset)
     return replace(rq, bias=np.array(bias, dtype=np.int64), negative=below)
-
-
-def clamp27_is_lossless(
-    conv: Convolution,
-    rq: Requantization,
-    offset: int | IntArray = 0,
-    *,
-    elements: Elements | None = None,
-) -> NDArray[np.bool_]:
-    """Per channel, whether clamping the hardware's accumulator to 27 bits signed changes no output.
-
-    That accumulator is the plain sum over the kernel `elements` (all when None) plus `offset`, and
-    `rq` is its own requantisation. It never falls as the accumulator rises, or never rises where
-    a slope is negative, so it is constant beyond the clamp when its two ends there agree and lie on
-    one side of the bend.
-    """
-    limit = 1 << (CLAMP_BITS - 1)
-    ends = np.stack(accumulator_bounds(conv, elements=elements))
-    ends += np.asarray(offset, dtype=np.int64)
-    clamped = np.clip(ends, -limit, limit - 1)
-    equal = requantize(ends, rq, 1) == requantize(clamped, rq, 1)
-    if rq.negative is not None:
-        equal &= (numerator(ends, rq, 1) < 0) == (numerator(clamped, rq, 1) < 0)
-    result: NDArray[np.bool_] = equal.all(axis=0)
-    return result
-
-
-def require_lossless_clamp27(
-    conv: Convolution,
-    rq: Requantization,
-    offset: int | IntArray = 0,
-    *,
-    elements: Elements | None = None,
-) -> None:
-    """Proves that the hardware's clamp changes no output that sums over the kernel `elements`.
-
-    The arguments are those of `clamp27_is_lossless`.
-
-    Raises:
-        InputError: the clamp shows in some channel, or the sum with the offset leaves 32 bits.
-    """
-    low, high = accumulator_bounds(conv, elements=elements)
-    limit = 1 << (ACCUMULATOR_BITS - 1)
-    beyond = (low + offset < -limit) | (high + offset >= limit)
-    if beyond.any():
-        raise InputError(
-            f"{conv.name}: {_reach(low, high, beyond)}, with its packing offset beyond "
-            f"{ACCUMULATOR_BITS} bits; split the layer over its input channels"
-        )
-    lossy = ~clamp27_is_lossless(conv, rq, offset, elements=elements)
-    if lossy.any():
-        raise InputError(
-            f"{conv.name}: {_reach(low, high, lossy)}, and clamping it to {CLAMP_BITS} bits would "
-            "change outputs; quantise the layer with a larger weight scale"
-        )
-
-
-def _bounds(
-    conv: Convolution, low: int, high: int, elements: Elements | None
-) -> tuple[IntArray, IntArray]:
-    weight = phase_weights(conv, elements)
-    positive: IntArray = np.maximum(weight, 0).sum(axis=(1, 2), dtype=np.int64)
-    negative: IntArray = np.minimum(weight, 0).sum(axis=(1, 2), dtype=np.int64)
-    return positive * low + negative * high, positive * high + negative * low
-
-
-def _reach(low: IntArray, high: IntArray, channels: NDArray[np.bool_]) -> str:
-    channel = int(np.flatnonzero(channels)[0])
-    return f"the accumulator of channel {channel} can reach {low[channel]}..{high[channel]}"
 
 
 def _significand_and_shift(
@@ -360,21 +264,23 @@ def _heard_shift(name: str, silent: NDArray[np.bool_], shift: IntArray) -> IntAr
     return heard
 
 
-def _heard_bias(name: str, silent: NDArray[np.bool_], bias: Sequence[int]) -> IntArray:
+def _heard_bias(
+    name: str, silent: NDArray[np.bool_], bias: Sequence[int], widths: Widths
+) -> IntArray:
     """The biases, 0 in silent channels, if they fit."""
     heard = [0 if still else value for still, value in zip(silent, bias, strict=True)]
-    _require_width(name, heard, _CENTRED_BIAS_BITS)
+    _require_width(name, heard, widths.centred_bias, widths.bias)
     return np.array(heard, dtype=np.int64)
 
 
-def _require_width(name: str, bias: Sequence[int], width: int) -> None:
+def _require_width(name: str, bias: Sequence[int], width: int, told: int) -> None:
     limit = 1 << (width - 1)
     beyond = [channel for channel, value in enumerate(bias) if not -limit <= value < limit]
     if beyond:
         bits = max(bias[channel].bit_length() for channel in beyond) + 1
         others = f" (and {len(beyond) - 1} more)" if len(beyond) > 1 else ""
         raise InputError(
-            f"{name}: the bias of channel {beyond[0]}{others} needs {bits} bits, only {BIAS_BITS} "
+            f"{name}: the bias of channel {beyond[0]}{others} needs {bits} bits, only {told} "
             "are there; quantise the layer with a larger weight scale"
         )
 

@@ -2,29 +2,50 @@
 """Tensor types: shape and quantisation of one image (batch 1)."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.packing import Packing
 
-__all__ = ["Quantization", "TensorType"]
+__all__ = ["Integers", "Quantization", "TensorType"]
+
+Integers = NDArray[np.signedinteger[Any]]
+"""Values of a quantised tensor: int8, or int16 where its quantisation has 16 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
-    """int8 with an affine scale: real = scale * (q - zero_point).
+    """int8 or int16 with an affine scale: real = scale * (q - zero_point).
 
-    `scale` is exactly a float32 value, positive and finite; `zero_point` lies in -128..127.
+    `scale` is exactly a float32 value, positive and finite; `zero_point` lies in low..high. The
+    hardware holds 16 bits as two planes of int8: q = 256*upper + (lower + 128).
     """
 
     scale: float
     zero_point: int
+    bits: int = 8
+
+    @property
+    def low(self) -> int:
+        """The smallest integer."""
+        return -(1 << (self.bits - 1))
+
+    @property
+    def high(self) -> int:
+        """The largest integer."""
+        return (1 << (self.bits - 1)) - 1
+
+    @property
+    def dtype(self) -> type[np.int8] | type[np.int16]:
+        """The element type of the integers."""
+        return np.int8 if self.bits == 8 else np.int16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorType:
-    """Shape channels x height x width; float32 while `quantization` is None, else int8.
+    """Shape channels x height x width; float32 while `quantization` is None, else integers.
 
     With a `packing` the shape is the packed one, and `unpacked` what is meant.
     """

@@ -133,8 +133,11 @@ def _packed(graph: Graph, name: str, tensor: TensorType) -> Iterator[str]:
 
 
 def _quantization(value: Quantization) -> Iterator[str]:
-    if not -128 <= value.zero_point <= 127:
-        yield f"its zero point {value.zero_point} is no int8"
+    if value.bits not in (8, 16):
+        yield f"its integers have {value.bits} bits, neither 8 nor 16"
+        return
+    if not value.low <= value.zero_point <= value.high:
+        yield f"its zero point {value.zero_point} is no int{value.bits}"
     with np.errstate(over="ignore"):
         rounded = float(np.float32(value.scale))
     if not (np.isfinite(value.scale) and value.scale > 0 and rounded == value.scale):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: float graphs and samples become integer graphs."""
 
-from flexcc.quantization.options import CalibrationMethod, QuantizationOptions
+from flexcc.quantization.options import CalibrationMethod, Precision, QuantizationOptions
 from flexcc.quantization.quantize import QuantizedModel, quantize
 
-__all__ = ["CalibrationMethod", "QuantizationOptions", "QuantizedModel", "quantize"]
+__all__ = ["CalibrationMethod", "Precision", "QuantizationOptions", "QuantizedModel", "quantize"]

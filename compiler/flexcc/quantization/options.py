@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["CalibrationMethod", "QuantizationOptions"]
+__all__ = ["CalibrationMethod", "Precision", "QuantizationOptions"]
 
 
 class CalibrationMethod(Enum):
@@ -13,6 +13,13 @@ class CalibrationMethod(Enum):
     MIN_MAX = "minmax"
     PERCENTILE = "percentile"
     MSE = "mse"
+
+
+class Precision(Enum):
+    """The bits of activations: all 8, or 16 wherever the accelerator can have them."""
+
+    A8 = "a8"
+    A16 = "a16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +31,4 @@ class QuantizationOptions:
 
     method: CalibrationMethod = CalibrationMethod.MIN_MAX
     percentile: float = 99.99
+    precision: Precision = Precision.A8

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: a lowered float graph and samples become an integer graph.
 
-Activations are int8 with zero points, weights symmetric int8 per output channel.
+Activations are int8 or int16 with zero points, weights symmetric int8 per output channel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from flexcc.frontend.calibration import Samples
@@ -11,14 +12,16 @@ from flexcc.frontend.export import ExportedModel, export_model
 from flexcc.frontend.observe import observe
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, Layer
+from flexcc.ir.types import Quantization
 from flexcc.ir.verify import verify
 from flexcc.quantization.options import CalibrationMethod, QuantizationOptions
+from flexcc.quantization.precision import tensor_bits
 from flexcc.quantization.ranges import tensor_range
 from flexcc.quantization.scales import tensor_scales, weight_scale
 from flexcc.quantization.statistics import collect
 from flexcc.quantization.weights import quantize_convolution
 
-__all__ = ["QuantizedModel", "quantize"]
+__all__ = ["QuantizedModel", "integer_graph", "quantize"]
 
 _DEFAULTS = QuantizationOptions()
 
@@ -46,8 +49,18 @@ def quantize(
     statistics = collect(
         observe(graph, calibration), histograms=options.method is not CalibrationMethod.MIN_MAX
     )
-    ranges = {name: tensor_range(each, options) for name, each in statistics.items()}
-    scales = tensor_scales(graph, ranges)
+    bits = tensor_bits(graph, options.precision)
+    ranges = {name: tensor_range(each, options, bits[name]) for name, each in statistics.items()}
+    integer = integer_graph(graph, tensor_scales(graph, ranges, bits))
+    return QuantizedModel(exported=export_model(integer), graph=integer)
+
+
+def integer_graph(graph: Graph, scales: Mapping[str, Quantization]) -> Graph:
+    """The integer form of a lowered float graph with these quantisations by tensor.
+
+    Raises:
+        InputError: a layer does not fit the accelerator.
+    """
     layers = list[Layer]()
     for layer in graph.layers:
         if isinstance(layer, Convolution):
@@ -63,4 +76,4 @@ def quantize(
         layers=tuple(layers),
     )
     verify(integer)
-    return QuantizedModel(exported=export_model(integer), graph=integer)
+    return integer

@@ -30,10 +30,13 @@ class Range:
         return Range(low=min(self.low, other.low), high=max(self.high, other.high))
 
 
-def tensor_range(statistics: TensorStatistics, options: QuantizationOptions) -> Range:
-    """The range of a tensor by the method of the options, never wider than its values."""
+def tensor_range(statistics: TensorStatistics, options: QuantizationOptions, bits: int) -> Range:
+    """The range of a tensor by the method of the options, never wider than its values.
+
+    With 16 bits nothing is gained by leaving out values: it is the whole range.
+    """
     whole = Range(low=min(statistics.low, 0.0), high=max(statistics.high, 0.0))
-    if statistics.histogram is None or options.method is CalibrationMethod.MIN_MAX:
+    if statistics.histogram is None or options.method is CalibrationMethod.MIN_MAX or bits > 8:
         return whole
     if options.method is CalibrationMethod.PERCENTILE:
         return percentile_range(statistics.histogram, options.percentile, whole)

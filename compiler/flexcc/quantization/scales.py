@@ -16,14 +16,19 @@ __all__ = ["affine", "shared_tensors", "tensor_scales", "weight_scale"]
 _WEIGHT_LARGEST = 127
 
 
-def tensor_scales(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
-    """The quantisation of every tensor; tensors that must share theirs cover all their ranges."""
+def tensor_scales(
+    graph: Graph, ranges: Mapping[str, Range], bits: Mapping[str, int]
+) -> dict[str, Quantization]:
+    """The quantisation of every tensor; tensors that must share theirs cover all their ranges.
+
+    `bits` are 8 or 16 by tensor, the same for tensors that share.
+    """
     result = {}
     for tensors in shared_tensors(graph):
         first, *others = (ranges[tensor] for tensor in tensors)
         for other in others:
             first |= other
-        result.update(dict.fromkeys(tensors, affine(first)))
+        result.update(dict.fromkeys(tensors, affine(first, bits[tensors[0]])))
     return result
 
 
@@ -39,13 +44,15 @@ def shared_tensors(graph: Graph) -> list[tuple[str, ...]]:
     return [tuple(group) for tensor, group in groups.items() if group[0] == tensor]
 
 
-def affine(range_: Range) -> Quantization:
-    """int8 over the whole range, with a zero point; a range of nothing gets the scale 1."""
-    scale = np.float32((range_.high - range_.low) / 255)
+def affine(range_: Range, bits: int) -> Quantization:
+    """Integers over the whole range, with a zero point; a range of nothing gets the scale 1."""
+    scale = np.float32((range_.high - range_.low) / ((1 << bits) - 1))
+    none = Quantization(scale=1.0, zero_point=0, bits=bits)
     if not scale >= np.finfo(np.float32).tiny:
-        return Quantization(scale=1.0, zero_point=0)
-    zero_point = round(-128 - range_.low / float(scale))
-    return Quantization(scale=float(scale), zero_point=min(max(zero_point, -128), 127))
+        return none
+    zero_point = round(none.low - range_.low / float(scale))
+    clamped = min(max(zero_point, none.low), none.high)
+    return Quantization(scale=float(scale), zero_point=clamped, bits=bits)
 
 
 def weight_scale(conv: Convolution) -> NDArray[np.float32]:

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.ir.clamping import clamp_is_lossless
 from flexcc.ir.kernel import kernel_phases, weight_sums
 from flexcc.ir.layers import Convolution, ConvTranspose2d
 from flexcc.ir.requantize import (
-    BIAS_BITS,
     MULTIPLIER_BITS,
-    clamp27_is_lossless,
     requantization,
     with_accumulator_offset,
 )
 from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.widths import widths_of
 
 __all__ = ["quantize_convolution"]
 
@@ -34,7 +34,7 @@ def quantize_convolution(
     `scale` has one per output channel, or one for all. The groups of a transposed convolution share
     the largest scale of each of their channels, for ONNX has one for all of them.
     The scale of a channel is doubled until its bias, with the zero-point correction, leaves room
-    for the accelerator's own offsets and until clamping its accumulator to 27 bits loses nothing.
+    for the accelerator's own offsets and until clamping its accumulator loses nothing.
     A channel whose weights all round to zero gets a scale that suits its bias.
 
     Raises:
@@ -47,7 +47,7 @@ def quantize_convolution(
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
     scale = np.where(motionless, np.float32(step), scale)
     for doubling in range(_DOUBLINGS_MAX):
-        fits = _in_all_groups(~_too_wide(conv, source, scale), sharing)
+        fits = _in_all_groups(~_too_wide(conv, source, target, scale), sharing)
         if fits.all():
             result = _integer(conv, source, scale)
             fits = _in_all_groups(_clamp_is_lossless(result, source, target), sharing)
@@ -91,14 +91,14 @@ def _bias_steps(
 
 
 def _too_wide(
-    conv: Convolution, source: Quantization, scale: NDArray[np.float32]
+    conv: Convolution, source: Quantization, target: Quantization, scale: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """Channels whose bias does not fit, with room for an offset of a few steps per weight."""
     rounded = replace(conv, weight=_rounded(conv, scale))
     bias = _bias_steps(conv, source, scale)
     room = 160 * conv.weight[0].size + (1 << 16)
-    limit = 1 << (BIAS_BITS - 1 - MULTIPLIER_BITS)
-    result = np.zeros(bias.shape, np.bool_)
+    limit = 1 << (widths_of(source.bits, target.bits).bias - 1 - MULTIPLIER_BITS)
+    result = np.abs(bias) > np.iinfo(np.int32).max
     for elements in kernel_phases(conv):
         carried = source.zero_point * weight_sums(rounded, elements)
         result |= np.abs(bias - carried) > limit - min(room, limit // 2)
@@ -126,5 +126,5 @@ def _clamp_is_lossless(
     for elements in kernel_phases(conv):
         carried = source.zero_point * weight_sums(conv, elements)
         plain = with_accumulator_offset(conv.name, centred, carried)
-        result &= clamp27_is_lossless(conv, plain, elements=elements)
+        result &= clamp_is_lossless(conv, plain, elements=elements)
     return result

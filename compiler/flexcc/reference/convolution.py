@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.ir.accumulator import require_accumulators_fit
 from flexcc.ir.kernel import weight_sums
 from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d
-from flexcc.ir.requantize import require_accumulators_fit
 from flexcc.ir.shapes import output_shape
-from flexcc.ir.types import TensorType
+from flexcc.ir.types import Integers, TensorType
 from flexcc.reference.window import padded
 
 __all__ = ["CHUNK_BYTES", "accumulate", "accumulators", "products"]
@@ -30,7 +30,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Float = NDArray[np.floating[Any]]
 
 
-def accumulate(conv: Convolution, source: TensorType, x: NDArray[np.int8]) -> NDArray[np.int64]:
+def accumulate(conv: Convolution, source: TensorType, x: Integers) -> NDArray[np.int64]:
     """The centred accumulators [B,Co,H,W] of an integer convolution, to which padding adds 0."""
     shape = output_shape(conv, [source], source)
     result = np.empty((x.shape[0], *shape), np.int64)
@@ -40,24 +40,30 @@ def accumulate(conv: Convolution, source: TensorType, x: NDArray[np.int8]) -> ND
 
 
 def accumulators(
-    conv: Convolution, source: TensorType, shape: tuple[int, int, int], x: NDArray[np.int8]
+    conv: Convolution, source: TensorType, shape: tuple[int, int, int], x: Integers
 ) -> Iterator[tuple[slice, slice, NDArray[np.int64]]]:
     """Exact centred accumulators [Co, images, rows, width], chunk by chunk."""
     if source.quantization is None:
         raise ValueError(f"{conv.name}: its input is not quantised")
-    require_accumulators_fit(conv)  # 32 bits, far below the 2^53 that float64 counts to
-    zero_point = source.quantization.zero_point
+    # At most 38 bits, far below the 2^53 that float64 counts to.
+    require_accumulators_fit(conv, source.quantization)
+    low, high, zero_point = (
+        source.quantization.low,
+        source.quantization.high,
+        source.quantization.zero_point,
+    )
     values: NDArray[Any] = x
     if isinstance(conv, ConvTranspose2d):
         # Each output sums over pixels of its own; nothing but the centred ones suits them all.
-        values, reach = x.astype(np.int16) - np.int16(zero_point), 255
+        values, reach = x.astype(np.int32) - np.int32(zero_point), high - low
         offset = np.zeros(shape[0], np.int64)
     else:
-        reach = 128
+        reach = -low
         offset = zero_point * weight_sums(conv)
     largest = reach * int(np.abs(conv.weight.astype(np.int16)).sum(axis=(1, 2, 3)).max())
     weight: Float = conv.weight.astype(np.float32 if largest < 1 << 24 else np.float64)
-    for images, rows, sums in products(conv, shape, values, np.int8(zero_point), weight):
+    pad = source.quantization.dtype(zero_point)
+    for images, rows, sums in products(conv, shape, values, pad, weight):
         acc = sums.astype(np.int64)
         acc -= offset[:, None, None, None]
         yield images, rows, acc

@@ -15,13 +15,11 @@ from flexcc.ir.arithmetic import (
 )
 from flexcc.ir.layers import Add, Convolution, Layer, MaxPool2d, Mul, Table
 from flexcc.ir.requantize import requantization, requantize
-from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.types import Integers, Quantization, TensorType
 from flexcc.reference.convolution import accumulators
 from flexcc.reference.window import max_pool
 
-__all__ = ["integer_layer", "numerators"]
-
-Integers = NDArray[np.int8]
+__all__ = ["integer_layer", "numerators", "quantized"]
 
 
 def integer_layer(
@@ -36,12 +34,13 @@ def integer_layer(
     match layer:
         case Convolution():
             rq = requantization(layer, sources[0], target)
-            result = np.empty((x.shape[0], *shape), np.int8)
+            result: Integers = np.empty((x.shape[0], *shape), quantized(target).dtype)
             for images, rows, acc in accumulators(layer, sources[0], shape, x):
                 result[images, :, rows] = requantize(acc, rq).swapaxes(0, 1)
             return result
         case MaxPool2d():
-            return max_pool(layer, shape, x, np.int8(-128))
+            lowest = quantized(target)
+            return max_pool(layer, shape, x, lowest.dtype(lowest.low))
         case Add() | Mul():
             numerator, shift = numerators(layer, sources, target, inputs)
             return rounded(numerator, shift, output_of(layer.clamp, quantized(target)))

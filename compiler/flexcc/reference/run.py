@@ -2,7 +2,7 @@
 """Runs whole graphs, layer by layer."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Layer
 from flexcc.ir.shapes import output_shape
-from flexcc.ir.types import TensorType
-from flexcc.reference.integer import integer_layer
+from flexcc.ir.types import Integers, TensorType
+from flexcc.reference.integer import integer_layer, quantized
 from flexcc.reference.real import real_layer
 
 __all__ = ["run", "run_float", "run_layer"]
@@ -19,13 +19,16 @@ __all__ = ["run", "run_float", "run_layer"]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def run(graph: Graph, inputs: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
+def run(graph: Graph, inputs: Mapping[str, Integers]) -> dict[str, Integers]:
     """All tensors [B,C,H,W] of an integer graph, given those of its inputs by tensor name.
 
     Raises:
         ValueError: an input is missing or unknown, or has another type or shape than the graph.
     """
-    tensors = _checked(graph, inputs, np.dtype(np.int8))
+    dtypes = {
+        port.tensor: np.dtype(quantized(graph.tensors[port.tensor]).dtype) for port in graph.inputs
+    }
+    tensors = _checked(graph, inputs, dtypes)
     for layer in graph.layers:
         sources = [graph.tensors[name] for name in layer.inputs]
         arrays = [tensors[name] for name in layer.inputs]
@@ -37,8 +40,8 @@ def run_layer(
     layer: Layer,
     sources: Sequence[TensorType],
     target: TensorType,
-    inputs: Sequence[NDArray[np.int8]],
-) -> NDArray[np.int8]:
+    inputs: Sequence[Integers],
+) -> Integers:
     """The output [B,C,H,W] of one integer layer for its inputs."""
     shape = output_shape(layer, sources, target)
     return integer_layer(layer, sources, target, shape, inputs)
@@ -53,7 +56,7 @@ def run_float(
         ValueError: an input is missing or unknown, or has another shape than the graph.
     """
     wide = {name: np.asarray(array, np.float64) for name, array in inputs.items()}
-    tensors = _checked(graph, wide, np.dtype(np.float64))
+    tensors = _checked(graph, wide, dict.fromkeys(wide, np.dtype(np.float64)))
     for layer in graph.layers:
         sources = [graph.tensors[name] for name in layer.inputs]
         shape = output_shape(layer, sources, graph.tensors[layer.output])
@@ -62,7 +65,7 @@ def run_float(
 
 
 def _checked(
-    graph: Graph, inputs: Mapping[str, NDArray[Scalar]], dtype: np.dtype[Scalar]
+    graph: Graph, inputs: Mapping[str, NDArray[Scalar]], dtypes: Mapping[str, np.dtype[Any]]
 ) -> dict[str, NDArray[Scalar]]:
     wanted = {port.tensor for port in graph.inputs}
     if inputs.keys() != wanted:
@@ -71,6 +74,7 @@ def _checked(
     for name, array in inputs.items():
         tensor = graph.tensors[name]
         shape = (tensor.channels, tensor.height, tensor.width)
+        dtype = dtypes[name]
         if array.dtype != dtype or array.ndim != 4 or array.shape[1:] != shape:
             raise ValueError(
                 f"%{name} is {array.dtype}{list(array.shape)}, not {dtype}{['B', *shape]}"

@@ -53,6 +53,7 @@ CONSTANTS: dict[str, NDArray[Any]] = {
     "z4": np.zeros(4, np.int8),
     "z3": np.zeros(3, np.int8),
     "zb": np.zeros(4, np.int32),
+    "zb1": np.zeros((), np.int32),
     "zf8": np.zeros(4, np.float32),
 }
 CONSTANTS["sb"] = (np.float32(0.02) * CONSTANTS["s4"].astype(np.float32)).astype(np.float32)
@@ -347,7 +348,7 @@ CONV = node("Conv", "xd wd", "c")
     ("nodes", "problem"),
     [
         ([_q("x", "xq", "s3", "z3")], "q_xq (QuantizeLinear): a computed tensor must have one sc"),
-        ([_q("x", "xq", "s", "z16")], "q_xq (QuantizeLinear): it makes int16; computed tensors"),
+        ([_q("x", "xq", "s", "zb1")], "q_xq (QuantizeLinear): it makes int32; computed tensors"),
         ([_q("x", "xq", "sneg")], "q_xq (QuantizeLinear): its scale 'sneg' is not positive"),
         ([_q("x", "xq", "snan")], "q_xq (QuantizeLinear): its constant 'snan' holds 1 NaN"),
         ([_q("x", "xq", block_size=2)], "q_xq (QuantizeLinear): blocked quantisation is not"),

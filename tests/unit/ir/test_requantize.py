@@ -9,17 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.errors import InputError
+from flexcc.ir.accumulator import accumulator_bounds, require_accumulators_fit
+from flexcc.ir.clamping import clamp_is_lossless, require_lossless_clamp
 from flexcc.ir.kernel import weight_sums
 from flexcc.ir.layers import Clamp, Conv2d
 from flexcc.ir.requantize import (
     Requantization,
-    accumulator_bounds,
-    clamp27_is_lossless,
     quantized_clamp,
     requantization,
     requantize,
-    require_accumulators_fit,
-    require_lossless_clamp27,
     with_accumulator_offset,
 )
 from flexcc.ir.types import Quantization, TensorType
@@ -206,25 +204,25 @@ def test_within_27_bits_is_lossless() -> None:
     rq = requantization(conv, _real(), _real(2.0**25))
     # The very top, 2^26, is one more than fits; the outputs next to it are equal.
     assert accumulator_bounds(conv)[1] == 1 << 26
-    assert clamp27_is_lossless(conv, rq).all()
-    require_lossless_clamp27(conv, rq)
+    assert clamp_is_lossless(conv, rq).all()
+    require_lossless_clamp(conv, rq)
 
 
 def test_beyond_27_bits_but_saturated_is_lossless() -> None:
     rq = requantization(WIDE, _real(), _real(2.0**19))
-    require_lossless_clamp27(WIDE, rq)
+    require_lossless_clamp(WIDE, rq)
 
 
 def test_beyond_27_bits_within_the_output_range_is_refused() -> None:
     rq = requantization(WIDE, _real(), _real(2.0**20))
-    assert not clamp27_is_lossless(WIDE, rq).any()
+    assert not clamp_is_lossless(WIDE, rq).any()
     with pytest.raises(InputError, match=r"conv1: the accumulator .* clamping it to 27 bits"):
-        require_lossless_clamp27(WIDE, rq)
+        require_lossless_clamp(WIDE, rq)
 
 
 def test_tight_output_clamp_makes_it_lossless() -> None:
     rq = requantization(WIDE, _real(), _real(2.0**20))
-    require_lossless_clamp27(WIDE, replace(rq, low=-64, high=60))
+    require_lossless_clamp(WIDE, replace(rq, low=-64, high=60))
 
 
 def test_a_part_of_the_kernel_clamps_less() -> None:
@@ -232,10 +230,10 @@ def test_a_part_of_the_kernel_clamps_less() -> None:
     conv = _conv(weight, np.zeros(1, np.int32))
     rq = requantization(conv, _real(), _real(2.0**20))
     with pytest.raises(InputError, match=r"reach -40640000\.\.40960000, .* 32 bits"):
-        require_lossless_clamp27(conv, rq, 1 << 31, elements=[(0, 1)])
-    require_lossless_clamp27(conv, rq, elements=[(0, 1)])
+        require_lossless_clamp(conv, rq, 1 << 31, elements=[(0, 1)])
+    require_lossless_clamp(conv, rq, elements=[(0, 1)])
     with pytest.raises(InputError, match="clamping it to 27 bits"):
-        require_lossless_clamp27(conv, rq)
+        require_lossless_clamp(conv, rq)
 
 
 def test_a_silent_channel_is_silent_in_every_phase() -> None:
@@ -254,8 +252,10 @@ def test_a_transposed_layer_overflows_by_its_phases() -> None:
     weight = np.full((1, 131071, 1, 2), -128, np.int8)
     conv = _conv(weight, np.zeros(1, np.int32))
     with pytest.raises(InputError, match="conv1: the accumulator of channel 0 can reach"):
-        require_accumulators_fit(conv)
-    require_accumulators_fit(replace(transposed(conv), strides=(1, 2)))
+        require_accumulators_fit(conv, Quantization(scale=1.0, zero_point=0))
+    require_accumulators_fit(
+        replace(transposed(conv), strides=(1, 2)), Quantization(scale=1.0, zero_point=0)
+    )
 
 
 def test_offset_moves_the_clamp() -> None:
@@ -268,15 +268,15 @@ def test_offset_moves_the_clamp() -> None:
         clamped = np.clip(ends + offset, -limit, limit - 1)
         moved = with_accumulator_offset("conv1", rq, offset)
         same = np.array_equal(requantize(ends, rq), requantize(clamped, moved))
-        assert clamp27_is_lossless(conv, moved, offset).all() == same
+        assert clamp_is_lossless(conv, moved, offset).all() == same
     moved = with_accumulator_offset("conv1", rq, 1 << 23)
-    assert not clamp27_is_lossless(conv, moved, 1 << 23).any()
+    assert not clamp_is_lossless(conv, moved, 1 << 23).any()
 
 
 def test_offset_beyond_32_bits_is_refused() -> None:
     rq = requantization(WIDE, _real(), _real(2.0**19))
     with pytest.raises(InputError, match="with its packing offset beyond 32 bits"):
-        require_lossless_clamp27(WIDE, rq, 1 << 31)
+        require_lossless_clamp(WIDE, rq, 1 << 31)
 
 
 def test_every_accumulator_beyond_the_clamp_was_covered(seed: int) -> None:
@@ -292,7 +292,7 @@ def test_every_accumulator_beyond_the_clamp_was_covered(seed: int) -> None:
         low, high = (int(bound[0]) for bound in accumulator_bounds(conv))
         acc = np.linspace(low, high, 5000, dtype=np.int64)[None]
         clamped = np.clip(acc, -(1 << 26), (1 << 26) - 1)
-        lossless = bool(clamp27_is_lossless(conv, rq)[0])
+        lossless = bool(clamp_is_lossless(conv, rq)[0])
         assert lossless == np.array_equal(requantize(acc, rq), requantize(clamped, rq))
         verdicts.add(lossless)
     assert verdicts == {True, False}

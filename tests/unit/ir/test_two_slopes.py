@@ -7,15 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from flexcc.ir.clamping import clamp_is_lossless
 from flexcc.ir.kernel import weight_sums
 from flexcc.ir.layers import Clamp, Conv2d
-from flexcc.ir.requantize import (
-    clamp27_is_lossless,
-    requantization,
-    requantize,
-    rounding_ties,
-    with_accumulator_offset,
-)
+from flexcc.ir.requantize import requantization, requantize, rounding_ties, with_accumulator_offset
 from flexcc.ir.types import TensorType
 from tests.models import tensor
 
@@ -106,9 +101,9 @@ def test_clamping_across_the_bend_is_not_taken_for_lossless() -> None:
     conv = _conv([-1.0], weight=weight, scale=2.0**-20, bias=bias)
     rq = requantization(conv, *_kinds(4500))
     assert requantize(np.array([[low, -int(bias[0]), limit]]), rq).tolist() == [[3, 0, 3]]
-    assert not clamp27_is_lossless(conv, rq).any()
+    assert not clamp_is_lossless(conv, rq).any()
     rising = replace(conv, slope=np.array([0.0], np.float32))
-    assert clamp27_is_lossless(rising, requantization(rising, *_kinds(4500))).tolist() == [False]
+    assert clamp_is_lossless(rising, requantization(rising, *_kinds(4500))).tolist() == [False]
 
 
 def _kinds(channels: int) -> tuple[TensorType, TensorType]:

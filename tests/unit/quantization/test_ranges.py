@@ -17,7 +17,7 @@ def _statistics(values: NDArray[np.float64]) -> TensorStatistics:
 
 def _range(values: NDArray[np.float64], method: CalibrationMethod, percentile: float = 99) -> Range:
     options = QuantizationOptions(method=method, percentile=percentile)
-    return tensor_range(_statistics(values), options)
+    return tensor_range(_statistics(values), options, 8)
 
 
 def _error(values: NDArray[np.float64], covered: Range) -> float:

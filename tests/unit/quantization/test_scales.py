@@ -18,7 +18,7 @@ from tests.models import chain, random_conv, tensor
     ("low", "high"), [(-1.0, 1.0), (0.0, 6.0), (-3.0, 0.0), (-0.1, 300.0), (-1e-30, 2e-30)]
 )
 def test_integers_cover_the_range(low: float, high: float) -> None:
-    quantization = affine(Range(low=low, high=high))
+    quantization = affine(Range(low=low, high=high), 8)
     ends = dequantize_array(np.array([-128, 127], np.int8), quantization)
     assert ends[0] == pytest.approx(low, abs=0.51 * quantization.scale)
     assert ends[1] == pytest.approx(high, abs=0.51 * quantization.scale)
@@ -27,7 +27,7 @@ def test_integers_cover_the_range(low: float, high: float) -> None:
 
 def test_a_tensor_of_zeros_has_a_scale() -> None:
     for high in (0.0, 1e-44):
-        assert affine(Range(low=0.0, high=high)) == Quantization(scale=1.0, zero_point=0)
+        assert affine(Range(low=0.0, high=high), 8) == Quantization(scale=1.0, zero_point=0)
 
 
 def test_pools_share_and_others_do_not(seed: int) -> None:
@@ -44,9 +44,9 @@ def test_pools_share_and_others_do_not(seed: int) -> None:
         "p": Range(low=0.0, high=6.0),
         "q": Range(low=-3.0, high=0.0),
     }
-    scales = tensor_scales(graph, ranges)
-    assert scales["x"] == affine(ranges["x"])
-    assert scales["c_out"] == scales["p"] == scales["q"] == affine(Range(low=-3.0, high=6.0))
+    scales = tensor_scales(graph, ranges, dict.fromkeys(ranges, 8))
+    assert scales["x"] == affine(ranges["x"], 8)
+    assert scales["c_out"] == scales["p"] == scales["q"] == affine(Range(low=-3.0, high=6.0), 8)
 
 
 def test_weight_scales_are_per_output_channel(seed: int) -> None:
