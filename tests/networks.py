@@ -133,14 +133,18 @@ def random_conv(
 
 
 def _transposed(rng: random.Random, conv: Conv2d) -> ConvTranspose2d:
-    """A transposed convolution of the weights and dilations, the rest random."""
+    """A transposed convolution of the weights and dilations, the rest random.
+
+    Its groups share their weight scales, for ONNX has one per output channel of a group.
+    """
+    assert conv.weight_scale is not None
     strides = rng.choice([1, 2, 2, 3, 4]), rng.choice([1, 2, 2, 3, 4])
     return ConvTranspose2d(
         name=conv.name,
         inputs=conv.inputs,
         output=conv.output,
         weight=conv.weight,
-        weight_scale=conv.weight_scale,
+        weight_scale=np.tile(conv.weight_scale[: len(conv.bias) // conv.groups], conv.groups),
         bias=conv.bias,
         strides=strides,
         pads=_pads(rng, rng.choice([0, 1, 3])),
