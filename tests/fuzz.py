@@ -192,7 +192,10 @@ def damage_shape(rng: random.Random, model: onnx.ModelProto) -> onnx.ModelProto:
     if tensor is None:
         return model
     if tensor.data_type == TensorProto.INT64:
-        array = numpy_helper.to_array(tensor).copy().reshape(-1)
+        try:
+            array = numpy_helper.to_array(tensor).copy().reshape(-1)
+        except ValueError:  # damaged before
+            return model
         array[rng.randrange(len(array))] = rng.choice(ODD_INTEGERS)
         tensor.CopyFrom(numpy_helper.from_array(array.reshape(list(tensor.dims)), tensor.name))
     elif len(tensor.dims):
@@ -224,7 +227,10 @@ def damage_value(rng: random.Random, model: onnx.ModelProto) -> onnx.ModelProto:
     floats = [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT]
     tensor = _of(rng, floats)
     if tensor is not None:
-        array = numpy_helper.to_array(tensor).copy()
+        try:
+            array = numpy_helper.to_array(tensor).copy()
+        except ValueError:  # damaged before
+            return model
         if array.size:
             array.reshape(-1)[rng.randrange(array.size)] = rng.choice(ODD_FLOATS)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))

@@ -76,8 +76,11 @@ class Node:
         return int(self._take(name, onnx.AttributeProto.INT, default))
 
     def take_float(self, name: str, default: float) -> float:
-        """The float attribute `name`."""
-        return float(self._take(name, onnx.AttributeProto.FLOAT, default))
+        """The float attribute `name`; infinite only if its default is."""
+        value = float(self._take(name, onnx.AttributeProto.FLOAT, default))
+        if np.isnan(value) or (np.isinf(value) and not np.isinf(default)):
+            raise NodeError(f"its attribute {name} is {value}, not a finite number")
+        return value
 
     def take_ints(self, name: str) -> list[int] | None:
         """The integer list `name`, None if absent."""

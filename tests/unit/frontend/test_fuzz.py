@@ -73,6 +73,13 @@ def test_inputs_without_a_type(kind: int) -> None:
         import_network(model)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_attributes_that_are_no_numbers(value: float) -> None:
+    model = make_model([node("LeakyRelu", "x", "y", "leaky", alpha=value)])
+    with pytest.raises(InputError, match=r"leaky .LeakyRelu.: its attribute alpha is .* finite"):
+        import_network(model)
+
+
 @pytest.mark.parametrize("size", [2**31, 2**40, 2**62])
 def test_images_beyond_all_bounds(size: int) -> None:
     """Neither the windows of a pool nor a constant are spread over them."""

@@ -71,7 +71,7 @@ def _gemm(**attributes: Any) -> onnx.ModelProto:
     [
         (_gemm(transA=1), "gemm_1 (Gemm): transA=1 is not supported"),
         (_gemm(transB=1), "gemm_1 (Gemm): its weights of 12 outputs do not fit an input of 12"),
-        (_gemm(alpha=1e39), "gemm_1 (Gemm): alpha=inf or beta=1.0 makes its weights infinite"),
+        (_gemm(alpha=1e39), "gemm_1 (Gemm): its attribute alpha is inf, not a finite number"),
         (_gemm(gamma=2.0), "gemm_1 (Gemm): its attribute gamma is not supported"),
         (
             make_model([node("Gemm", "x w", "y")], {"w": np.ones((7, 5))}),
