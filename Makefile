@@ -64,6 +64,7 @@ test-full: setup ## all tests
 
 generate: setup ## write the files generated from the program format and the registers
 	$(PYTHON) -m flexcc.program.generate $(GENERATED)
+	$(PYTHON) -m flexcc.frontend.operators docs/operators.md
 	$(PYTHON) rtl/generate_csr.py
 
 golden: setup ## accept changed output files; review the diff

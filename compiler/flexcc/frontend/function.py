@@ -29,7 +29,7 @@ FUNCTIONS = tuple(
 
 
 def import_function(node: Node, build: GraphBuilder) -> Activation:
-    """Any operator of `FUNCTIONS`, with its attributes."""
+    """A function of one variable, whatever its attributes: a table of 256 entries."""
     node.expect_inputs(1, 1)
     defaults = OPERATORS[node.op].attributes
     attributes = {name: node.take_float(name, default) for name, default in defaults.items()}
