@@ -206,19 +206,24 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(cls=_CompileByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = """Compile a trained CNN in ONNX into an FPGA accelerator, and prove it by simulation.
+
+\b
+flexcc MODEL.onnx --target u250 -o build/ --calibration data.npz --verify rtl
+flexcc run build/ --input x.npz --output y.npz --on rtl
+
+A model without a command is compiled; `flexcc compile --help` lists the options of that.
+
+Exit codes: 0 good, 1 results differ, 2 unusable input, 3 the model does not fit.
+"""
+
+
+@click.group(
+    cls=_CompileByDefault, context_settings={"help_option_names": ["-h", "--help"]}, help=_HELP
+)
 @click.version_option(flexcc.__version__, prog_name="flexcc")
 def cli() -> None:
-    r"""Compile a trained CNN in ONNX into an FPGA accelerator, and prove it by simulation.
-
-    \b
-    flexcc MODEL.onnx --target u250 -o build/ --calibration data.npz --verify rtl
-    flexcc run build/ --input x.npz --output y.npz --on rtl
-
-    A model without a command is compiled; `flexcc compile --help` lists the options of that.
-
-    Exit codes: 0 good, 1 results differ, 2 unusable input, 3 the model does not fit.
-    """
+    """The command line."""
 
 
 @cli.command("compile")

@@ -389,3 +389,9 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals, cod
         assert process.wait(60) == code
         assert "Traceback" not in process.stderr.read()
     assert tree(tmp_path) == before
+
+
+def test_help_shows_the_two_commands_as_they_are_typed(tmp_path: Path) -> None:
+    text = flexcc("--help", cwd=tmp_path).stdout
+    lines = [line.strip() for line in text.splitlines()]
+    assert "flexcc MODEL.onnx --target u250 -o build/ --calibration data.npz --verify rtl" in lines

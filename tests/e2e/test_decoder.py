@@ -54,9 +54,7 @@ def _compiled(work: Path, *more: str) -> dict[str, Any]:
 def test_every_byte_is_equal_and_reshapes_pay(tmp_path: Path) -> None:
     save(_decoder(), tmp_path / "model.onnx")
     reshaped = _compiled(tmp_path)
-    plain = _compiled(
-        tmp_path, "--disable", "space-to-depth", "--disable", "fold-kernel"
-    )
+    plain = _compiled(tmp_path, "--disable", "space-to-depth", "--disable", "fold-kernel")
     for report in (reshaped, plain):
         rtl = report["verify"]["rtl"]
         assert rtl["equal"], rtl["first_difference"]
