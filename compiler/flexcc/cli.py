@@ -26,7 +26,12 @@ from flexcc.options import (
     QuantizeOptions,
     RunOptions,
 )
-from flexcc.quantization import CalibrationMethod, Precision, QuantizationOptions
+from flexcc.quantization import (
+    CalibrationMethod,
+    Precision,
+    QuantizationOptions,
+    WeightRounding,
+)
 from flexcc.report import report_json
 from flexcc.targets.device import available_targets, load_device
 
@@ -116,11 +121,23 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model becomes integer."""
 
     @functools.wraps(command)
-    def collected(calibration_method: str, percentile: float, precision: str, **named: Any) -> None:
+    def collected(
+        *,
+        calibration_method: str,
+        percentile: float,
+        weight_rounding: str,
+        equalize: bool,
+        bias_correction: bool,
+        precision: str,
+        **named: Any,
+    ) -> None:
         command(
             quantization=QuantizationOptions(
                 method=CalibrationMethod(calibration_method),
                 percentile=percentile,
+                rounding=WeightRounding(weight_rounding),
+                equalize=equalize,
+                correct_bias=bias_correction,
                 precision=Precision(precision),
             ),
             **named,
@@ -154,6 +171,26 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=_QUANTIZATION.percentile,
                 show_default=True,
                 help="Share of a tensor's values to cover (percentile).",
+            ),
+            click.option(
+                "--weight-rounding",
+                type=click.Choice([rounding.value for rounding in WeightRounding]),
+                default=_QUANTIZATION.rounding.value,
+                show_default=True,
+                help="Each weight by itself, or so that they make up for each other on the "
+                "samples, which takes longer.",
+            ),
+            click.option(
+                "--equalize/--no-equalize",
+                default=_QUANTIZATION.equalize,
+                show_default=True,
+                help="Bring the channels of a tensor to like ranges first.",
+            ),
+            click.option(
+                "--bias-correction/--no-bias-correction",
+                default=_QUANTIZATION.correct_bias,
+                show_default=True,
+                help="Let biases make up for the mean of what rounding weights takes away.",
             ),
             click.option(
                 "--precision",

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["CalibrationMethod", "Precision", "QuantizationOptions"]
+__all__ = ["CalibrationMethod", "Precision", "QuantizationOptions", "WeightRounding"]
 
 
 class CalibrationMethod(Enum):
@@ -13,6 +13,13 @@ class CalibrationMethod(Enum):
     MIN_MAX = "minmax"
     PERCENTILE = "percentile"
     MSE = "mse"
+
+
+class WeightRounding(Enum):
+    """How weights become integers: each by itself, or making up for each other on the samples."""
+
+    NEAREST = "nearest"
+    COMPENSATED = "compensated"
 
 
 class Precision(Enum):
@@ -24,11 +31,16 @@ class Precision(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizationOptions:
-    """The choices; `percentile` is the share of values, in %, that lie within a tensor's range.
+    """The choices.
 
-    `percentile` serves CalibrationMethod.PERCENTILE alone.
+    `percentile` is the share of values, in %, that lie within a tensor's range; it serves
+    CalibrationMethod.PERCENTILE alone. `equalize` brings the channels of a tensor to like ranges
+    first. `correct_bias` makes up for the mean of what rounding the weights takes away.
     """
 
     method: CalibrationMethod = CalibrationMethod.MIN_MAX
     percentile: float = 99.99
     precision: Precision = Precision.A8
+    rounding: WeightRounding = WeightRounding.NEAREST
+    equalize: bool = True
+    correct_bias: bool = True

@@ -17,6 +17,8 @@ from flexcc.ir.requantize import (
 )
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.widths import widths_of
+from flexcc.quantization.moments import Moments
+from flexcc.quantization.rounding import Rounding, mean_shift, nearest
 
 __all__ = ["quantize_convolution"]
 
@@ -27,7 +29,13 @@ _DOUBLINGS_MAX = 280
 
 
 def quantize_convolution(
-    conv: Convolution, source: Quantization, target: Quantization, scale: NDArray[np.float32]
+    conv: Convolution,
+    source: Quantization,
+    target: Quantization,
+    scale: NDArray[np.float32],
+    *,
+    rounding: Rounding = nearest,
+    moments: Moments | None = None,
 ) -> Convolution:
     """The integer convolution with these weight scales, which grow where they must.
 
@@ -35,25 +43,27 @@ def quantize_convolution(
     the largest scale of each of their channels, for ONNX has one for all of them.
     The scale of a channel is doubled until its bias, with the zero-point correction, leaves room
     for the accelerator's own offsets and until clamping its accumulator loses nothing.
-    A channel whose weights all round to zero gets a scale that suits its bias.
+    A channel whose weights all round to zero gets a scale that suits its bias. With `moments` the
+    bias makes up for the mean of what rounding takes from the outputs.
 
     Raises:
         InputError: a scale that does not fit the others.
     """
     sharing = conv.groups if isinstance(conv, ConvTranspose2d) else 1
     scale = _shared(conv, np.broadcast_to(scale, conv.weight.shape[:1]), sharing)
-    motionless = _in_all_groups((_rounded(conv, scale) == 0).all(axis=(1, 2, 3)), sharing)
+    motionless = _in_all_groups((nearest(conv, scale) == 0).all(axis=(1, 2, 3)), sharing)
     # A bias of 2^-8 output steps is exact enough; the scale must stay a normal float32.
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
     scale = np.where(motionless, np.float32(step), scale)
     for doubling in range(_DOUBLINGS_MAX):
-        fits = _in_all_groups(~_too_wide(conv, source, target, scale), sharing)
+        result = _integer(conv, source, scale, rounding(conv, scale), moments)
+        fits = _in_all_groups(~_too_wide(result, source, target), sharing)
         if fits.all():
-            result = _integer(conv, source, scale)
+            result = replace(result, bias=result.bias.astype(np.int32))
             fits = _in_all_groups(_clamp_is_lossless(result, source, target), sharing)
         if fits.all():
             if doubling:
-                logger.warning(
+                logger.info(
                     "%s: weight scales of some channels were enlarged, by up to 2^%d, so that "
                     "their biases fit the accelerator",
                     conv.name,
@@ -76,42 +86,31 @@ def _in_all_groups(channels: NDArray[np.bool_], groups: int) -> NDArray[np.bool_
     return np.tile(channels.reshape(groups, -1).all(axis=0), groups)
 
 
-def _rounded(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.int8]:
-    steps: NDArray[np.float32] = np.rint(
-        conv.weight.astype(np.float32) / scale[:, None, None, None]
-    )
-    return np.clip(steps, -127, 127).astype(np.int8)
-
-
-def _bias_steps(
-    conv: Convolution, source: Quantization, scale: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _integer(
+    conv: Convolution,
+    source: Quantization,
+    scale: NDArray[np.float32],
+    integers: NDArray[np.int8],
+    moments: Moments | None,
+) -> Convolution:
+    """The convolution of these weights; its bias in steps may lie beyond every integer."""
+    bias = conv.bias.astype(np.float64)
+    if moments is not None:
+        bias += mean_shift(conv, integers, scale, moments)
     with np.errstate(over="ignore"):
-        return np.rint(conv.bias / (np.float64(source.scale) * scale))
+        steps = np.rint(bias / (np.float64(source.scale) * scale))
+    return replace(conv, weight=integers, weight_scale=scale, bias=steps)
 
 
-def _too_wide(
-    conv: Convolution, source: Quantization, target: Quantization, scale: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def _too_wide(conv: Convolution, source: Quantization, target: Quantization) -> NDArray[np.bool_]:
     """Channels whose bias does not fit, with room for an offset of a few steps per weight."""
-    rounded = replace(conv, weight=_rounded(conv, scale))
-    bias = _bias_steps(conv, source, scale)
     room = 160 * conv.weight[0].size + (1 << 16)
     limit = 1 << (widths_of(source.bits, target.bits).bias - 1 - MULTIPLIER_BITS)
-    result = np.abs(bias) > np.iinfo(np.int32).max
+    result = np.abs(conv.bias) > np.iinfo(np.int32).max
     for elements in kernel_phases(conv):
-        carried = source.zero_point * weight_sums(rounded, elements)
-        result |= np.abs(bias - carried) > limit - min(room, limit // 2)
+        carried = source.zero_point * weight_sums(conv, elements)
+        result |= np.abs(conv.bias - carried) > limit - min(room, limit // 2)
     return result
-
-
-def _integer(conv: Convolution, source: Quantization, scale: NDArray[np.float32]) -> Convolution:
-    return replace(
-        conv,
-        weight=_rounded(conv, scale),
-        weight_scale=scale,
-        bias=_bias_steps(conv, source, scale).astype(np.int32),
-    )
 
 
 def _clamp_is_lossless(

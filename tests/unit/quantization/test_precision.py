@@ -56,7 +56,7 @@ def _mixed(
         name: tensor_range(each, QuantizationOptions(), bits[name])
         for name, each in statistics.items()
     }
-    return integer_graph(graph, tensor_scales(graph, ranges, bits))
+    return integer_graph(graph, tensor_scales(graph, ranges, bits), {}, QuantizationOptions())
 
 
 def test_random_mixtures_of_8_and_16_bits_equal_onnx_runtime(seed: int) -> None:
