@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from flexcc.errors import InputError
-from flexcc.figures import is_depthwise, useful_macs
+from flexcc.figures import is_depthwise, parameter_count, useful_macs
 from flexcc.frontend.network import NodePlace, Place, Survey
 from flexcc.ir.graph import Signature
 from flexcc.ir.layers import Convolution
@@ -88,12 +88,9 @@ def _neighbour(survey: Survey, node: NodePlace) -> str:
 
 
 def _costs(survey: Survey) -> dict[str, tuple[int, int]]:
-    """MAC and parameters of every layer with weights by name; an absent bias is all zeros."""
+    """MAC and parameters of every layer with weights by name."""
     return {
-        layer.name: (
-            useful_macs(survey.layers, layer),
-            layer.weight.size + (layer.bias.size if layer.bias.any() else 0),
-        )
+        layer.name: (useful_macs(survey.layers, layer), parameter_count(layer))
         for layer in survey.layers.layers
         if isinstance(layer, Convolution)
     }

@@ -18,15 +18,18 @@ _LARGEST = 1 << 28
 
 
 def tensor_type(shape: Shape, quantization: Quantization | None = None) -> TensorType:
-    """The tensor of an ONNX shape: [1,C,H,W], [1,C,L], [1,K] or [K].
+    """The tensor of an ONNX shape: [1,C,D,H,W], [1,C,H,W], [1,C,L], [1,K] or [K].
 
-    [1,C,L] is an image of height 1; vectors become K channels of one pixel.
+    [1,C,L] is an image of height 1; vectors become K channels of one pixel. Of a volume every
+    plane is a channel: channel c at depth d is channel c*D + d.
 
     Raises:
         NodeError: another rank, a batch other than 1, or an empty dimension.
     """
-    if len(shape) not in (1, 2, 3, 4):
-        raise NodeError(f"the shape {list(shape)} is not [1,C,H,W], [1,C,L], [1,K] or [K]")
+    if not 1 <= len(shape) <= 5:
+        raise NodeError(
+            f"the shape {list(shape)} is not [1,C,D,H,W], [1,C,H,W], [1,C,L], [1,K] or [K]"
+        )
     if len(shape) > 1 and shape[0] != 1:
         raise NodeError(f"the shape {list(shape)} does not start with batch 1")
     if 0 in shape:
@@ -37,6 +40,8 @@ def tensor_type(shape: Shape, quantization: Quantization | None = None) -> Tenso
             "or of its inputs, is wrong"
         )
     match shape:
+        case (_, channels, depth, height, width):
+            channels *= depth
         case (_, channels, height, width):
             pass
         case (_, channels, width):

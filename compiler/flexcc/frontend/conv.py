@@ -8,17 +8,28 @@ from flexcc.frontend.node import Node, NodeError
 from flexcc.frontend.parameters import Weights, read_bias, read_weights, value_rank
 from flexcc.frontend.transposed_weights import from_onnx
 from flexcc.frontend.transposed_window import take_transposed_window
-from flexcc.frontend.values import Activation, Constant, QuantizedConstant
-from flexcc.frontend.window import lifted, output_shape, take_kernel, take_window
+from flexcc.frontend.values import Activation, Constant, QuantizedConstant, Shape
+from flexcc.frontend.volume import plane_weights
+from flexcc.frontend.window import (
+    Values,
+    Window,
+    lifted,
+    output_shape,
+    take_kernel,
+    take_window,
+)
 from flexcc.ir.layers import Conv2d, ConvTranspose2d
 
 __all__ = ["import_conv", "import_conv_transpose"]
 
-_RANK_MAX = 4
+_RANK_MAX = 5
 
 
 def import_conv(node: Node, build: GraphBuilder) -> Activation:
-    """Conv over [1,C,H,W] or [1,C,L] with constant weights: every attribute that ONNX defines."""
+    """Conv over [1,C,D,H,W], [1,C,H,W] or [1,C,L] with constant weights: every attribute of ONNX.
+
+    From D planes to Do, Co*Do * C*D/group * kh*kw, the weights by plane, must not exceed 2^26.
+    """
     source = _source(node)
     weights = read_weights(node, 1, source)
     channels, per_group = weights.values.shape[:2]
@@ -26,24 +37,26 @@ def import_conv(node: Node, build: GraphBuilder) -> Activation:
     if groups < 1 or channels % groups or per_group * groups != source.shape[1]:
         raise _misfit(weights, groups, source)
     window = take_window(node, _kernel(node, weights), source)
+    planes = plane_weights(weights, read_bias(node, 2, source, weights), window, source)
     conv = Conv2d(
         name=node.label,
         inputs=(source.tensor,),
         output=node.output,
-        weight=weights.values.reshape(channels, per_group, *window.kernel),
-        weight_scale=weights.scale,
-        bias=read_bias(node, 2, source, weights),
+        weight=planes.weight,
+        weight_scale=planes.weight_scale,
+        bias=planes.bias,
         strides=window.strides,
         pads=window.pads,
         dilations=window.dilations,
         groups=groups,
+        cost=planes.cost,
     )
     node.finish()
-    return build.add(conv, source, output_shape(source, channels, window.size), None)
+    return build.add(conv, source, _output_shape(source, channels, window), None)
 
 
 def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
-    """ConvTranspose over [1,C,H,W] or [1,C,L] with constant weights [Ci,Co/group,...].
+    """ConvTranspose over [1,C,D,H,W], [1,C,H,W] or [1,C,L] with constant weights [Ci,Co/group,...].
 
     Quantised weights have one scale, or one per output channel of a group: axis 1.
     """
@@ -59,21 +72,24 @@ def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
         scale=None if weights.scale is None else np.tile(weights.scale, groups),
     )
     window, output_padding = take_transposed_window(node, kernel, source)
+    bias = read_bias(node, 2, source, weights)
+    planes = plane_weights(weights, bias, window, source, transposed=True)
     conv = ConvTranspose2d(
         name=node.label,
         inputs=(source.tensor,),
         output=node.output,
-        weight=weights.values.reshape(channels, inputs // groups, *kernel),
-        weight_scale=weights.scale,
-        bias=read_bias(node, 2, source, weights),
+        weight=planes.weight,
+        weight_scale=planes.weight_scale,
+        bias=planes.bias,
         strides=window.strides,
         pads=window.pads,
         dilations=window.dilations,
         groups=groups,
         output_padding=output_padding,
+        cost=planes.cost,
     )
     node.finish()
-    return build.add(conv, source, output_shape(source, channels, window.size), None)
+    return build.add(conv, source, _output_shape(source, channels, window), None)
 
 
 def _source(node: Node) -> Activation:
@@ -83,9 +99,9 @@ def _source(node: Node) -> Activation:
     if isinstance(weights, Constant | QuantizedConstant) and value_rank(weights) > _RANK_MAX:
         raise NodeError(
             f"a convolution over {value_rank(weights) - 2} dimensions is not supported, only over "
-            "one ([1,C,L]) or two ([1,C,H,W])"
+            "one ([1,C,L]), two ([1,C,H,W]) or three ([1,C,D,H,W])"
         )
-    source = node.signal()
+    source = node.signal(volumes=True)
     rank = value_rank(node.parameter(1))
     if rank != len(source.shape):
         raise NodeError(
@@ -94,14 +110,20 @@ def _source(node: Node) -> Activation:
     return source
 
 
-def _kernel(node: Node, weights: Weights) -> tuple[int, int]:
+def _kernel(node: Node, weights: Weights) -> Values:
     size = weights.values.shape[2:]
     given = take_kernel(node, len(size))
     kernel = lifted(size, 1)
     if given is not None and given != kernel:
-        shown = list(given[2 - len(size) :])
+        shown = list(given[-len(size) :])
         raise NodeError(f"its kernel_shape {shown} contradicts its weights of {_times(size)}")
     return kernel
+
+
+def _output_shape(source: Activation, channels: int, window: Window) -> Shape:
+    if window.depth is None:
+        return output_shape(source, channels, window.size)
+    return 1, channels, window.depth.size, *window.size
 
 
 def _misfit(weights: Weights, groups: int, source: Activation) -> NodeError:

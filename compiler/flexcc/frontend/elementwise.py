@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flexcc.frontend.builder import GraphBuilder, tensor_type
 from flexcc.frontend.function import add_table
 from flexcc.frontend.node import Node, NodeError, finite
-from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant
+from flexcc.frontend.values import Activation, Constant, Integers, QuantizedConstant, Shape
 from flexcc.ir.functions import X, apply
 from flexcc.ir.layers import Add, ChannelAffine, Clamp, Clip, Layer, Mul, PRelu
 
@@ -65,7 +65,7 @@ def import_batch_normalization(node: Node, build: GraphBuilder) -> Activation:
     """BatchNormalization in inference: scale * (x - mean) / sqrt(var + epsilon) + offset."""
     node.expect_inputs(5, 5)
     source = node.activation()
-    channels = build.tensors[source.tensor].channels
+    channels = _channels(build, source) // source.depth
     scale, offset, mean, variance = (node.floats(index).astype(float) for index in range(1, 5))
     if any(vector.shape != (channels,) for vector in (scale, offset, mean, variance)):
         raise NodeError(f"its parameters are not vectors of {channels} channels")
@@ -76,7 +76,10 @@ def import_batch_normalization(node: Node, build: GraphBuilder) -> Activation:
     if node.take_int("training_mode", 0) or not node.take_int("spatial", 1):
         raise NodeError("only inference (training_mode=0) per channel (spatial=1) is supported")
     factor = scale / np.sqrt(shifted)
-    return _affine(node, build, source, factor, offset - mean * factor)
+    factor, offset = (
+        np.repeat(vector, source.depth) for vector in (factor, offset - mean * factor)
+    )
+    return _affine(node, build, source, factor, offset)
 
 
 def import_leaky_relu(node: Node, build: GraphBuilder) -> Activation:
@@ -91,14 +94,14 @@ def import_prelu(node: Node, build: GraphBuilder) -> Activation:
     """PRelu with constant slopes: per channel or one for all."""
     node.expect_inputs(2, 2)
     source = node.view()
-    return _prelu(node, build, source, _per_channel(build, source, _constant(node, 1)))
+    return _prelu(node, build, source, _per_channel(source, _constant(node, 1)))
 
 
 def import_add(node: Node, build: GraphBuilder) -> Activation:
     """Add of two tensors, or of a constant: per channel or one for all."""
     if _computes_both(node):
         return _join(node, build, Add)
-    source, value, _ = _operands(node, build)
+    source, value, _ = _operands(node)
     return _affine(node, build, source, np.ones_like(value), value)
 
 
@@ -106,7 +109,7 @@ def import_sub(node: Node, build: GraphBuilder) -> Activation:
     """Subtraction of two tensors, of a constant, or from a constant."""
     if _computes_both(node):
         return _join(node, build, partial(Add, subtract=True))
-    source, value, constant_first = _operands(node, build)
+    source, value, constant_first = _operands(node)
     if constant_first:
         return _affine(node, build, source, -np.ones_like(value), value)
     return _affine(node, build, source, np.ones_like(value), -value)
@@ -116,7 +119,7 @@ def import_mul(node: Node, build: GraphBuilder) -> Activation:
     """Multiplication of two tensors, or by a constant: per channel or one for all."""
     if _computes_both(node):
         return _join(node, build, Mul)
-    source, value, _ = _operands(node, build)
+    source, value, _ = _operands(node)
     return _affine(node, build, source, value, np.zeros_like(value))
 
 
@@ -124,7 +127,7 @@ def import_div(node: Node, build: GraphBuilder) -> Activation:
     """Division by a constant, per channel or one for all, or of one number by a tensor."""
     if _computes_both(node):
         raise NodeError("it divides one computed tensor by another; one must be a constant")
-    source, value, constant_first = _operands(node, build)
+    source, value, constant_first = _operands(node)
     if constant_first:
         if not (value == value[0]).all():
             raise NodeError("it divides a constant by a tensor; only one number is supported")
@@ -170,7 +173,7 @@ def _bounded(node: Node, build: GraphBuilder, *, low: bool) -> Activation:
         return source
     if _computes_both(node):
         raise NodeError("it compares two computed tensors; one operand must be a constant")
-    source, value, _ = _operands(node, build)
+    source, value, _ = _operands(node)
     if not (value == value[0]).all():
         raise NodeError("its constant differs between channels; one number is supported")
     number = float(value[0])
@@ -226,9 +229,13 @@ def _join(node: Node, build: GraphBuilder, kind: Callable[..., Layer]) -> Activa
         shape = tuple(int(size) for size in np.broadcast_shapes(first, second))
         ordered = shape if axes is None else tuple(shape[axes.index(i)] for i in range(len(axes)))
         # The values must lie on the same axes of the image, whatever ranks ONNX counts.
-        fits = axes == sources[1].axes and all(
-            (size.channels, size.height, size.width) == _padded(source, len(shape))
-            for source, size in ((x, build.tensors[x.tensor]) for x in sources)
+        fits = (
+            axes == sources[1].axes
+            and all(
+                (size.channels, size.height, size.width) == _padded(source, len(shape))
+                for source, size in ((x, build.tensors[x.tensor]) for x in sources)
+            )
+            and all(_fits_volume(source.shape, shape) for source in sources)
         )
     except ValueError:
         fits = False
@@ -250,15 +257,23 @@ def _padded(source: Activation, rank: int) -> tuple[int, int, int] | None:
     return kind.channels, kind.height, kind.width
 
 
+def _fits_volume(shape: Shape, joint: Shape) -> bool:
+    """Whether channels and depth, which are one axis of the image, are both repeated or neither."""
+    if len(joint) < 5:
+        return True
+    own = ((1,) * (5 - len(shape)) + shape)[1:3]
+    return own in ((1, 1), joint[1:3])
+
+
 def _channels(build: GraphBuilder, source: Activation) -> int:
     return build.tensors[source.tensor].channels
 
 
-def _operands(node: Node, build: GraphBuilder) -> tuple[Activation, NDArray[np.float64], bool]:
+def _operands(node: Node) -> tuple[Activation, NDArray[np.float64], bool]:
     """The tensor, the constant per channel, and whether the constant is the first operand."""
     constant_first = isinstance(node.input(0), Constant | QuantizedConstant)
     source = node.view(1 if constant_first else 0)
-    value = _per_channel(build, source, _constant(node, 0 if constant_first else 1))
+    value = _per_channel(source, _constant(node, 0 if constant_first else 1))
     return source, value, constant_first
 
 
@@ -270,9 +285,7 @@ def _constant(node: Node, index: int) -> NDArray[np.float32]:
     return node.floats(index)
 
 
-def _per_channel(
-    build: GraphBuilder, source: Activation, array: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _per_channel(source: Activation, array: NDArray[np.float32]) -> NDArray[np.float64]:
     """A constant, spread over the tensor it works on, as one number per channel."""
     rank = len(source.shape)
     narrow = array.astype(np.float64).reshape((1,) * (rank - array.ndim) + array.shape)
@@ -283,14 +296,16 @@ def _per_channel(
             f"its constant of shape {list(array.shape)} does not fit a tensor of "
             f"{list(source.shape)}"
         ) from None
+    shape = source.shape
     if source.axes is not None:
-        narrow = narrow.transpose([source.axes.index(axis) for axis in range(rank)])
-    # Channels are the second dimension; a vector [K] has no other.
-    front = narrow.reshape(1, *narrow.shape) if rank == 1 else narrow
-    first = front[:, :, *(slice(0, 1) for _ in front.shape[2:])]
-    if not (front == first).all():
+        order = [source.axes.index(axis) for axis in range(rank)]
+        narrow, shape = narrow.transpose(order), tuple(shape[axis] for axis in order)
+    # The dimensions of the tensor's channels stand in front; a vector [K] has no other.
+    front = {1: 1, 5: 3}.get(rank, 2)
+    first = narrow[(slice(None),) * front + (slice(1),) * (rank - front)]
+    if not (narrow == first).all():
         raise NodeError("its constant differs within a channel; one per channel is supported")
-    return np.broadcast_to(first.reshape(-1), _channels(build, source)).copy()
+    return np.broadcast_to(first.reshape(first.shape[:front]), shape[:front]).reshape(-1).copy()
 
 
 def _scalar(node: Node, index: int) -> float:

@@ -151,11 +151,12 @@ class Node:
             raise NodeError(f"its input '{value.name}' is a constant, not a computed tensor")
         return value
 
-    def signal(self, index: int = 0) -> Activation:
-        """An activation of shape [1,C,H,W] or [1,C,L]."""
+    def signal(self, index: int = 0, *, volumes: bool = False) -> Activation:
+        """An activation of shape [1,C,H,W] or [1,C,L], or [1,C,D,H,W] where `volumes` may be."""
         value = self.activation(index)
-        if len(value.shape) not in (3, 4):
-            raise NodeError(f"its input has shape {list(value.shape)}, not [1,C,H,W] or [1,C,L]")
+        if len(value.shape) not in (3, 4, *([5] if volumes else [])):
+            wanted = "[1,C,D,H,W], [1,C,H,W]" if volumes else "[1,C,H,W]"
+            raise NodeError(f"its input has shape {list(value.shape)}, not {wanted} or [1,C,L]")
         return value
 
     def parameter(self, index: int) -> Constant | QuantizedConstant:

@@ -61,13 +61,19 @@ class Activation:
 
     `quantization` is that of this view: None in front of a QuantizeLinear, even though the tensor
     itself becomes integer by it. `axes` says which axis of [1, C, H, W] each dimension is, None if
-    the values stand in the tensor's own order.
+    the values stand in the tensor's own order. The planes of a volume [1, C, D, H, W] are channels
+    of the tensor, those of one of its channels side by side.
     """
 
     tensor: str
     shape: Shape
     quantization: Quantization | None
     axes: Axes | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many channels of the tensor are one channel of the ONNX value."""
+        return self.shape[2] if len(self.shape) == 5 else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

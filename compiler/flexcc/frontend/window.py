@@ -2,7 +2,8 @@
 """Window attributes of convolutions and pools: kernel_shape, strides, dilations, pads, auto_pad.
 
 Operators over one dimension, [1,C,L], are those over images of height 1: here every attribute has
-two values, that of the height being the neutral one.
+two values, that of the height being the neutral one. Over three dimensions, [1,C,D,H,W], it has
+three, that of the depth in front.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,14 @@ from flexcc.ir.layers import Pads
 from flexcc.ir.shapes import extent
 
 __all__ = [
+    "DepthWindow",
     "Pair",
     "Sides",
+    "Values",
     "Window",
     "as_pads",
+    "as_window",
+    "axis_sizes",
     "image_size",
     "lifted",
     "of_length",
@@ -25,14 +30,16 @@ __all__ = [
     "same_sides",
     "take_kernel",
     "take_pads",
-    "take_pair",
     "take_steps",
+    "take_values",
     "take_window",
 ]
 
 Pair = tuple[int, int]
-Sides = tuple[Pair, Pair]
-"""Padding (top, bottom), (left, right)."""
+Values = tuple[int, ...]
+"""Of height and width, or of depth, height and width."""
+Sides = tuple[Pair, ...]
+"""Padding (front, back) if there is a depth, (top, bottom), (left, right)."""
 
 # No image has more rows or columns.
 _LARGEST = 1 << 16
@@ -40,37 +47,58 @@ _AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DepthWindow:
+    """What a window over [1,C,D,H,W] is along D; `pad` stands in front, `size` is the output's."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    pad: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Kernel size, steps and padding, and the size of the output they give."""
+    """Kernel size, steps and padding over height and width, and the size of the output they give.
+
+    `depth` is the same over the depth of [1,C,D,H,W]; None if there is none.
+    """
 
     kernel: Pair
     strides: Pair
     dilations: Pair
     pads: Pads
     size: Pair
+    depth: DepthWindow | None = None
 
 
 def image_size(source: Activation) -> Pair:
     """Height and width of [1,C,H,W] or [1,C,L]."""
+    height, width = axis_sizes(source)
+    return height, width
+
+
+def axis_sizes(source: Activation) -> Values:
+    """Height and width, or depth, height and width."""
     return lifted(source.shape[2:], 1)
 
 
 def output_shape(source: Activation, channels: int, size: Pair) -> Shape:
-    """The ONNX shape of an output of that size, of the rank of the input."""
+    """The ONNX shape of an output of that size, of the rank of the input; one without a depth."""
     return 1, channels, *(size if len(source.shape) == 4 else size[1:])
 
 
-def take_kernel(node: Node, rank: int) -> Pair | None:
+def take_kernel(node: Node, rank: int) -> Values | None:
     """The attribute kernel_shape over `rank` dimensions."""
     values = node.take_ints("kernel_shape")
     return None if values is None else lifted(of_length(values, "kernel_shape", rank), 1)
 
 
-def take_steps(node: Node, kernel: Pair, rank: int) -> tuple[Pair, Pair]:
+def take_steps(node: Node, kernel: Values, rank: int) -> tuple[Values, Values]:
     """Takes strides and dilations; they and the kernel must be positive."""
-    strides, dilations = (take_pair(node, name, rank, 1) for name in ("strides", "dilations"))
+    strides, dilations = (take_values(node, name, rank, 1) for name in ("strides", "dilations"))
     if min(*kernel, *strides, *dilations) < 1:
-        shown = [list(pair[2 - rank :]) for pair in (kernel, strides, dilations)]
+        shown = [list(values[-rank:]) for values in (kernel, strides, dilations)]
         raise NodeError(
             f"kernel {shown[0]}, strides {shown[1]} and dilations {shown[2]} must be positive"
         )
@@ -98,56 +126,74 @@ def take_pads(node: Node, rank: int) -> tuple[Sides | None, str]:
     if mode != "NOTSET" and any(values):
         raise NodeError(f"its pads {values} contradict auto_pad={mode}")
     before, after = lifted(values[:rank], 0), lifted(values[rank:], 0)
-    return ((before[0], after[0]), (before[1], after[1])), mode
+    return tuple(zip(before, after, strict=True)), mode
 
 
-def take_window(node: Node, kernel: Pair, source: Activation, *, ceil_mode: bool = False) -> Window:
+def take_window(
+    node: Node, kernel: Values, source: Activation, *, ceil_mode: bool = False
+) -> Window:
     """Takes strides, dilations, pads and auto_pad of a node that slides over `source`.
 
     With `ceil_mode` the pads grow at the bottom and right until the last, partial window fits; only
     a window operation to which padding is neutral may use them so.
     """
-    rank, image = len(source.shape) - 2, image_size(source)
+    rank, image = len(source.shape) - 2, axis_sizes(source)
     strides, dilations = take_steps(node, kernel, rank)
-    spans = _span(kernel[0], dilations[0]), _span(kernel[1], dilations[1])
+    spans = [_span(*axis) for axis in zip(kernel, dilations, strict=True)]
     given, mode = take_pads(node, rank)
-    sides = given or ((0, 0), (0, 0))
+    sides = given or ((0, 0),) * len(image)
     if mode.startswith("SAME"):
         _refuse_dilation(mode, dilations, rank)
-        top, left = (
+        sides = tuple(
             same_sides(max((-(-size // stride) - 1) * stride + span - size, 0), mode)
             for size, stride, span in zip(image, strides, spans, strict=True)
         )
-        sides = top, left
     if ceil_mode:
-        top, left = (_ceil(*axis) for axis in zip(image, strides, spans, sides, strict=True))
-        sides = top, left
+        sides = tuple(_ceil(*axis) for axis in zip(image, strides, spans, sides, strict=True))
     size = tuple(
         extent(*axis) for axis in zip(image, kernel, strides, dilations, sides, strict=True)
     )
     if min(size) < 1:
+        padded = [pixels + sum(pads) for pixels, pads in zip(image, sides, strict=True)]
         raise NodeError(
-            f"its window of {spans[0]}x{spans[1]} pixels is larger than its padded input of "
-            f"{image[0] + sum(sides[0])}x{image[1] + sum(sides[1])}"
+            f"its window of {_times(spans)} pixels is larger than its padded input of "
+            f"{_times(padded)}"
+        )
+    return as_window(kernel, strides, dilations, sides, size)
+
+
+def as_window(
+    kernel: Values, strides: Values, dilations: Values, sides: Sides, size: Values
+) -> Window:
+    """The window of these values; a third one, in front, is that of the depth."""
+    depth = None
+    if len(kernel) == 3:
+        depth = DepthWindow(
+            kernel=kernel[0],
+            stride=strides[0],
+            dilation=dilations[0],
+            pad=sides[0][0],
+            size=size[0],
         )
     return Window(
-        kernel=kernel,
-        strides=strides,
-        dilations=dilations,
+        kernel=(kernel[-2], kernel[-1]),
+        strides=(strides[-2], strides[-1]),
+        dilations=(dilations[-2], dilations[-1]),
         pads=as_pads(sides),
-        size=(size[0], size[1]),
+        size=(size[-2], size[-1]),
+        depth=depth,
     )
 
 
 def as_pads(sides: Sides) -> Pads:
-    """The padding of a layer."""
-    (top, bottom), (left, right) = sides
+    """The padding of a layer, which has none along a depth."""
+    (top, bottom), (left, right) = sides[-2:]
     return Pads(top=top, left=left, bottom=bottom, right=right)
 
 
-def lifted(values: Sequence[int], neutral: int) -> Pair:
-    """One or two values as those of height and width."""
-    return (values[0], values[1]) if len(values) == 2 else (neutral, values[0])
+def lifted(values: Sequence[int], neutral: int) -> Values:
+    """The values of one dimension as those of height and width; those of more as they are."""
+    return (neutral, *values) if len(values) == 1 else tuple(values)
 
 
 def same_sides(total: int, mode: str) -> Pair:
@@ -160,10 +206,10 @@ def _span(kernel: int, dilation: int) -> int:
     return (kernel - 1) * dilation + 1
 
 
-def take_pair(node: Node, name: str, rank: int, default: int) -> Pair:
+def take_values(node: Node, name: str, rank: int, default: int) -> Values:
     """Takes an attribute of a value per dimension, which is `default` where there is none."""
     values = node.take_ints(name)
-    return (default, default) if values is None else lifted(of_length(values, name, rank), default)
+    return lifted([default] * rank if values is None else of_length(values, name, rank), default)
 
 
 def of_length(values: list[int], name: str, length: int) -> list[int]:
@@ -173,11 +219,15 @@ def of_length(values: list[int], name: str, length: int) -> list[int]:
     return values
 
 
-def _refuse_dilation(mode: str, dilations: Pair, rank: int) -> None:
+def _times(values: Sequence[int]) -> str:
+    return "x".join(map(str, values))
+
+
+def _refuse_dilation(mode: str, dilations: Values, rank: int) -> None:
     # ONNX Runtime ignores the dilation of pools here and refuses that of convolutions.
-    if dilations != (1, 1):
+    if max(dilations) > 1:
         raise NodeError(
-            f"auto_pad={mode} with dilations {list(dilations[2 - rank :])} is read differently by "
+            f"auto_pad={mode} with dilations {list(dilations[-rank:])} is read differently by "
             "ONNX's tools; give explicit pads"
         )
 

@@ -20,6 +20,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Convolution",
+    "Cost",
     "Elementwise",
     "Layer",
     "MaxPool2d",
@@ -51,6 +52,14 @@ class Clamp:
     high: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a layer takes in the model: products for one image, and weights and biases."""
+
+    macs: int
+    parameters: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
     """A named computation from input tensors to one output tensor."""
@@ -70,6 +79,8 @@ class Convolution(Layer):
     `weight_scale` is float32 [Co] after quantisation, else None.
     `bias` is [Co]: float32 before, int32 at scale input_scale * weight_scale after quantisation;
     float64 at that scale where an imported model's bias is no whole number of steps.
+    `cost` is None where the model's layer takes what the weights here tell; a layer that came to
+    be a two-dimensional one by repeated weights and zeros among them carries it.
     """
 
     weight: NDArray[np.float32] | NDArray[np.int8]
@@ -81,6 +92,7 @@ class Convolution(Layer):
     groups: int = 1
     slope: NDArray[np.float32] | None = None
     clamp: Clamp = Clamp()
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -26,7 +26,7 @@ def _model(
     return make_model([node("Conv", inputs, "y", **attributes)], constants, shape=(1, 6, *size))
 
 
-@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("trial", range(40))
 def test_attributes(seed: int, trial: int, rank: int) -> None:
     rng = np.random.default_rng([seed, trial, rank])
@@ -48,7 +48,7 @@ def test_attributes(seed: int, trial: int, rank: int) -> None:
     if rng.integers(2):
         attributes["kernel_shape"] = kernel
     shape = (6, 6 // groups, *kernel)
-    size = (9, 8)[:rank]
+    size = (9, 8, 7)[:rank]
     model = _model(shape, bias=bool(rng.integers(2)), size=size, **attributes)
     assert_imports_like_onnx_runtime(model, rng)
 
@@ -109,13 +109,13 @@ def test_an_omitted_bias_is_none() -> None:
     assert conv.bias.tolist() == [0, 0, 0, 0]
 
 
-def test_three_dimensions_are_refused() -> None:
-    model = make_model([node("Conv", "x w", "y")], {"w": np.ones((4, 3, 1, 2, 3))})
+def test_four_dimensions_are_refused() -> None:
+    model = make_model([node("Conv", "x w", "y")], {"w": np.ones((4, 3, 1, 1, 2, 3))})
     with pytest.raises(InputError) as raised:
         import_model(model)
     assert str(raised.value).splitlines()[1] == (
-        "conv_1 (Conv): a convolution over 3 dimensions is not supported, only over one ([1,C,L]) "
-        "or two ([1,C,H,W])"
+        "conv_1 (Conv): a convolution over 4 dimensions is not supported, only over one "
+        "([1,C,L]), two ([1,C,H,W]) or three ([1,C,D,H,W])"
     )
 
 

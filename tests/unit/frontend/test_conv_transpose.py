@@ -53,7 +53,7 @@ def _attributes(rng: np.random.Generator, rank: int, size: list[int]) -> dict[st
     return result
 
 
-@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("trial", range(60))
 def test_attributes(seed: int, trial: int, rank: int) -> None:
     rng = np.random.default_rng([seed, trial, rank])
@@ -119,8 +119,8 @@ def test_an_output_shape_beyond_all_products_adds_pixels_at_the_end() -> None:
         (_model((6, 3, 3)), "its input has shape [1, 6, 5, 4], but its weights have rank 3"),
         (_model(size=(5,)), "its input has shape [1, 6, 5], but its weights have rank 4"),
         (
-            _model((6, 3, 2, 2, 2), size=(4, 4, 4)),
-            "a convolution over 3 dimensions is not supported, only over one ([1,C,L]) or two",
+            _model((6, 3, 2, 2, 2, 2), size=(4, 4, 4, 4)),
+            "a convolution over 4 dimensions is not supported, only over one ([1,C,L]), two",
         ),
         (_model(kernel_shape=[3, 3]), "its kernel_shape [3, 3] contradicts its weights of 3x2"),
         (_model(kernel_shape=[3]), "its attribute kernel_shape has 1 values, not 2"),

@@ -51,9 +51,9 @@ def test_shapes_that_must_be_fixed(shape: Shape | None, problem: str, remedy: st
     ]
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3, 4, 5), ()])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3, 4, 5), ()])
 def test_other_ranks_are_refused(shape: Shape) -> None:
-    with pytest.raises(InputError, match=r"input 'x': the shape .* is not \[1,C,H,W\]"):
+    with pytest.raises(InputError, match=r"input 'x': the shape .* is not \[1,C,D,H,W\]"):
         import_model(_model(shape))
 
 

@@ -97,7 +97,7 @@ def test_head_reads_other_types(seed: int) -> None:
 
 
 def test_head_of_a_rank_that_no_tensor_has(seed: int) -> None:
-    """What reads a five-dimensional value goes to the head, up to the first that can be read."""
+    """What reads a six-dimensional value goes to the head, up to the first that can be read."""
     nodes = [
         node("Sin", "x", "s", "sin"),
         node("Abs", "s", "a", "abs"),
@@ -105,8 +105,8 @@ def test_head_of_a_rank_that_no_tensor_has(seed: int) -> None:
         node("Conv", "r w", "y", "conv"),
     ]
     constants = {**WEIGHT, "shape": np.array([1, 3, 6, 7])}
-    model = make_model(nodes, constants, shape=(1, 1, 3, 6, 7))
-    network = assert_runs_like_onnx_runtime(model, {"x": real(seed, 1, 1, 3, 6, 7)})
+    model = make_model(nodes, constants, shape=(1, 1, 1, 3, 6, 7))
+    network = assert_runs_like_onnx_runtime(model, {"x": real(seed, 1, 1, 1, 3, 6, 7)})
     assert places(network) == {"HEAD": "sin abs reshape", "ACCELERATOR": "conv"}
 
 

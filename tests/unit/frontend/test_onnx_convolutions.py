@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX's own convolutions, its node cases and models converted from PyTorch: all import.
 
-Those over one or two dimensions give the stored outputs, and in int8 nearly; those over three are
-refused by name.
+Over one, two and three dimensions they give the stored outputs, and in int8 nearly.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from flexcc import reference
-from flexcc.errors import InputError
 from flexcc.frontend import import_model
 from flexcc.ir.layers import Convolution
 from flexcc.passes import lower
@@ -101,10 +98,7 @@ def test_all(cases: Callable[[], list[Case]], count: int, deep: list[str]) -> No
     assert len(found) == count
     assert [case.name for case in found if case.data.ndim == 5] == deep
     for case in found:
-        if case.data.ndim == 5:
-            _check_refused(case)
-        else:
-            _check(case)
+        _check(case)
 
 
 def _check(case: Case) -> None:
@@ -123,10 +117,3 @@ def _check(case: Case) -> None:
         err_msg=case.name,
     )
     check_accuracy(replace(conv, inputs=("x",)), images)
-
-
-def _check_refused(case: Case) -> None:
-    operator = case.model.graph.node[0].op_type
-    reason = f"({operator}): a convolution over 3 dimensions is not supported, only over one"
-    with pytest.raises(InputError, match=re.escape(reason)):
-        import_model(case.model)

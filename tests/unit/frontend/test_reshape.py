@@ -113,7 +113,10 @@ def test_one_dimension_at_the_ports_and_before_a_dense_layer(seed: int) -> None:
         (_reshaped(1, 3, 6, 7, 0), "its shape [1, 3, 6, 7, 0] copies a dimension"),
         (_reshaped(0, -1, allowzero=1), "it cannot turn shape [1, 3, 6, 7] into [0, 0]"),
         (_reshaped(3, 42), "the shape [3, 42] does not start with batch 1"),
-        (_reshaped(1, 3, 7, 3, 2), "the shape [1, 3, 7, 3, 2] is not [1,C,H,W], [1,C,L],"),
+        (
+            _reshaped(1, 3, 7, 3, 2, 1),
+            "the shape [1, 3, 7, 3, 2, 1] is not [1,C,D,H,W], [1,C,H,W], [1,C,L],",
+        ),
         (
             make_model([node("Flatten", "x", "y", "n", axis=5)]),
             "its axis 5 is out of range for shape [1, 3, 6, 7]",
@@ -192,7 +195,7 @@ def test_squeeze_and_unsqueeze(
         ("Squeeze", [4], r"its axes \[4\] are out of range or not unique"),
         ("Squeeze", [0, -4], r"its axes \[0, -4\] are out of range or not unique"),
         ("Unsqueeze", [0, 9], r"its axes \[0, 9\] are out of range"),
-        ("Unsqueeze", [0], r"the shape \[1, 1, 3, 6, 7\] is not"),
+        ("Unsqueeze", [0, 1], r"the shape \[1, 1, 1, 3, 6, 7\] is not"),
     ],
 )
 def test_squeeze_and_unsqueeze_refusals(op: str, axes: list[int], problem: str) -> None:
