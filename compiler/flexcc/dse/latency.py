@@ -15,6 +15,7 @@ from flexcc.dse.traffic import row_beats
 from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles
 
 __all__ = [
+    "BURST_CYCLES",
     "MEMORY_LATENCY",
     "START_CYCLES",
     "StageCycles",
@@ -36,6 +37,8 @@ MEMORY_LATENCY = 100
 """Assumed cycles from a request to its first data, and from the last data written to its answer."""
 START_CYCLES = MEMORY_LATENCY + 30
 """Cycles from the start to the first load: the program's first beats come and are parsed."""
+BURST_CYCLES = MEMORY_LATENCY / 64
+"""Least distance of bursts in cycles: a memory has 64 of them under way at most."""
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
 _PARAMETER_BYTES = 16
@@ -67,13 +70,19 @@ def _row_load_beats(cols: AxisTile, beat_pixels: int) -> tuple[int, int]:
     return max(-(-(before + cols.window) // beat_pixels), memory), -(-cols.window // beat_pixels)
 
 
-def load_cycles(tiling: Tiling, tile: Tile) -> float:
-    """Planes x (rows read x their beats + padding rows x theirs) x cycles of a beat."""
+def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
+    """Cycles to load a row from memory, which is a burst, and a row of padding."""
     beat_pixels = tiling.accelerator.beat_pixels
-    memory, padding = _row_load_beats(tile.cols, beat_pixels)
+    memory, padding = _row_load_beats(cols, beat_pixels)
+    cost = beat_cost(tiling.columns, beat_pixels)
+    return max(memory * cost, BURST_CYCLES), padding * cost
+
+
+def load_cycles(tiling: Tiling, tile: Tile) -> float:
+    """Planes x (rows read x their cycles + padding rows x theirs)."""
+    memory, padding = _row_load_cycles(tiling, tile.cols)
     rows = tile.rows.count if tile.cols.count else 0
-    beats = rows * memory + (tile.rows.window - rows) * padding
-    return tiling.in_planes * beats * beat_cost(tiling.columns, beat_pixels)
+    return tiling.in_planes * (rows * memory + (tile.rows.window - rows) * padding)
 
 
 def array_cycles(tiling: Tiling, tile: Tile) -> int:
@@ -232,16 +241,16 @@ class StageCycles:
 def _totals(tiling: Tiling) -> tuple[float, int, int]:
     """Cycles of load and store over all tiles, and their pixel groups: products of two sums."""
     a = tiling.accelerator
-    beats = [_row_load_beats(col, a.beat_pixels) for col in tiling.cols]
+    cycles = [_row_load_cycles(tiling, col) for col in tiling.cols]
     rows = sum(row.count for row in tiling.rows)
     pads = sum(row.window - row.count for row in tiling.rows)
-    load = rows * sum(memory for memory, _ in beats) + pads * sum(padding for _, padding in beats)
+    load = rows * sum(memory for memory, _ in cycles) + pads * sum(padding for _, padding in cycles)
     top = tiling.rows[0]
     one_row = sum(store_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
     store = one_row * sum(len(row.stored) for row in tiling.rows) // len(top.stored)
     groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
     return (
-        tiling.in_planes * load * beat_cost(tiling.columns, a.beat_pixels),
+        tiling.in_planes * load,
         store,
         groups * sum(len(row.grid) for row in tiling.rows),
     )

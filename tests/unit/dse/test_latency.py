@@ -2,13 +2,15 @@
 """Formulas against sums over tiles, and the timeline against cases worked out by hand."""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from flexcc.backend.plan import build_plan
 from flexcc.dse.latency import (
+    BURST_CYCLES,
     MEMORY_LATENCY,
     START_CYCLES,
     TileCycles,
@@ -22,7 +24,9 @@ from flexcc.dse.latency import (
     timeline,
 )
 from flexcc.dse.mapping import WeightMode, group_tiling, stage_of
-from flexcc.tiles import Tiling
+from flexcc.ir.layers import Conv2d
+from flexcc.ir.types import Quantization, TensorType
+from flexcc.tiles import Stage, Tiling, tiling
 from sim.store_program import Shape, StoreTile
 from tests.networks import ACCELERATORS, random_case
 
@@ -135,3 +139,25 @@ def test_loads_are_requested_one_tile_ahead() -> None:
     """Short tiles come two per memory latency."""
     done = timeline([_work(array=10, store=2, load=5) for _ in range(20)], ACCELERATOR)
     assert done[19] - done[17] == MEMORY_LATENCY + 5
+
+
+def test_rows_of_one_beat_take_the_distance_of_bursts() -> None:
+    """Tiles of a beat's width load a burst a row, more of which than 64 no memory has under way."""
+    quantization = Quantization(scale=0.1, zero_point=0)
+    image = TensorType(channels=8, height=16, width=32, quantization=quantization)
+    conv = Conv2d(
+        name="c",
+        inputs=("x",),
+        output="y",
+        weight=np.ones((8, 8, 1, 1), np.int8),
+        weight_scale=np.ones(8, np.float32),
+        bias=np.zeros(8, np.int32),
+    )
+    stage = Stage(conv=conv, pool=None, input=image, raw=image, output=image)
+    accelerator = replace(ACCELERATOR, p=8)
+    narrow, wide = (
+        tiling(stage, accelerator, tile_rows=16, tile_cols=cols)
+        for cols in (accelerator.beat_pixels, 2 * accelerator.beat_pixels)
+    )
+    assert [load_cycles(narrow, tile) for tile in narrow.tiles()] == [16 * BURST_CYCLES] * 4
+    assert [load_cycles(wide, tile) for tile in wide.tiles()] == [16 * 2] * 2
