@@ -59,7 +59,8 @@ class Stage:
     """One trip through the accelerator: a convolution and, fused, the pooling of its output.
 
     `raw` is the convolution's output type, `output` that of the tensor stored (equal without pool).
-    With `keep_zeros` taps whose weights are all zero stay in the reduction lists.
+    With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
+    `may_bundle` each output phase has passes of its own.
     """
 
     conv: Convolution
@@ -68,6 +69,7 @@ class Stage:
     raw: TensorType
     output: TensorType
     keep_zeros: bool = False
+    may_bundle: bool = True
 
     @property
     def name(self) -> str:
@@ -373,6 +375,8 @@ def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> list[int]:
 
     Phases side by side need every output channel in one word, and whole drain groups of Q.
     """
+    if not stage.may_bundle:
+        return [1]
     y, x = convolution_axes(stage.conv)
     phases = y.out_step * x.out_step
     channels = stage.raw.channels

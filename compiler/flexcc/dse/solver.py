@@ -196,10 +196,16 @@ class _Forms:
     """A network lowered and in the form that suits an array, with the reshapes that are wanted."""
 
     def __init__(
-        self, graph: Graph, wanted: Collection[Reshape], beat_bytes: int, *, keep_zeros: bool
+        self,
+        graph: Graph,
+        wanted: Collection[Reshape],
+        beat_bytes: int,
+        *,
+        keep_zeros: bool,
+        may_bundle: bool,
     ) -> None:
         self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
-        self._keep_zeros = keep_zeros
+        self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
         self._plain = lower(graph)
         self._of: dict[tuple[int, int, int], Graph] = {}
 
@@ -224,7 +230,10 @@ class _Forms:
             stage_of(graph, conv.name, None if pool is None else pool.name)
             for conv, pool in fusion_groups(graph)
         )
-        return [replace(stage, keep_zeros=self._keep_zeros) for stage in stages]
+        return [
+            replace(stage, keep_zeros=self._keep_zeros, may_bundle=self._may_bundle)
+            for stage in stages
+        ]
 
 
 def _promising(forms: _Forms, device: Device) -> list[_Shape]:
@@ -425,18 +434,22 @@ def explore(
     reshapes: Collection[Reshape] = (),
     *,
     keep_zeros: bool = False,
+    may_bundle: bool = True,
 ) -> Exploration:
     """Maps an integer graph to `device`, on an array of (M, P, N) = `array` if that is given.
 
     The graph is lowered, and reshaped for each array as `reshapes` allow.
 
-    `keep_zeros`, for measurements, multiplies by taps whose weights are all zero, too.
+    For measurements, `keep_zeros` multiplies by taps whose weights are all zero, too, and without
+    `may_bundle` every output phase of a transposed layer has passes of its own.
 
     Raises:
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
         InputError: `array` is none that can be built, or a layer cannot run on any.
     """
-    forms = _Forms(graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros)
+    forms = _Forms(
+        graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros, may_bundle=may_bundle
+    )
     shapes = _promising(forms, device) if array is None else [_given_shape(array, device)]
     solutions: list[_Solution] = []
     reasons: list[DoesNotFitError] = []

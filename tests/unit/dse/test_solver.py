@@ -275,6 +275,27 @@ def test_zero_taps_cost_nothing_unless_they_are_kept() -> None:
     assert steps == {False: 18 * 5 * 2, True: 18 * 5 * 18}
 
 
+def test_phases_share_passes_unless_each_has_its_own() -> None:
+    conv = ConvTranspose2d(
+        name="transposed",
+        inputs=("x",),
+        output="y",
+        weight=np.arange(2 * 16 * 4, dtype=np.int8).reshape(2, 16, 2, 2),
+        weight_scale=np.full(2, 0.001, np.float32),
+        bias=np.zeros(2, np.int32),
+        strides=(2, 2),
+    )
+    graph = _one_layer(conv, 12, 24)
+    bundles, steps = [], []
+    for may in (True, False):
+        exploration = explore(graph, load_device("u250"), (8, 4, 8), may_bundle=may)
+        _run(graph, exploration, 1)
+        bundles.append(exploration.mapping.groups[0].bundle)
+        steps.append(exploration.estimate.stages[0].engines.array)
+    assert bundles == [4, 1]
+    assert steps[1] > steps[0]
+
+
 def test_large_first_windows_do_not_slow_a_long_layer_down() -> None:
     """Tiles that load less in all must not cost more than a thousandth at the start."""
     conv = Conv2d(
