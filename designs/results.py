@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the designs anew: writes docs/results.md and each design's report.json.
+"""Measures designs and single layers anew: writes docs/results.md and the JSON that guards it.
 
 Run by `make results`; the diff of what it writes is the change in performance.
 """
@@ -11,9 +11,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.console import Console
+
 from designs.design import FOLDER, load_design
 from designs.mnist_conv_u250.demo import Figures, measure
-from flexcc.progress import Progress
+from designs.versatility.figures import STORED, to_json
+from designs.versatility.figures import Figures as Versatility
+from designs.versatility.reshapes import measure_reshapes
+from designs.versatility.tables import sections
+from designs.versatility.zeros import measure_zeros
+from flexcc.console import progress
 from flexcc.report import Report
 from flexcc.report_text import known, latency_text
 from sim.baseline.area import ACCELERATOR, Comparison, compare
@@ -22,7 +29,7 @@ from sim.synthesis import Area
 PAGE = FOLDER.parent / "docs" / "results.md"
 
 
-def page(figures: Figures, areas: Comparison) -> str:
+def page(figures: Figures, versatility: Versatility, areas: Comparison) -> str:
     """The text of docs/results.md."""
     report, stalled = figures.report, figures.stalled
     rtl = report.verify.rtl
@@ -55,10 +62,10 @@ def page(figures: Figures, areas: Comparison) -> str:
 <!-- Written by `make results`. Do not edit. -->
 
 Every figure here is measured by `make results`, which also writes the `report.json` of each
-design; tests fail when the sources give other cycles or another number of multipliers. Cycles are
-those of the RTL in Verilator, from start to done, with a memory that answers after 100 cycles and
-moves one beat per cycle and port. No tool has timed the design yet, so every figure in ms names its
-clock as assumed.
+design and the `figures.json` of single layers; tests fail when the sources give other cycles or
+another number of multipliers. Cycles are those of the RTL in Verilator, from start to done, with a
+memory that answers after 100 cycles and moves one beat per cycle and port. No tool has timed the
+design yet, so every figure in ms names its clock as assumed.
 
 ## mnist_conv on u250
 
@@ -75,10 +82,11 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 |---|---|---|---|---|---|---|---|
 {layers}
 
-{_versatility(areas)}"""
+{sections(versatility)}
+{_areas(areas)}"""
 
 
-def _versatility(areas: Comparison) -> str:
+def _areas(areas: Comparison) -> str:
     """The section on the area of versatility."""
     a = ACCELERATOR
     rows = "\n".join(
@@ -130,14 +138,22 @@ def _percent(share: float | None) -> str:
 def main() -> None:
     """Measures and writes."""
     design = load_design("mnist_conv_u250")
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        progress(Console(stderr=True), wanted=True) as reports,
+    ):
         build = Path(folder) / "build"
-        figures = measure(build, Progress())
+        figures = measure(build, reports)
         assert json.loads((build / "report.json").read_text()) == json.loads(
             json.dumps(asdict(figures.report))
         )
         shutil.copyfile(build / "report.json", design.folder / "report.json")
-    PAGE.write_text(page(figures, compare(ACCELERATOR)))
+        zeros, reshapes = measure_zeros(reports), measure_reshapes(reports)
+        reports.step("synthesising the core and the plain one")
+        areas = compare(ACCELERATOR)
+    versatility = Versatility(zeros=zeros, reshapes=reshapes)
+    STORED.write_text(to_json(versatility))
+    PAGE.write_text(page(figures, versatility, areas))
 
 
 if __name__ == "__main__":

@@ -85,12 +85,15 @@ def verify(
     on: Executor,
     progress: Progress,
     memory: MemoryOptions | None = None,
+    *,
+    optimise: bool = False,
 ) -> VerifiedRun:
     """Compares whole memory images on `inputs`, [images, C, H, W] by tensor name.
 
-    Stops after the first image that differs.
+    Stops after the first image that differs. `optimise` is for many long runs of one accelerator:
+    a simulator that takes longer to build and runs faster.
     """
-    machine = _machine(build, on, memory or MemoryOptions())
+    machine = _machine(build, on, memory or MemoryOptions(), optimise=optimise)
     images = len(next(iter(inputs.values())))
     compared, longest, difference = 0, None, None
     done = 0
@@ -242,10 +245,12 @@ def _check_options(options: RunOptions) -> None:
         raise InputError("--check compares with the reference; add --on rtl or --on interpreter")
 
 
-def _machine(build: Build, on: Executor, memory: MemoryOptions) -> Machine:
+def _machine(
+    build: Build, on: Executor, memory: MemoryOptions, *, optimise: bool = False
+) -> Machine:
     match on:
         case Executor.RTL:
-            return lambda images: simulate(build, images, memory)
+            return lambda images: simulate(build, images, memory, optimise=optimise)
         case Executor.INTERPRETER:
             return lambda images: [(_interpret(build, image), None) for image in images]
         case Executor.REFERENCE:

@@ -21,9 +21,11 @@ _OPTIMISE_FROM_CYCLES = 3_000_000
 
 
 def simulate(
-    build: Build, images: Sequence[Image], memory: MemoryOptions
+    build: Build, images: Sequence[Image], memory: MemoryOptions, *, optimise: bool = False
 ) -> list[tuple[Image, int]]:
     """Memory after a run on each of `images`, which `build.image` made, and the cycles it took.
+
+    `optimise` builds the faster simulator however short the runs are; long ones always do.
 
     Raises:
         InputError: a tool that simulation needs is not installed.
@@ -58,7 +60,7 @@ def simulate(
             watchdog_cycles=20 * work + 1_000_000,
             inputs=[{variable.start: image[variable]} for image in images],
             memory=behaviour,
-            optimise=work * len(images) > _OPTIMISE_FROM_CYCLES,
+            optimise=optimise or work * len(images) > _OPTIMISE_FROM_CYCLES,
         )
     except MissingToolError as error:
         raise InputError(f"the RTL cannot be simulated: {error}") from error

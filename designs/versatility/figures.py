@@ -2,11 +2,23 @@
 """The measured figures of single layers, and the file that guards them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STORED", "Array", "Comparison", "Figures", "Run", "from_json", "to_json"]
+__all__ = [
+    "STORED",
+    "Array",
+    "Comparison",
+    "Figures",
+    "Gain",
+    "ReshapeFigures",
+    "Run",
+    "ZerosFigures",
+    "from_json",
+    "to_json",
+]
 
 STORED = Path(__file__).with_name("figures.json")
 
@@ -55,11 +67,42 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """All comparisons."""
+class ZerosFigures:
+    """Tap lists against inserted zeros on one array."""
 
     array: Array
     layers: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Layers `name` as they are and after a `reshape`."""
+
+    name: str
+    reshape: str
+    plain: Run
+    reshaped: Run
+
+    @property
+    def ratio(self) -> float:
+        """How many times the cycles of the reshaped layers the plain ones take."""
+        return self.plain.measured / self.reshaped.measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReshapeFigures:
+    """Layers before and after reshapes on one array."""
+
+    array: Array
+    chains: tuple[Gain, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that is measured on single layers and short chains."""
+
+    zeros: ZerosFigures
+    reshapes: ReshapeFigures
 
 
 def to_json(figures: Figures) -> str:
@@ -71,10 +114,30 @@ def from_json(text: str) -> Figures:
     """The figures that `to_json` wrote; TypeError for a key too many or too few."""
     data: dict[str, Any] = json.loads(text)
     return Figures(
-        array=Array(**data.pop("array")),
-        layers=tuple(
-            Comparison(**{**layer, "taps": Run(**layer["taps"]), "zeros": Run(**layer["zeros"])})
-            for layer in data.pop("layers")
-        ),
-        **data,
+        **{
+            **data,
+            "zeros": _part(ZerosFigures, data["zeros"], "layers", Comparison, ("taps", "zeros")),
+            "reshapes": _part(
+                ReshapeFigures, data["reshapes"], "chains", Gain, ("plain", "reshaped")
+            ),
+        }
+    )
+
+
+def _part(
+    part: Callable[..., Any],
+    data: dict[str, Any],
+    rows: str,
+    row: Callable[..., Any],
+    runs: tuple[str, str],
+) -> Any:
+    """One of the figures' parts: its array and its rows, each of two runs."""
+    return part(
+        **{
+            **data,
+            "array": Array(**data["array"]),
+            rows: tuple(
+                row(**{**item, **{name: Run(**item[name]) for name in runs}}) for item in data[rows]
+            ),
+        }
     )
