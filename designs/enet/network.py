@@ -13,24 +13,27 @@ CLASSES = 3
 _MIDDLES = (1, 2, None, 4, 1, 8, None, 16)
 
 
-def build(size: int = 288) -> onnx.ModelProto:
-    """The network for images of size x size pixels; `size` is a multiple of 8."""
+def build(size: int = 288, *, classes: int = CLASSES, width: int = 64) -> onnx.ModelProto:
+    """The network for images of size x size pixels; `size` is a multiple of 8.
+
+    Sections 1 and 4 have `width` channels, a multiple of 4; 2 and 3 twice as many.
+    """
     net = Network("enet", (3, size, size), SEED)
     conv = net.conv("init.conv", net.input, 13, 3, stride=2, gain=1)
     value = net.concat("init", [conv, net.max_pool("init.pool", net.input)])
-    value = _encode(net, "1.0", value, 64, down=True)
+    value = _encode(net, "1.0", value, width, down=True)
     for index in range(1, 5):
-        value = _encode(net, f"1.{index}", value, 64)
-    value = _encode(net, "2.0", value, 128, down=True)
+        value = _encode(net, f"1.{index}", value, width)
+    value = _encode(net, "2.0", value, 2 * width, down=True)
     for section in (2, 3):
         for index, dilation in enumerate(_MIDDLES, start=1 if section == 2 else 0):
-            value = _encode(net, f"{section}.{index}", value, 128, dilation=dilation)
-    value = _decode(net, "4.0", value, 64, up=True)
+            value = _encode(net, f"{section}.{index}", value, 2 * width, dilation=dilation)
+    value = _decode(net, "4.0", value, width, up=True)
     for index in (1, 2):
-        value = _decode(net, f"4.{index}", value, 64)
+        value = _decode(net, f"4.{index}", value, width)
     value = _decode(net, "5.0", value, 16, up=True)
     value = _decode(net, "5.1", value, 16)
-    return net.model(net.conv_transpose("fullconv", value, CLASSES, 2))
+    return net.model(net.conv_transpose("fullconv", value, classes, 2))
 
 
 def _encode(
