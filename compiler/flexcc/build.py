@@ -29,6 +29,7 @@ from flexcc.ir import (
     Clamp,
     Conv2d,
     ConvTranspose2d,
+    Cost,
     Graph,
     MaxPool2d,
     Pads,
@@ -44,7 +45,7 @@ from flexcc.program.encode import to_bytes
 __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
-_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp)
+_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp, Cost)
 _MAPPING = (Mapping, Group, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"

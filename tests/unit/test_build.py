@@ -14,6 +14,7 @@ from flexcc.backend.plan import build_plan
 from flexcc.backend.writer import output_folder
 from flexcc.build import Build, build_files, load_build
 from flexcc.errors import InputError
+from flexcc.ir.layers import Convolution, Cost
 from sim.sources import read_file_list
 from sim.verilator import environment
 from tests.networks import ACCELERATORS, random_case
@@ -41,6 +42,17 @@ def test_comes_back_the_same(tmp_path: Path, seed: int, number: int) -> None:
     assert again.program == build.program
     np.testing.assert_array_equal(again.empty_image, build.empty_image)
     assert build_files(again) == build_files(build)
+
+
+def test_layers_of_another_cost_come_back(tmp_path: Path, seed: int) -> None:
+    """Convolutions over volumes tell what they take in the model."""
+    build, cost = make(seed), Cost(macs=12, parameters=3)
+    first, *others = build.graph.layers
+    assert isinstance(first, Convolution)
+    graph = replace(build.graph, layers=(replace(first, cost=cost), *others))
+    (again, *_) = load_build(write(replace(build, graph=graph), tmp_path / "build")).graph.layers
+    assert isinstance(again, Convolution)
+    assert again.cost == cost
 
 
 def test_host_description_says_where_everything_lies(seed: int) -> None:

@@ -2,7 +2,16 @@
 """The layer IR: what is computed."""
 
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Clamp, Conv2d, Convolution, ConvTranspose2d, Layer, MaxPool2d, Pads
+from flexcc.ir.layers import (
+    Clamp,
+    Conv2d,
+    Convolution,
+    ConvTranspose2d,
+    Cost,
+    Layer,
+    MaxPool2d,
+    Pads,
+)
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = [
@@ -10,6 +19,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Convolution",
+    "Cost",
     "Graph",
     "Layer",
     "MaxPool2d",
