@@ -8,7 +8,23 @@ import numpy as np
 
 from flexcc.ir.functions import Expression, X, apply
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Add, Clamp, Convolution, Layer, Mul, Pads, Table
+from flexcc.ir.layers import (
+    Add,
+    AveragePool2d,
+    ChannelMax,
+    Clamp,
+    Concat,
+    Convolution,
+    Coordinates,
+    DepthToSpace,
+    Interpolate2d,
+    Layer,
+    Mul,
+    Pads,
+    Select,
+    SpaceToDepth,
+    Table,
+)
 from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import TensorType
 from tests.models import any_conv, random_conv, random_pool, tensor
@@ -58,7 +74,10 @@ class _Growing:
 def mixed_network(rng: np.random.Generator, layers: int = 8) -> Graph:
     """A network of about that many layers; what nobody reads becomes an output."""
     growing = _Growing(rng)
-    makers = (_any_conv, _same_conv, _same_conv, _squeeze, _pool, _join, _join, _table)
+    makers = (
+        *(_any_conv, _same_conv, _same_conv, _squeeze, _pool, _join, _join, _table),
+        *(_average, _interpolate, _concat, _concat, _select, _select, _blocks, _channel_max),
+    )
     while len(growing.layers) < layers:
         maker = makers[int(rng.integers(len(makers)))]
         layer = maker(growing, f"n{len(growing.layers)}")
@@ -120,6 +139,118 @@ def _pool(growing: _Growing, name: str) -> Layer | None:
     if source is None:
         return None
     return random_pool(growing.rng, name, (source, growing.types[source]))
+
+
+def _average(growing: _Growing, name: str) -> Layer | None:
+    """A mean that counts none, all or some of its padding, or is over the whole image."""
+    source = growing.pick(lambda kind: min(kind.height, kind.width) > 2)
+    if source is None:
+        return None
+    rng, kind = growing.rng, growing.types[source]
+    pool = random_pool(rng, name, (source, kind))
+    if pool.dilations != (1, 1):
+        return None
+    clamp = Clamp(low=0.0) if rng.random() < 0.3 else Clamp()
+    some = replace(pool.pads, bottom=0, right=0)
+    counted = [Pads(), pool.pads, some][int(rng.integers(3))]
+    mean = AveragePool2d(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        kernel=pool.kernel,
+        strides=pool.strides,
+        pads=pool.pads,
+        counted=counted,
+        clamp=clamp,
+    )
+    if rng.random() < 0.7:
+        return mean
+    size = kind.height, kind.width
+    return replace(mean, kernel=size, strides=(1, 1), pads=Pads(), counted=Pads())
+
+
+def _interpolate(growing: _Growing, name: str) -> Layer | None:
+    source = growing.pick(lambda kind: kind.height * kind.width * kind.channels < 500)
+    if source is None:
+        return None
+    rng, kind = growing.rng, growing.types[source]
+    factor = int(rng.integers(2, 4))
+    height, width = kind.height * factor, kind.width * factor
+    if rng.random() < 0.3:
+        height, width = int(rng.integers(1, 20)), int(rng.integers(1, 20))
+    return Interpolate2d(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        height=height,
+        width=width,
+        coordinates=list(Coordinates)[int(rng.integers(3))],
+    )
+
+
+def _concat(growing: _Growing, name: str) -> Layer | None:
+    axis = int(growing.rng.integers(3))
+    first = growing.pick()
+    assert first is not None
+    sizes = _shape(growing.types[first])
+
+    def fits(kind: TensorType) -> bool:
+        pairs = enumerate(zip(sizes, _shape(kind), strict=True))
+        return all(a == b or number == axis for number, (a, b) in pairs)
+
+    inputs = [first, *(str(growing.pick(fits)) for _ in range(int(growing.rng.integers(1, 3))))]
+    if sum(growing.types[part].channels for part in inputs) > 60:
+        return None
+    return Concat(name=name, inputs=tuple(inputs), output=f"{name}_out", axis=axis)
+
+
+def _select(growing: _Growing, name: str) -> Layer | None:
+    """A slice, padding of all kinds, a shuffle, or repeated pixels."""
+    source = growing.pick(lambda kind: kind.height * kind.width * kind.channels < 1500)
+    if source is None:
+        return None
+    rng, kind = growing.rng, growing.types[source]
+    axes = [list(range(size)) for size in _shape(kind)]
+    match int(rng.integers(5)):
+        case 0:
+            for size in axes:
+                del size[: int(rng.integers(len(size)))]
+        case 1:
+            axes = [[-1] * int(rng.integers(3)) + a + [-1] * int(rng.integers(3)) for a in axes]
+        case 2:
+            axes = [[int(i) for i in rng.permutation(a)] for a in axes]
+        case 3:
+            axes[1], axes[2] = ([i for i in a for _ in range(2)] for a in axes[1:])
+        case _:
+            axes = [[*a[::2], -1, a[0]] for a in axes]
+    return Select(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        channels=tuple(axes[0]),
+        rows=tuple(axes[1]),
+        columns=tuple(axes[2]),
+        fill=float(rng.choice([0.0, 0.5])),
+    )
+
+
+def _blocks(growing: _Growing, name: str) -> Layer | None:
+    def folds(kind: TensorType) -> bool:
+        return kind.height % 2 == kind.width % 2 == 0
+
+    source = growing.pick(folds)
+    if source is not None and growing.rng.random() < 0.5:
+        return SpaceToDepth(name=name, inputs=(source,), output=f"{name}_out", block=2)
+    source = growing.pick(lambda kind: kind.channels % 4 == 0)
+    if source is None:
+        return None
+    return DepthToSpace(name=name, inputs=(source,), output=f"{name}_out", block=2)
+
+
+def _channel_max(growing: _Growing, name: str) -> Layer | None:
+    source = growing.pick()
+    assert source is not None
+    return ChannelMax(name=name, inputs=(source,), output=f"{name}_out")
 
 
 def _join(growing: _Growing, name: str) -> Layer | None:

@@ -14,13 +14,20 @@ from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
+    ChannelMax,
+    Concat,
     Conv2d,
     Convolution,
     ConvTranspose2d,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     Pads,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.types import TensorType
@@ -115,6 +122,12 @@ def _missing_engine(layer: Layer) -> str | None:
             return "the engine that combines two tensors"
         case Table():
             return "look-up tables behind the requantiser"
+        case AveragePool2d() | Interpolate2d():
+            return "the window engine"
+        case ChannelMax():
+            return "an engine that compares channels"
+        case Concat() | Select() | DepthToSpace() | SpaceToDepth():
+            return "layouts that join, pick and move parts of tensors"
     return None
 
 

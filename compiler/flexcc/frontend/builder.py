@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collects the layers and tensors of a graph while handlers import nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -52,9 +52,13 @@ def tensor_type(shape: Shape, quantization: Quantization | None = None) -> Tenso
 
 
 class GraphBuilder:
-    """The growing graph: tensor types by name, layers in order, and who reads which view."""
+    """The growing graph: tensor types by name, layers in order, and who reads which view.
 
-    def __init__(self) -> None:
+    `taken` are the names of the model's nodes and values.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
         self.tensors: dict[str, TensorType] = {}
         self.layers: list[Layer] = []
         self._inputs: set[str] = set()
@@ -90,6 +94,13 @@ class GraphBuilder:
         self.layers.append(layer)
         self.read(layer.name, source)
         return replace(source, tensor=layer.output, quantization=quantization)
+
+    def fresh(self, name: str) -> str:
+        """`name`, or a variant of it, for a layer or tensor that the model does not name."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
     def is_input(self, tensor: str) -> bool:
         """Whether the tensor is an input, which no layer writes."""

@@ -244,7 +244,10 @@ def _options(level: str) -> Any:
 _ZERO_POINTS = {
     "QGemm": 8,
     "QLinearAdd": 7,
+    "QLinearAveragePool": 4,
+    "QLinearConcat": 1,
     "QLinearConv": 7,
+    "QLinearGlobalAveragePool": 4,
     "QLinearLeakyRelu": 4,
     "QLinearMatMul": 7,
     "QLinearMul": 7,
@@ -252,7 +255,10 @@ _ZERO_POINTS = {
     "QuantizeLinear": 2,
 }
 # Operators that pass on the integers they get.
-_MOVES = ("MaxPool", "Reshape")
+_MOVES = (
+    *("Concat", "DepthToSpace", "Gather", "MaxPool", "Pad", "ReduceMax", "Reshape", "Resize"),
+    *("Slice", "SpaceToDepth"),
+)
 
 
 def _integer_types(model: onnx.ModelProto) -> dict[str, int]:

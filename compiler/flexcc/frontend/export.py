@@ -46,12 +46,13 @@ def export_model(graph: Graph) -> ExportedModel:
     Raises:
         TypeError: a source layer, which the passes should have lowered.
     """
-    exporter = _Exporter(graph)
     wide = any(kind.quantization and kind.quantization.bits > 8 for kind in graph.tensors.values())
+    opset = _WIDE_OPSET if wide else OPSET
+    exporter = _Exporter(graph, opset)
     model = helper.make_model(
         exporter.body(),
         producer_name="flexcc",
-        opset_imports=[helper.make_opsetid("", _WIDE_OPSET if wide else OPSET)],
+        opset_imports=[helper.make_opsetid("", opset)],
         ir_version=_WIDE_IR_VERSION if wide else IR_VERSION,
     )
     onnx.checker.check_model(model, full_check=True)
@@ -66,7 +67,7 @@ def clamp_name(layer: str) -> str:
 class _Exporter:
     """Nodes and initialisers of one graph."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, opset: int) -> None:
         self.integers: dict[str, str] = {}
         self._graph = graph
         # The values of each tensor before its rounding and as its readers see them.
@@ -74,7 +75,7 @@ class _Exporter:
         self._read: dict[str, str] = {}
         self._scales: dict[str, list[str]] = {}
         ports = {port.onnx_name for port in (*graph.inputs, *graph.outputs)}
-        self._writer = NodeWriter(ports | graph.tensors.keys())
+        self._writer = NodeWriter(ports | graph.tensors.keys(), opset)
         direct = {port.tensor for port in graph.inputs if self._is_direct(port)}
         direct |= {
             port.tensor
@@ -163,8 +164,8 @@ class _Exporter:
             clamped = quantized_clamp(clamp, quantization) != whole
         plain = self._writer.fresh(f"{target}.unclamped") if clamped else target
         sources = [self._read[name] for name in layer.inputs]
-        step = self._graph.tensors[layer.inputs[0]].quantization
-        write_layer(self._writer, layer, sources, plain, step)
+        kinds = [self._graph.tensors[name] for name in layer.inputs]
+        write_layer(self._writer, layer, kinds, sources, plain)
         if clamped:
             if quantization is not None:
                 _, plain = self._round(plain, layer.output, quantization)

@@ -9,41 +9,50 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.frontend.export_select import write_select
 from flexcc.frontend.nodes import NodeWriter
 from flexcc.frontend.transposed_weights import to_onnx
 from flexcc.ir.functions import Apply, Expression, Number, Variable
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
+    ChannelMax,
+    Concat,
     Convolution,
     ConvTranspose2d,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     Pads,
+    Select,
+    SpaceToDepth,
     Table,
 )
-from flexcc.ir.types import Quantization
+from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["write_layer"]
+
+# Of reductions, since this operator set.
+_AXES_ARE_INPUTS = 18
 
 
 def write_layer(
     writer: NodeWriter,
     layer: Layer,
+    kinds: Sequence[TensorType],
     sources: Sequence[str],
     target: str,
-    quantization: Quantization | None,
 ) -> None:
-    """Appends the nodes of `layer`, which read `sources` and write `target`.
-
-    `quantization` is that of the first input, of which the step of an integer bias is made.
+    """Appends the nodes of `layer`, which read `sources`, of these kinds, and write `target`.
 
     Raises:
         TypeError: a source layer, which the passes should have lowered.
     """
     match layer:
         case Convolution():
-            _convolution(writer, layer, sources[0], target, quantization)
+            _convolution(writer, layer, kinds[0].quantization, sources[0], target)
         case MaxPool2d():
             writer.node(
                 "MaxPool",
@@ -55,6 +64,20 @@ def write_layer(
                 dilations=list(layer.dilations),
                 pads=_pads(layer.pads),
             )
+        case AveragePool2d():
+            _average_pool(writer, layer, kinds[0], sources[0], target)
+        case ChannelMax():
+            _channel_max(writer, layer, sources[0], target)
+        case Interpolate2d():
+            _interpolate(writer, layer, kinds[0], sources[0], target)
+        case Concat(axis=axis):
+            writer.node("Concat", sources, target, layer.name, axis=1 + axis)
+        case Select():
+            write_select(writer, layer, kinds[0], sources[0], target)
+        case DepthToSpace(block=block):
+            writer.node("DepthToSpace", sources, target, layer.name, blocksize=block)
+        case SpaceToDepth(block=block):
+            writer.node("SpaceToDepth", sources, target, layer.name, blocksize=block)
         case Add(subtract=subtract):
             writer.node("Sub" if subtract else "Add", sources, target, layer.name)
         case Mul():
@@ -68,9 +91,9 @@ def write_layer(
 def _convolution(
     writer: NodeWriter,
     conv: Convolution,
+    quantization: Quantization | None,
     source: str,
     target: str,
-    quantization: Quantization | None,
 ) -> None:
     straight = target if conv.slope is None else writer.fresh(f"{target}.straight")
     extra = {}
@@ -140,6 +163,62 @@ def _of_one_group(conv: Convolution, scale: NDArray[np.float32]) -> NDArray[np.f
         raise ValueError(f"{conv.name}: its groups do not share their weight scales, as in ONNX")
     first: NDArray[np.float32] = groups[0]
     return first
+
+
+def _channel_max(writer: NodeWriter, layer: ChannelMax, source: str, target: str) -> None:
+    if writer.opset < _AXES_ARE_INPUTS:
+        writer.node("ReduceMax", [source], target, layer.name, axes=[1])
+        return
+    axes = writer.constant(f"{layer.name}.axes", np.array([1]))
+    writer.node("ReduceMax", [source, axes], target, layer.name)
+
+
+def _average_pool(
+    writer: NodeWriter, pool: AveragePool2d, kind: TensorType, source: str, target: str
+) -> None:
+    pads, counted = pool.pads, pool.counted
+    if pads == Pads() and pool.kernel == (kind.height, kind.width):
+        writer.node("GlobalAveragePool", [source], target, pool.name)
+        return
+    if counted not in (Pads(), pads):
+        # Some padding counts: it becomes pixels. The rest comes from ceil_mode.
+        sides = np.array([0, 0, counted.top, counted.left, 0, 0, counted.bottom, counted.right])
+        amounts = writer.constant(f"{pool.name}.counted", sides)
+        wider = writer.fresh(f"{target}.padded")
+        writer.node("Pad", [source, amounts], wider, f"{pool.name}.pad")
+        source = wider
+        pads = Pads(
+            top=pads.top - counted.top,
+            left=pads.left - counted.left,
+            bottom=pads.bottom - counted.bottom,
+            right=pads.right - counted.right,
+        )
+    writer.node(
+        "AveragePool",
+        [source],
+        target,
+        pool.name,
+        kernel_shape=list(pool.kernel),
+        strides=list(pool.strides),
+        pads=_pads(pads),
+        count_include_pad=int(counted == pads != Pads()),
+    )
+
+
+def _interpolate(
+    writer: NodeWriter, layer: Interpolate2d, kind: TensorType, source: str, target: str
+) -> None:
+    sizes = writer.constant(
+        f"{layer.name}.sizes", np.array([1, kind.channels, layer.height, layer.width])
+    )
+    writer.node(
+        "Resize",
+        [source, "", "", sizes],
+        target,
+        layer.name,
+        mode="linear",
+        coordinate_transformation_mode=layer.coordinates.value,
+    )
 
 
 def _function(writer: NodeWriter, table: Table, source: str, target: str) -> None:

@@ -27,13 +27,19 @@ __all__ = [
 MOVING_OPERATORS = frozenset(
     {
         "DepthToSpace",
+        "Expand",
         "Flatten",
+        "Gather",
+        "GlobalMaxPool",
         "Identity",
         "MaxPool",
+        "ReduceMax",
         "Reshape",
         "Slice",
         "SpaceToDepth",
+        "Split",
         "Squeeze",
+        "Tile",
         "Transpose",
         "Unsqueeze",
     }
@@ -47,8 +53,15 @@ def as_reals(value: Integers) -> Activation:
     )
 
 
-def as_integers(result: Value, source: Integers, build: GraphBuilder) -> Integers:
+def as_integers(
+    results: Value | list[Activation], source: Integers, build: GraphBuilder
+) -> list[Integers]:
     """The integers of what an operator made of `source`, whose scale they keep."""
+    made = results if isinstance(results, list) else [results]
+    return [_as_integers(result, source, build) for result in made]
+
+
+def _as_integers(result: Value, source: Integers, build: GraphBuilder) -> Integers:
     if not isinstance(result, Activation):
         raise NodeError(
             "it works on integers; DequantizeLinear and QuantizeLinear must surround it"
@@ -80,7 +93,7 @@ def import_clip_of_integers(node: Node, build: GraphBuilder, source: Integers) -
         output=node.output,
         clamp=Clamp(low=bounds[0], high=bounds[1]),
     )
-    return as_integers(build.add_elementwise(layer, as_reals(source), quantization), source, build)
+    return _as_integers(build.add_elementwise(layer, as_reals(source), quantization), source, build)
 
 
 def import_conv_integer(node: Node, build: GraphBuilder) -> Activation:

@@ -87,6 +87,11 @@ class Node:
         value = self._take(name, onnx.AttributeProto.INTS, None)
         return None if value is None else [int(item) for item in value]
 
+    def take_floats(self, name: str) -> list[float] | None:
+        """The float list `name`, None if absent."""
+        value = self._take(name, onnx.AttributeProto.FLOATS, None)
+        return None if value is None else [float(item) for item in value]
+
     def take_string(self, name: str, default: str) -> str:
         """The string attribute `name`."""
         value = self._take(name, onnx.AttributeProto.STRING, default.encode())
@@ -100,11 +105,11 @@ class Node:
             raise NodeError(f"its attribute {name} has the wrong type")
         return onnx.helper.get_attribute_value(attribute)
 
-    def finish(self) -> None:
-        """Refuses the node if an attribute was not taken or an output beyond the first is used."""
+    def finish(self, outputs: int = 1) -> None:
+        """Refuses the node if an attribute was not taken or an output beyond these is used."""
         if self._attributes:
             raise NodeError(f"its attribute {sorted(self._attributes)[0]} is not supported")
-        if any(self._used_outputs[1:]):
+        if any(self._used_outputs[outputs:]):
             raise NodeError("only its first output is supported, but another is used")
 
     def expect_inputs(self, least: int, most: int) -> None:

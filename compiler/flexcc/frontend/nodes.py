@@ -13,9 +13,13 @@ __all__ = ["NodeWriter"]
 
 
 class NodeWriter:
-    """Nodes and initialisers in order; `taken` are the names that values may not have."""
+    """Nodes and initialisers in order, for a version of ONNX's operator set.
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    `taken` are the names that values may not have.
+    """
+
+    def __init__(self, taken: Iterable[str], opset: int) -> None:
+        self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self._taken = set(taken)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handler of MaxPool."""
+"""Handlers of MaxPool, AveragePool and their global forms."""
 
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.node import Node, NodeError
 from flexcc.frontend.values import Activation
-from flexcc.frontend.window import image_size, output_shape, take_kernel, take_window
-from flexcc.ir.layers import MaxPool2d
+from flexcc.frontend.window import Window, image_size, output_shape, take_kernel, take_window
+from flexcc.ir.layers import AveragePool2d, MaxPool2d, Pads
 from flexcc.ir.shapes import window_misses_input
 
-__all__ = ["import_max_pool"]
+__all__ = [
+    "import_average_pool",
+    "import_global_average_pool",
+    "import_global_max_pool",
+    "import_max_pool",
+]
 
 
 def import_max_pool(node: Node, build: GraphBuilder) -> Activation:
@@ -24,12 +29,8 @@ def import_max_pool(node: Node, build: GraphBuilder) -> Activation:
     ceil_mode = node.take_int("ceil_mode", 0)
     # The order of the indices output, which `finish` refuses when somebody uses it.
     node.take_int("storage_order", 0)
-    image = image_size(source)
     window = take_window(node, kernel, source, ceil_mode=ceil_mode != 0)
-    pads = (window.pads.top, window.pads.bottom), (window.pads.left, window.pads.right)
-    for axis in zip(image, window.kernel, window.strides, window.dilations, pads, strict=True):
-        if window_misses_input(*axis):
-            raise NodeError("one of its windows covers nothing but padding")
+    _require_pixels(window, source, Pads())
     pool = MaxPool2d(
         name=node.label,
         inputs=(source.tensor,),
@@ -43,3 +44,74 @@ def import_max_pool(node: Node, build: GraphBuilder) -> Activation:
     return build.add(
         pool, source, output_shape(source, source.shape[1], window.size), source.quantization
     )
+
+
+def import_average_pool(node: Node, build: GraphBuilder) -> Activation:
+    """AveragePool over [1,C,H,W] or [1,C,L], with or without its padding in the divisor."""
+    node.expect_inputs(1, 1)
+    source = node.signal()
+    kernel = take_kernel(node, len(source.shape) - 2)
+    if kernel is None:
+        raise NodeError("its kernel_shape is missing")
+    ceil_mode = node.take_int("ceil_mode", 0)
+    include = node.take_int("count_include_pad", 0)
+    window = take_window(node, kernel, source, ceil_mode=ceil_mode != 0)
+    if any(k > 1 and d > 1 for k, d in zip(window.kernel, window.dilations, strict=True)):
+        raise NodeError(f"its dilations {list(window.dilations)} are not supported, only 1")
+    _require_pixels(window, source, window.given if include else Pads())
+    pool = AveragePool2d(
+        name=node.label,
+        inputs=(source.tensor,),
+        output=node.output,
+        kernel=window.kernel,
+        strides=window.strides,
+        pads=window.pads,
+        counted=window.given if include else Pads(),
+    )
+    node.finish()
+    return build.add(pool, source, output_shape(source, source.shape[1], window.size), None)
+
+
+def import_global_average_pool(node: Node, build: GraphBuilder) -> Activation:
+    """GlobalAveragePool over [1,C,H,W] or [1,C,L]."""
+    node.expect_inputs(1, 1)
+    source = node.signal()
+    pool = AveragePool2d(
+        name=node.label,
+        inputs=(source.tensor,),
+        output=node.output,
+        kernel=image_size(source),
+        strides=(1, 1),
+    )
+    node.finish()
+    return build.add(pool, source, output_shape(source, source.shape[1], (1, 1)), None)
+
+
+def import_global_max_pool(node: Node, build: GraphBuilder) -> Activation:
+    """GlobalMaxPool over [1,C,H,W] or [1,C,L]."""
+    node.expect_inputs(1, 1)
+    source = node.signal()
+    pool = MaxPool2d(
+        name=node.label,
+        inputs=(source.tensor,),
+        output=node.output,
+        kernel=image_size(source),
+        strides=(1, 1),
+    )
+    node.finish()
+    shape = output_shape(source, source.shape[1], (1, 1))
+    return build.add(pool, source, shape, source.quantization)
+
+
+def _require_pixels(window: Window, source: Activation, counted: Pads) -> None:
+    """Refuses windows over nothing but padding, except that which counts as pixels."""
+    pads = window.pads
+    height, width = image_size(source)
+    sizes = height + counted.top + counted.bottom, width + counted.left + counted.right
+    outer = (
+        (pads.top - counted.top, pads.bottom - counted.bottom),
+        (pads.left - counted.left, pads.right - counted.right),
+    )
+    for axis in zip(sizes, window.kernel, window.strides, window.dilations, outer, strict=True):
+        if window_misses_input(*axis):
+            raise NodeError("one of its windows covers nothing but padding")

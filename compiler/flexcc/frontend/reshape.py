@@ -22,6 +22,7 @@ __all__ = [
     "import_size",
     "import_squeeze",
     "import_unsqueeze",
+    "reshaped",
 ]
 
 
@@ -165,8 +166,15 @@ def _reshape(node: Node, build: GraphBuilder, source: Activation, shape: Shape) 
     if prod(shape) != prod(source.shape):
         raise NodeError(f"it cannot turn shape {list(source.shape)} into {list(shape)}")
     node.finish()
+    return reshaped(build, node.label, node.output, source, shape)
+
+
+def reshaped(
+    build: GraphBuilder, name: str, output: str, source: Activation, shape: Shape
+) -> Activation:
+    """The same values in the same order under another shape, by a layer if the image changes."""
     kind = build.tensors[source.tensor]
     if tensor_type(shape) == replace(kind, quantization=None):
         return Activation(tensor=source.tensor, shape=shape, quantization=source.quantization)
-    layer = Reshape(name=node.label, inputs=(source.tensor,), output=node.output)
+    layer = Reshape(name=name, inputs=(source.tensor,), output=output)
     return build.add(layer, source, shape, source.quantization)

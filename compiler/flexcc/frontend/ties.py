@@ -13,10 +13,22 @@ from numpy.typing import NDArray
 from flexcc import reference
 from flexcc.ir.affine import dequantize_array
 from flexcc.ir.functions import evaluate
-from flexcc.ir.layers import Add, Convolution, ConvTranspose2d, Layer, Mul, Table
+from flexcc.ir.layers import (
+    Add,
+    AveragePool2d,
+    Concat,
+    Convolution,
+    ConvTranspose2d,
+    Interpolate2d,
+    Layer,
+    Mul,
+    Table,
+)
 from flexcc.ir.requantize import requantization
 from flexcc.ir.requantize import rounding_ties as ties_of_accumulators
 from flexcc.ir.types import Integers, Quantization, TensorType
+from flexcc.reference.movement import interpolated
+from flexcc.reference.window import counts, window_sums
 
 __all__ = ["rounding_ties"]
 
@@ -50,6 +62,14 @@ def rounding_ties(
                 for x, source in zip(inputs, sources, strict=True)
             )
             return _operand_ties(layer, sources, target, np.broadcast_arrays(a, b))
+        case AveragePool2d() | Interpolate2d():
+            return _mean_ties(layer, sources[0], target, inputs[0])
+        case Concat(axis=axis):
+            parts = [
+                _value_ties(_quantization(source), target, x)
+                for source, x in zip(sources, inputs, strict=True)
+            ]
+            return np.concatenate(parts, axis=1 + axis)
         case Table():
             return _table_ties(layer, _quantization(sources[0]), target, inputs[0])
     shape = (inputs[0].shape[0], target.channels, target.height, target.width)
@@ -73,10 +93,9 @@ def _operand_ties(
         factors = first * second / step, Fraction(0)
         value = a * b * float(factors[0])
     bits = [_quantization(each).bits for each in (*sources, target)]
-    distance = np.abs(value - np.floor(value) - 0.5)
     if max(bits) > 8:
-        return distance < _FLOAT_SUM[bits[2]]
-    near = distance < _NEAR
+        return _near_ties(np.asarray(value, np.float64), bits[2])
+    near = np.abs(value - np.floor(value) - 0.5) < _NEAR
     result = np.zeros(near.shape, np.bool_)
     pairs, where = np.unique(np.stack([a[near], b[near]]), axis=1, return_inverse=True)
     exact = [
@@ -86,6 +105,48 @@ def _operand_ties(
         for x, y in pairs.T
     ]
     result[near] = np.array(exact, np.bool_)[where.reshape(-1)]
+    return result
+
+
+def _mean_ties(
+    layer: AveragePool2d | Interpolate2d, source: TensorType, target: TensorType, x: Integers
+) -> Mask:
+    """Ties of whole sums divided by whole numbers."""
+    centred = x.astype(np.int64) - _quantization(source).zero_point
+    divisor: int | NDArray[np.int64]
+    if isinstance(layer, AveragePool2d):
+        shape = (target.channels, target.height, target.width)
+        sums = window_sums(layer, shape, centred)
+        divisor = counts(layer, (source.height, source.width), shape)
+    else:
+        sums, divisor = interpolated(layer, centred)
+    ratio = Fraction(_quantization(source).scale) / Fraction(_quantization(target).scale)
+    bits = _quantization(source).bits, _quantization(target).bits
+    if max(bits) > 8:
+        steps = np.asarray(sums * float(ratio) / divisor, np.float64)
+        return _near_ties(steps, bits[1])
+    pairs = np.stack(np.broadcast_arrays(sums, divisor))
+    flat, where = np.unique(pairs.reshape(2, -1), axis=1, return_inverse=True)
+    exact = [_is_half(int(total) * ratio / int(count)) for total, count in flat.T]
+    result: Mask = np.array(exact, np.bool_)[where.reshape(-1)].reshape(sums.shape)
+    return result
+
+
+def _value_ties(source: Quantization, target: TensorType, x: Integers) -> Mask:
+    """Ties of numbers that are only brought to another scale."""
+    ratio = Fraction(source.scale) / Fraction(_quantization(target).scale)
+    bits = source.bits, _quantization(target).bits
+    if max(bits) > 8:
+        return _near_ties((x.astype(np.float64) - source.zero_point) * float(ratio), bits[1])
+    values, where = np.unique(x, return_inverse=True)
+    ties = [_is_half((int(q) - source.zero_point) * ratio) for q in values]
+    result: Mask = np.array(ties, np.bool_)[where.reshape(x.shape)]
+    return result
+
+
+def _near_ties(steps: NDArray[np.float64], bits: int) -> Mask:
+    """Values so close to a tie that float32 does not tell the neighbours apart."""
+    result: Mask = np.abs(steps - np.floor(steps) - 0.5) < _FLOAT_SUM[bits]
     return result
 
 

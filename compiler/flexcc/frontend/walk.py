@@ -83,7 +83,8 @@ class Walk:
         self.source = source
         self.nodes: list[WalkedNode] = []
         self.values: dict[str, Value] = dict(source.constants)
-        self._build = GraphBuilder()
+        names = {name for node in source.nodes for name in (*node.input, *node.output)}
+        self._build = GraphBuilder(names.union(source.labels))
         self._inputs: list[Port] = []
         self._input_names = {value.name for value in source.inputs}
         # Stand for what refused nodes make.
@@ -225,13 +226,17 @@ class Walk:
         )
         source = inputs[0] if inputs else None
         if isinstance(source, Integers) and node.op_type == "Clip":
-            result: Value = import_clip_of_integers(view, self._build, source)
-            self.values[node.output[0]] = result
+            made: Value | list[Activation] | list[Integers] = import_clip_of_integers(
+                view, self._build, source
+            )
         elif isinstance(source, Integers) and node.op_type in MOVING_OPERATORS:
-            result = handler(view.reading(as_reals(source), *inputs[1:]), self._build)
-            self.values[node.output[0]] = as_integers(result, source, self._build)
+            moved = handler(view.reading(as_reals(source), *inputs[1:]), self._build)
+            made = as_integers(moved, source, self._build)
         else:
-            self.values[node.output[0]] = handler(view, self._build)
+            made = handler(view, self._build)
+        values: Sequence[Value] = made if isinstance(made, list) else [made]
+        for name, value in zip(node.output, values, strict=False):
+            self.values[name] = value
 
     def _fold(self, node: onnx.NodeProto, inputs: Sequence[Value | None]) -> None:
         arrays = {

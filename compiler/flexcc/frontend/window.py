@@ -7,7 +7,7 @@ three, that of the depth in front.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flexcc.frontend.node import Node, NodeError
 from flexcc.frontend.values import Activation, Shape
@@ -62,12 +62,14 @@ class Window:
     """Kernel size, steps and padding over height and width, and the size of the output they give.
 
     `depth` is the same over the depth of [1,C,D,H,W]; None if there is none.
+    `given` is the padding without what ceil_mode adds.
     """
 
     kernel: Pair
     strides: Pair
     dilations: Pair
     pads: Pads
+    given: Pads
     size: Pair
     depth: DepthWindow | None = None
 
@@ -148,6 +150,7 @@ def take_window(
             same_sides(max((-(-size // stride) - 1) * stride + span - size, 0), mode)
             for size, stride, span in zip(image, strides, spans, strict=True)
         )
+    own = sides
     if ceil_mode:
         sides = tuple(_ceil(*axis) for axis in zip(image, strides, spans, sides, strict=True))
     size = tuple(
@@ -159,7 +162,7 @@ def take_window(
             f"its window of {_times(spans)} pixels is larger than its padded input of "
             f"{_times(padded)}"
         )
-    return as_window(kernel, strides, dilations, sides, size)
+    return replace(as_window(kernel, strides, dilations, sides, size), given=as_pads(own))
 
 
 def as_window(
@@ -180,6 +183,7 @@ def as_window(
         strides=(strides[-2], strides[-1]),
         dilations=(dilations[-2], dilations[-1]),
         pads=as_pads(sides),
+        given=as_pads(sides),
         size=(size[-2], size[-1]),
         depth=depth,
     )

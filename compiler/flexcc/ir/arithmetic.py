@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers contract of layers without weights: sums, products, tables.
+"""The numbers contract of layers without weights: sums, products, means, tables.
 
 Each rounds once, half to even, then adds the output's zero point and clamps:
 
@@ -23,7 +23,10 @@ from flexcc.ir.types import Integers, Quantization
 __all__ = [
     "Output",
     "ProductScaling",
+    "Scaling",
     "SumScaling",
+    "mean_scaling",
+    "move_scaling",
     "output_of",
     "product_scaling",
     "rounded",
@@ -32,6 +35,9 @@ __all__ = [
 ]
 
 IntArray = NDArray[np.int64]
+_LIFT_MAX = 16
+# Sums of pixels of 8 and 16 bits stay within the accumulators that convolutions have.
+_SUM_BITS = {8: 32, 16: 38}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +51,31 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SumScaling:
-    """numerator = a * multipliers[0] + b * multipliers[1] + bias, for the operands' integers.
+class Scaling:
+    """numerator = accumulator * multiplier, for accumulators of centred inputs."""
 
-    The larger multiplier has 24 bits, the smaller one stands under the same shift; the second is
-    negative in a difference. `bias` holds the zero points.
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumScaling:
+    """numerator = (a * multipliers[0] << lifts[0]) + (b * multipliers[1] << lifts[1]) + bias.
+
+    `a` and `b` are the operands' integers. Multipliers have 24 bits, the second is negative in a
+    difference. One lift is 0, the other at most 16: where the scales are further apart, the
+    smaller multiplier has fewer bits. `bias` holds the zero points.
     """
 
     multipliers: tuple[int, int]
+    lifts: tuple[int, int]
     bias: int
     shift: int
+
+    def numerator(self, a: IntArray, b: IntArray) -> IntArray:
+        """The exact sum before division by 2^shift."""
+        first, second = (m << k for m, k in zip(self.multipliers, self.lifts, strict=True))
+        return a * first + b * second + self.bias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +109,20 @@ def sum_scaling(layer: Add, a: Quantization, b: Quantization, target: Quantizati
     """
     with np.errstate(over="ignore", under="ignore"):
         ratios = [float(np.float32(x.scale) / np.float32(target.scale)) for x in (a, b)]
-    _, shift = _fixed_point(layer, max(ratios))
-    # Exact: a ratio has 24 bits, and no more than those under the larger one's shift are kept.
-    first, second = (round(Fraction(ratio) * (1 << shift)) for ratio in ratios)
+    (first, one), (second, two) = (_fixed_point(layer, ratio) for ratio in ratios)
+    shift = min(max(one, two), min(one, two) + _LIFT_MAX)
+    # Exact but for the multiplier of a far smaller scale, which is rounded to the other's place.
+    first, second = (
+        multiplier if bits <= shift else round(Fraction(multiplier, 1 << (bits - shift)))
+        for multiplier, bits in ((first, one), (second, two))
+    )
     if layer.subtract:
         second = -second
+    lifts = max(shift - one, 0), max(shift - two, 0)
     return SumScaling(
         multipliers=(first, second),
-        bias=-(a.zero_point * first + b.zero_point * second),
+        lifts=lifts,
+        bias=-(a.zero_point * (first << lifts[0]) + b.zero_point * (second << lifts[1])),
         shift=shift,
     )
 
@@ -114,6 +141,32 @@ def product_scaling(
     return ProductScaling(
         zero_points=(a.zero_point, b.zero_point), multiplier=multiplier, shift=shift
     )
+
+
+def mean_scaling(layer: Layer, source: Quantization, target: Quantization, count: int) -> Scaling:
+    """How a sum of `count` centred inputs (integer less zero point) becomes their mean.
+
+    Raises:
+        InputError: the ratio of scales is 2^24 or more, or the sum does not fit.
+    """
+    largest = count * (source.high - source.low)
+    bits = _SUM_BITS[source.bits]
+    if largest >= 1 << (bits - 1):
+        raise InputError(
+            f"{layer.name}: a sum of {count} inputs can reach {largest}, beyond {bits} bits; split "
+            "the layer"
+        )
+    multiplier, shift = _fixed_point(layer, source.scale / (target.scale * count))
+    return Scaling(multiplier=multiplier, shift=shift)
+
+
+def move_scaling(layer: Layer, source: Quantization, target: Quantization) -> Scaling:
+    """How a centred input is brought to the output's scale.
+
+    Raises:
+        InputError: the ratio of scales is 2^24 or more.
+    """
+    return mean_scaling(layer, source, target, 1)
 
 
 def table_entries(layer: Table, source: Quantization, target: Quantization) -> Integers:

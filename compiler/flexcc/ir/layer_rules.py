@@ -8,16 +8,24 @@ from numpy.typing import NDArray
 
 from flexcc.ir.functions import OPERATORS, Apply, Expression, Number
 from flexcc.ir.layers import (
+    MOVES,
     Add,
+    AveragePool2d,
     ChannelAffine,
     Clamp,
     Clip,
+    Concat,
     Convolution,
     ConvTranspose2d,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     PRelu,
+    Rearrange,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.shapes import output_shape, window_misses_input
@@ -39,12 +47,14 @@ def layer_problems(
         else:
             if shape != (target.channels, target.height, target.width):
                 problems = [f"it computes the shape {shape}, but %{layer.output} has another"]
-    if not problems and isinstance(layer, MaxPool2d):
+    if not problems and isinstance(layer, MaxPool2d | AveragePool2d):
         problems = list(_pool_windows(layer, sources[0]))
     yield from problems
 
 
 def _fields(layer: Layer, source: TensorType, target: TensorType) -> Iterator[str]:
+    if isinstance(layer, MOVES) and source.quantization != target.quantization:
+        yield "its input and output do not share one quantisation"
     match layer:
         case Convolution():
             yield from _window(layer)
@@ -54,12 +64,28 @@ def _fields(layer: Layer, source: TensorType, target: TensorType) -> Iterator[st
             yield from _clamp(layer.clamp)
             if (source.quantization is None) != (layer.weight_scale is None):
                 yield "its input and its weights are not both quantised or both float"
-        case MaxPool2d():
+        case MaxPool2d() | AveragePool2d():
             yield from _window(layer)
             if min(layer.kernel) < 1:
                 yield f"its kernel {layer.kernel} is not positive"
-            if source.quantization != target.quantization:
-                yield "its input and output do not share one quantisation"
+            if isinstance(layer, AveragePool2d):
+                yield from _counted(layer)
+        case Interpolate2d(height=height, width=width, clamp=clamp):
+            if min(height, width) < 1:
+                yield f"its size {height}x{width} is not positive"
+            yield from _clamp(clamp)
+        case Concat(axis=axis):
+            if axis not in (0, 1, 2):
+                yield f"its axis {axis} is none of 0, 1 and 2"
+        case Select(fill=fill):
+            if not np.isfinite(fill):
+                yield f"it fills with {fill}"
+        case DepthToSpace(block=block) | SpaceToDepth(block=block):
+            if block < 1:
+                yield f"its block {block} is not positive"
+        case Rearrange(index=index):
+            if index.dtype != np.int64 or index.ndim != 1:
+                yield f"its index is {index.dtype} of shape {index.shape}, not a list of int64"
         case Add() | Mul() | Clip():
             yield from _clamp(layer.clamp)
         case Table():
@@ -73,19 +99,40 @@ def _fields(layer: Layer, source: TensorType, target: TensorType) -> Iterator[st
             yield from _vector("offset", layer.offset, np.float64, layer.scale.size)
 
 
-def _window(layer: Convolution | MaxPool2d) -> Iterator[str]:
-    if min(*layer.strides, *layer.dilations) < 1:
-        yield f"strides {layer.strides} and dilations {layer.dilations} must be positive"
+def _window(layer: Convolution | MaxPool2d | AveragePool2d) -> Iterator[str]:
+    dilations = (1, 1) if isinstance(layer, AveragePool2d) else layer.dilations
+    if min(*layer.strides, *dilations) < 1:
+        yield f"strides {layer.strides} and dilations {dilations} must be positive"
     pads = layer.pads
     if min(pads.top, pads.left, pads.bottom, pads.right) < 0:
         yield f"{pads} holds a negative value"
 
 
-def _pool_windows(layer: MaxPool2d, source: TensorType) -> Iterator[str]:
+def _counted(layer: AveragePool2d) -> Iterator[str]:
+    yield from _clamp(layer.clamp)
+    pads, counted = layer.pads, layer.counted
+    sides = (
+        (counted.top, pads.top),
+        (counted.left, pads.left),
+        (counted.bottom, pads.bottom),
+        (counted.right, pads.right),
+    )
+    if not all(0 <= part <= whole for part, whole in sides):
+        yield f"it counts {counted}, which is not within {pads}"
+
+
+def _pool_windows(layer: MaxPool2d | AveragePool2d, source: TensorType) -> Iterator[str]:
     pads = ((layer.pads.top, layer.pads.bottom), (layer.pads.left, layer.pads.right))
+    counted = ((0, 0), (0, 0))
+    if isinstance(layer, AveragePool2d):
+        inner = layer.counted
+        counted = ((inner.top, inner.bottom), (inner.left, inner.right))
     for axis, size in enumerate((source.height, source.width)):
-        kernel, stride, dilation = layer.kernel[axis], layer.strides[axis], layer.dilations[axis]
-        if window_misses_input(size, kernel, stride, dilation, pads[axis]):
+        kernel, stride = layer.kernel[axis], layer.strides[axis]
+        dilation = 1 if isinstance(layer, AveragePool2d) else layer.dilations[axis]
+        before, after = counted[axis]
+        outer = pads[axis][0] - before, pads[axis][1] - after
+        if window_misses_input(size + before + after, kernel, stride, dilation, outer):
             yield "one of its windows covers nothing but padding"
 
 

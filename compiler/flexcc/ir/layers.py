@@ -6,6 +6,7 @@ and lowering only, and passes fold every one of them into its neighbours.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +14,33 @@ from numpy.typing import NDArray
 from flexcc.ir.functions import Expression
 
 __all__ = [
+    "MOVES",
     "Add",
+    "AveragePool2d",
     "ChannelAffine",
+    "ChannelMax",
     "Clamp",
+    "Clamped",
     "Clip",
+    "Concat",
     "Conv2d",
     "ConvTranspose2d",
     "Convolution",
+    "Coordinates",
     "Cost",
+    "DepthToSpace",
     "Elementwise",
+    "Interpolate2d",
     "Layer",
     "MaxPool2d",
     "Mul",
     "PRelu",
     "Pads",
+    "Rearrange",
     "Reshape",
+    "Select",
     "SourceLayer",
+    "SpaceToDepth",
     "Table",
     "clamp_of",
 ]
@@ -60,6 +72,17 @@ class Cost:
     parameters: int
 
 
+class Coordinates(Enum):
+    """Where output pixel o of `out` lies among `in` input pixels, as ONNX calls it."""
+
+    HALF_PIXEL = "half_pixel"
+    """(o + 1/2) in / out - 1/2"""
+    ASYMMETRIC = "asymmetric"
+    """o in / out"""
+    ALIGN_CORNERS = "align_corners"
+    """o (in - 1) / (out - 1)"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
     """A named computation from input tensors to one output tensor."""
@@ -70,7 +93,14 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Convolution(Layer):
+class Clamped(Layer):
+    """A layer that computes new numbers, and clamps them."""
+
+    clamp: Clamp = Clamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Convolution(Clamped):
     """What the two kinds of convolution share: weights, fused bias and clamp, window geometry.
 
     `slope`, float32 [Co], multiplies outputs below zero (LeakyRelu, PRelu) before the clamp; None
@@ -91,7 +121,6 @@ class Convolution(Layer):
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
     slope: NDArray[np.float32] | None = None
-    clamp: Clamp = Clamp()
     cost: Cost | None = None
 
 
@@ -135,21 +164,18 @@ class Elementwise(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Add(Elementwise):
+class Add(Clamped, Elementwise):
     """Sum of two tensors, or their difference if `subtract`, and a clamp.
 
     A dimension of size 1 is repeated to fit the other operand's.
     """
 
     subtract: bool = False
-    clamp: Clamp = Clamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mul(Elementwise):
+class Mul(Clamped, Elementwise):
     """Product of two tensors and a clamp; a dimension of size 1 is repeated to fit the other's."""
-
-    clamp: Clamp = Clamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,6 +183,80 @@ class Table(Elementwise):
     """A function of each element, which integers look up in a table of 256 entries."""
 
     function: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AveragePool2d(Clamped):
+    """Mean over a window of the pixels in it, and a clamp.
+
+    Padding adds 0; of it the outermost pixels within `counted` of the image count in the divisor.
+    """
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: Pads = Pads()
+    counted: Pads = Pads()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChannelMax(Layer):
+    """Maximum over all channels, [1,H,W]. Input and output share one quantisation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interpolate2d(Clamped):
+    """Linear interpolation to another height and width, along each axis, and a clamp.
+
+    What lies beyond the border is the border. `coordinates` says where an output pixel looks.
+    """
+
+    height: int
+    width: int
+    coordinates: Coordinates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Concat(Layer):
+    """The inputs one behind the other along axis 0 (channels), 1 (rows) or 2 (columns).
+
+    In an integer graph an input of another scale is brought to the output's.
+    """
+
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Select(Layer):
+    """out[c, y, x] = in[channels[c], rows[y], columns[x]], or `fill` where an index is -1.
+
+    Slices, splits, shuffles, padding of any kind and resizing to the nearest pixel. Input and
+    output share one quantisation.
+    """
+
+    channels: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    fill: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DepthToSpace(Layer):
+    """out[c, y*b + i, x*b + j] = in[(i*b + j)*C + c, y, x] with C output channels, b = `block`.
+
+    Input and output share one quantisation.
+    """
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpaceToDepth(Layer):
+    """out[(i*b + j)*C + c, y, x] = in[c, y*b + i, x*b + j] with C input channels, b = `block`.
+
+    Input and output share one quantisation.
+    """
+
+    block: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,6 +291,20 @@ class Reshape(SourceLayer):
     """The same values in channel-row-column order under the shape of the output tensor."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rearrange(SourceLayer):
+    """The input's values in another order, both counted channel by channel, row by row.
+
+    Output i is input index[i]; int64, one entry per output value.
+    """
+
+    index: NDArray[np.int64]
+
+
+MOVES = (MaxPool2d, ChannelMax, Select, DepthToSpace, SpaceToDepth)
+"""Kinds of one input that make no new numbers: their input and output share one quantisation."""
+
+
 def clamp_of(layer: Layer) -> Clamp:
     """The bounds of a layer's output; none for kinds that have no clamp."""
-    return layer.clamp if isinstance(layer, Convolution | Add | Mul | Clip) else Clamp()
+    return layer.clamp if isinstance(layer, Clamped | Clip) else Clamp()

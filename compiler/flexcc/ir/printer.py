@@ -1,24 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """The canonical text of a graph: one line per layer, in order."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
     ChannelAffine,
+    ChannelMax,
     Clamp,
     Clip,
+    Concat,
     Conv2d,
     Convolution,
     ConvTranspose2d,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     Pads,
     PRelu,
+    Rearrange,
     Reshape,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.types import TensorType
@@ -75,14 +85,22 @@ def _type(graph: Graph, tensor: str) -> str:
 
 _KINDS: dict[type[Layer], str] = {
     Add: "add",
+    AveragePool2d: "average_pool2d",
     ChannelAffine: "channel_affine",
+    ChannelMax: "channel_max",
     Clip: "clip",
+    Concat: "concat",
     Conv2d: "conv2d",
     ConvTranspose2d: "conv_transpose2d",
+    DepthToSpace: "depth_to_space",
+    Interpolate2d: "interpolate2d",
     MaxPool2d: "max_pool2d",
     Mul: "mul",
     PRelu: "prelu",
+    Rearrange: "rearrange",
     Reshape: "reshape",
+    Select: "select",
+    SpaceToDepth: "space_to_depth",
     Table: "table",
 }
 
@@ -106,6 +124,20 @@ def _attributes(layer: Layer) -> list[str]:
             return [*window, *groups, *_slope(layer.slope), *_clamp(layer.clamp)]
         case MaxPool2d(kernel=kernel):
             return _window(kernel, layer)
+        case AveragePool2d(kernel=kernel, counted=counted):
+            count = [f"counted={_pads(counted)}"] if counted != Pads() else []
+            return [*_window(kernel, layer), *count, *_clamp(layer.clamp)]
+        case Interpolate2d(height=height, width=width, coordinates=coordinates):
+            size = f"size={_pair((height, width))}"
+            return [size, f"coordinates={coordinates.value}", *_clamp(layer.clamp)]
+        case Concat(axis=axis):
+            return [f"axis={axis}"]
+        case Select(channels=channels, rows=rows, columns=columns, fill=fill):
+            axes = (("channels", channels), ("rows", rows), ("columns", columns))
+            filled = [f"fill={fill:.9g}"] if -1 in (*channels, *rows, *columns) else []
+            return [*(f"{name}={_indices(indices)}" for name, indices in axes), *filled]
+        case DepthToSpace(block=block) | SpaceToDepth(block=block):
+            return [f"block={block}"]
         case Table(function=function):
             return [f"function={function}"]
         case PRelu(slope=slope):
@@ -115,14 +147,37 @@ def _attributes(layer: Layer) -> list[str]:
     return []
 
 
-def _window(kernel: tuple[int, int], layer: Convolution | MaxPool2d) -> list[str]:
-    dilation = [f"dilation={_pair(layer.dilations)}"] if layer.dilations != (1, 1) else []
+def _window(kernel: tuple[int, int], layer: Convolution | MaxPool2d | AveragePool2d) -> list[str]:
+    dilations = (1, 1) if isinstance(layer, AveragePool2d) else layer.dilations
+    dilation = [f"dilation={_pair(dilations)}"] if dilations != (1, 1) else []
     return [
         f"kernel={_pair(kernel)}",
         f"stride={_pair(layer.strides)}",
         f"pad={_pads(layer.pads)}",
         *dilation,
     ]
+
+
+def _indices(indices: Sequence[int]) -> str:
+    """Runs of equal steps: `0..3` or `8..0:-2`, a number alone, `2*3` for a repeated one."""
+    runs: list[str] = []
+    start = 0
+    while start < len(indices):
+        end = start + 1
+        step = indices[end] - indices[start] if end < len(indices) else 0
+        while end < len(indices) and indices[end] - indices[end - 1] == step:
+            end += 1
+        if end == start + 2 and step not in (0, 1):
+            end = start + 1
+        first, last = indices[start], indices[end - 1]
+        if end == start + 1:
+            runs.append(f"{first}")
+        elif step == 0:
+            runs.append(f"{first}*{end - start}")
+        else:
+            runs.append(f"{first}..{last}" + (f":{step}" if step != 1 else ""))
+        start = end
+    return ",".join(runs)
 
 
 def _pair(values: tuple[int, int]) -> str:

@@ -6,17 +6,25 @@ from math import prod
 
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
     ChannelAffine,
+    ChannelMax,
     Clip,
+    Concat,
     Conv2d,
     Convolution,
     ConvTranspose2d,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     Pads,
     PRelu,
+    Rearrange,
     Reshape,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.types import TensorType
@@ -56,6 +64,27 @@ def output_shape(layer: Layer, sources: Sequence[TensorType], target: TensorType
             return _channels(layer, source), *_transposed(source, layer)
         case MaxPool2d(kernel=size):
             return source.channels, *_window(source, size, layer)
+        case AveragePool2d(kernel=size):
+            return source.channels, *_window(source, size, layer)
+        case ChannelMax():
+            return 1, source.height, source.width
+        case Interpolate2d(height=height, width=width):
+            return source.channels, height, width
+        case Concat(axis=axis):
+            return _concatenated([_shape(operand) for operand in sources], axis)
+        case Select(channels=channels, rows=rows, columns=columns):
+            _require_indices(source, layer)
+            return len(channels), len(rows), len(columns)
+        case DepthToSpace(block=block):
+            if source.channels % block**2:
+                raise ValueError(f"{source.channels} channels are no multiple of {block}x{block}")
+            return source.channels // block**2, source.height * block, source.width * block
+        case SpaceToDepth(block=block):
+            if source.height % block or source.width % block:
+                raise ValueError(
+                    f"{source.height}x{source.width} pixels are no multiple of {block}x{block}"
+                )
+            return source.channels * block**2, source.height // block, source.width // block
         case ChannelAffine(scale=scale):
             if scale.shape != (source.channels,):
                 raise ValueError(f"{scale.size} factors for {source.channels} channels")
@@ -68,6 +97,12 @@ def output_shape(layer: Layer, sources: Sequence[TensorType], target: TensorType
             return _shape(source)
         case Add() | Mul():
             return _joint(*(_shape(operand) for operand in sources))
+        case Rearrange(index=index):
+            if index.size != prod(_shape(target)):
+                raise ValueError(f"it moves {index.size} values into {_shape(target)}")
+            if index.size and not 0 <= index.min() <= index.max() < prod(_shape(source)):
+                raise ValueError(f"one of its indices lies outside of {_shape(source)}")
+            return _shape(target)
         case Reshape():
             if prod(_shape(source)) != prod(_shape(target)):
                 raise ValueError(f"it cannot turn {_shape(source)} into {_shape(target)}")
@@ -98,6 +133,23 @@ def _joint(first: Shape, second: Shape) -> Shape:
     return channels, height, width
 
 
+def _concatenated(shapes: Sequence[Shape], axis: int) -> Shape:
+    """The shape of operands one behind the other."""
+    others = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
+    if len(others) > 1:
+        raise ValueError(f"its operands {list(shapes)} differ beside axis {axis}")
+    first = list(shapes[0])
+    first[axis] = sum(shape[axis] for shape in shapes)
+    return first[0], first[1], first[2]
+
+
+def _require_indices(source: TensorType, layer: Select) -> None:
+    axes = zip(_shape(source), (layer.channels, layer.rows, layer.columns), strict=True)
+    for size, indices in axes:
+        if not indices or not -1 <= min(indices) <= max(indices) < size:
+            raise ValueError(f"its indices {indices[:8]} are not all in -1..{size - 1}")
+
+
 def _channels(conv: Convolution, source: TensorType) -> int:
     channels, expected = conv.weight.shape[0], conv.weight.shape[1] * conv.groups
     if source.channels != expected:
@@ -126,19 +178,18 @@ def _transposed(source: TensorType, conv: ConvTranspose2d) -> tuple[int, int]:
 
 
 def _window(
-    source: TensorType, kernel: tuple[int, int], layer: Conv2d | MaxPool2d
+    source: TensorType, kernel: tuple[int, int], layer: Conv2d | MaxPool2d | AveragePool2d
 ) -> tuple[int, int]:
     pads: Pads = layer.pads
+    dilations = (1, 1) if isinstance(layer, AveragePool2d) else layer.dilations
     height = extent(
-        source.height, kernel[0], layer.strides[0], layer.dilations[0], (pads.top, pads.bottom)
+        source.height, kernel[0], layer.strides[0], dilations[0], (pads.top, pads.bottom)
     )
-    width = extent(
-        source.width, kernel[1], layer.strides[1], layer.dilations[1], (pads.left, pads.right)
-    )
+    width = extent(source.width, kernel[1], layer.strides[1], dilations[1], (pads.left, pads.right))
     if height < 1 or width < 1:
         raise ValueError(
             f"its window {kernel[0]}x{kernel[1]} with dilation "
-            f"{layer.dilations[0]}x{layer.dilations[1]} is larger than its padded input "
+            f"{dilations[0]}x{dilations[1]} is larger than its padded input "
             f"{source.height + pads.top + pads.bottom}x{source.width + pads.left + pads.right}"
         )
     return height, width

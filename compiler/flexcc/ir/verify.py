@@ -8,7 +8,7 @@ import numpy as np
 
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layer_rules import layer_problems
-from flexcc.ir.layers import Add, Elementwise, Layer, Mul, SourceLayer
+from flexcc.ir.layers import Add, Concat, Elementwise, Layer, Mul, SourceLayer
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["VerifyError", "verify"]
@@ -80,6 +80,8 @@ def _order(graph: Graph) -> Iterator[str]:
     written = {port.tensor for port in graph.inputs}
     for layer in graph.layers:
         wanted = 2 if isinstance(layer, Add | Mul) else 1
+        if isinstance(layer, Concat):
+            wanted = max(1, len(layer.inputs))
         if len(layer.inputs) != wanted:
             yield f"{layer.name}: it has {len(layer.inputs)} inputs, not {wanted}"
         for name in layer.inputs:

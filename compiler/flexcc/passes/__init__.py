@@ -3,18 +3,24 @@
 
 from flexcc.ir.graph import Graph
 from flexcc.passes.base import Pass, run_pipeline
+from flexcc.passes.eliminate_identity import EliminateIdentity
 from flexcc.passes.find_prelu import FindPRelu
 from flexcc.passes.fold_channel_affine import FoldChannelAffine
+from flexcc.passes.fold_padding import FoldPadding
 from flexcc.passes.fold_reshape import FoldReshape
 from flexcc.passes.fuse_activation import FuseActivation
 from flexcc.passes.fuse_functions import FuseFunctions
+from flexcc.passes.fuse_selections import FuseSelections
 from flexcc.passes.pointwise import Pointwise
 from flexcc.passes.refuse_source_layers import RefuseSourceLayers
 
 __all__ = ["PIPELINE", "Pass", "lower", "run_pipeline"]
 
 PIPELINE: tuple[Pass, ...] = (
-    # First: the folds below take the pieces of a spelled activation apart. A slope can be fused
+    FuseSelections(),
+    EliminateIdentity(),
+    FoldPadding(),
+    # Before the folds: they take the pieces of a spelled activation apart. A slope can be fused
     # into a convolution, a table cannot, so slopes are looked for before tables.
     FindPRelu(),
     FuseFunctions(),

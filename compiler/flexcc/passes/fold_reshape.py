@@ -8,6 +8,7 @@ from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Conv2d, Layer, Pads, Reshape
 from flexcc.ir.types import TensorType
 from flexcc.passes.base import Pass
+from flexcc.passes.eliminate_identity import without_identity
 from flexcc.passes.rewrite import only_user, with_layers
 
 __all__ = ["FoldReshape"]
@@ -17,9 +18,9 @@ __all__ = ["FoldReshape"]
 class FoldReshape(Pass):
     """Removes reshapes: the values stay where they are, only their reader counts differently.
 
-    reshape(reshape(x)) is one; conv2d(flatten(x)) with a 1x1 kernel becomes a convolution whose
-    kernel is as large as x, if every user of the flatten is one; a reshape of a graph input or into
-    a graph output moves into the port. Other reshapes stay.
+    reshape(reshape(x)) is one, and none if the shape is that of x; conv2d(flatten(x)) with a 1x1
+    kernel becomes a convolution whose kernel is as large as x, if every user of the flatten is one;
+    a reshape of a graph input or into a graph output moves into the port. Other reshapes stay.
     """
 
     name: ClassVar[str] = "fold-reshape"
@@ -35,11 +36,16 @@ def _first_fold(graph: Graph) -> Graph | None:
     for layer in graph.layers:
         if not isinstance(layer, Reshape):
             continue
-        for fold in (_of_reshape, _into_users, _into_output, _into_input):
+        for fold in (_identity, _of_reshape, _into_users, _into_output, _into_input):
             folded = fold(graph, layer)
             if folded is not None:
                 return folded
     return None
+
+
+def _identity(graph: Graph, layer: Reshape) -> Graph | None:
+    rest = without_identity(graph, layer)
+    return None if rest is graph else rest
 
 
 def _of_reshape(graph: Graph, layer: Reshape) -> Graph | None:

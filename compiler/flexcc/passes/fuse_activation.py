@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
-    Add,
+    ChannelMax,
     Clamp,
+    Clamped,
     Clip,
     Convolution,
+    DepthToSpace,
     Layer,
     MaxPool2d,
-    Mul,
     PRelu,
     Reshape,
+    SpaceToDepth,
 )
 from flexcc.passes.base import Pass
 from flexcc.passes.rewrite import only_user, with_layers
@@ -29,12 +31,12 @@ __all__ = ["FuseActivation", "fused"]
 class FuseActivation(Pass):
     """activation(layer(x)) becomes one layer, where the activation is a Clip or a PRelu.
 
-    Clips join convolutions, transposed or not, sums, products and clips; slopes join convolutions
-    and slopes. A slope behind a clip at zero or more does nothing and goes. Activations that max
-    pooling leaves alone, as it keeps the order of numbers, move in front of it, and those that are
-    the same for all channels in front of a reshape. Each needs the activation to be the only user,
-    and moves no rounding: a tensor that is quantised between the two must be so exactly as the
-    activation's output. Activations of graph inputs stay.
+    Clips join convolutions, transposed or not, sums, products, means and clips; slopes join
+    convolutions and slopes. A slope behind a clip at zero or more does nothing and goes.
+    Activations that keep the order of numbers move in front of max pooling, and those that are the
+    same for all channels in front of what only moves numbers. Each needs the activation to be the
+    only user, and moves no rounding: a tensor that is quantised between the two must be so exactly
+    as the activation's output. Activations of graph inputs stay.
     """
 
     name: ClassVar[str] = "fuse-activation"
@@ -50,9 +52,9 @@ def fused(layer: Layer, activation: Clip | PRelu) -> Layer | None:
     """The layer that does both, or None; its output is the activation's."""
     both: Layer
     match layer, activation:
-        case (Convolution() | Add() | Mul() | Clip(), Clip()):
+        case (Clamped() | Clip(), Clip()):
             both = replace(layer, clamp=_compose(layer.clamp, activation.clamp))
-        case (Convolution() | Add() | Mul() | Clip(), PRelu()) if _never_negative(layer.clamp):
+        case (Clamped() | Clip(), PRelu()) if _never_negative(layer.clamp):
             both = layer
         case (Convolution(clamp=clamp), PRelu()) if clamp == Clamp():
             both = replace(layer, slope=_joint_slope(layer.slope, activation.slope))
@@ -80,9 +82,11 @@ def _first_rewrite(graph: Graph) -> Graph | None:
         if both is not None:
             return with_layers(graph, {producer.name: both, layer.name: None})
         match producer:
+            case MaxPool2d() | ChannelMax() if _rises(layer) and _same_for_all(layer):
+                return _swap(graph, producer, layer)
             case MaxPool2d() if _rises(layer):
                 return _swap(graph, producer, layer)
-            case Reshape() if _same_for_all(layer):
+            case Reshape() | DepthToSpace() | SpaceToDepth() if _same_for_all(layer):
                 return _swap(graph, producer, layer)
     return None
 
@@ -112,7 +116,7 @@ def _rounds_between(graph: Graph, producer: Layer, activation: Layer) -> bool:
     return between is not None and between != graph.tensors[activation.output].quantization
 
 
-def _swap(graph: Graph, producer: MaxPool2d | Reshape, activation: Clip | PRelu) -> Graph:
+def _swap(graph: Graph, producer: Layer, activation: Clip | PRelu) -> Graph:
     """activation(producer(x)) becomes producer(activation(x)): neither mixes values."""
     source = producer.inputs[0]
     between, after = producer.output, activation.output

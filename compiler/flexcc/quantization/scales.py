@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Convolution, MaxPool2d
+from flexcc.ir.layers import MOVES, Concat, Convolution
 from flexcc.ir.types import Quantization
 from flexcc.quantization.ranges import Range
 
@@ -36,8 +36,10 @@ def shared_tensors(graph: Graph) -> list[tuple[str, ...]]:
     """All tensors, those together that must have one quantisation."""
     groups = {tensor: [tensor] for tensor in graph.tensors}
     for layer in graph.layers:
-        if isinstance(layer, MaxPool2d):
-            first, second = groups[layer.inputs[0]], groups[layer.output]
+        if not isinstance(layer, (*MOVES, Concat)):
+            continue
+        for source in layer.inputs:
+            first, second = groups[source], groups[layer.output]
             if first is not second:
                 first.extend(second)
                 groups.update(dict.fromkeys(second, first))

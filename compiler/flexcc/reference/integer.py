@@ -6,18 +6,38 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.ir.affine import quantize_array
 from flexcc.ir.arithmetic import (
+    mean_scaling,
+    move_scaling,
     output_of,
     product_scaling,
     rounded,
     sum_scaling,
     table_entries,
 )
-from flexcc.ir.layers import Add, Convolution, Layer, MaxPool2d, Mul, Table
+from flexcc.ir.layers import (
+    Add,
+    AveragePool2d,
+    ChannelMax,
+    Clamp,
+    Concat,
+    Convolution,
+    DepthToSpace,
+    Interpolate2d,
+    Layer,
+    MaxPool2d,
+    Mul,
+    Select,
+    SpaceToDepth,
+    Table,
+)
 from flexcc.ir.requantize import requantization, requantize
+from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import Integers, Quantization, TensorType
 from flexcc.reference.convolution import accumulators
-from flexcc.reference.window import max_pool
+from flexcc.reference.movement import interpolated, moved
+from flexcc.reference.window import channel_max, counts, max_pool, window_sums
 
 __all__ = ["integer_layer", "numerators", "quantized"]
 
@@ -41,9 +61,22 @@ def integer_layer(
         case MaxPool2d():
             lowest = quantized(target)
             return max_pool(layer, shape, x, lowest.dtype(lowest.low))
-        case Add() | Mul():
+        case Add() | Mul() | AveragePool2d() | Interpolate2d():
             numerator, shift = numerators(layer, sources, target, inputs)
             return rounded(numerator, shift, output_of(layer.clamp, quantized(target)))
+        case ChannelMax():
+            return channel_max(x)
+        case Select(fill=fill):
+            value = quantize_array(np.array([fill], np.float32), quantized(target))
+            return moved(layer, shape, x, value[0])
+        case DepthToSpace() | SpaceToDepth():
+            return moved(layer, shape, x, x.dtype.type(0))
+        case Concat(axis=axis):
+            parts = [
+                _rescaled(layer, quantized(source), quantized(target), part)
+                for source, part in zip(sources, inputs, strict=True)
+            ]
+            return np.concatenate(parts, axis=1 + axis)
         case Table():
             entries = table_entries(layer, quantized(sources[0]), quantized(target))
             return entries[x.astype(np.intp) + 128]
@@ -51,23 +84,44 @@ def integer_layer(
 
 
 def numerators(
-    layer: Add | Mul,
+    layer: Add | Mul | AveragePool2d | Interpolate2d,
     sources: Sequence[TensorType],
     target: TensorType,
     inputs: Sequence[Integers],
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], int | NDArray[np.int64]]:
     """What is rounded, before division by 2^shift, and the shift."""
-    first, second = (quantized(source) for source in sources)
-    a, b = (x.astype(np.int64) for x in inputs)
+    goal, scales = quantized(target), [quantized(source) for source in sources]
+    wide = [x.astype(np.int64) for x in inputs]
     match layer:
         case Add():
-            sums = sum_scaling(layer, first, second, quantized(target))
-            return a * sums.multipliers[0] + b * sums.multipliers[1] + sums.bias, sums.shift
+            sums = sum_scaling(layer, scales[0], scales[1], goal)
+            return sums.numerator(wide[0], wide[1]), sums.shift
         case Mul():
-            products = product_scaling(layer, first, second, quantized(target))
-            centred = (a - products.zero_points[0]) * (b - products.zero_points[1])
-            return centred * products.multiplier, products.shift
-    raise TypeError(f"{layer.name}: {type(layer).__name__} has no numerator of this kind")
+            products = product_scaling(layer, scales[0], scales[1], goal)
+            a, b = (x - zero for x, zero in zip(wide, products.zero_points, strict=True))
+            return a * b * products.multiplier, products.shift
+        case AveragePool2d():
+            shape = output_shape(layer, sources, target)
+            acc = window_sums(layer, shape, wide[0] - scales[0].zero_point)
+            divisors = counts(layer, (sources[0].height, sources[0].width), shape)
+            number, where = np.unique(divisors, return_inverse=True)
+            means = [mean_scaling(layer, scales[0], goal, int(count)) for count in number]
+            at = where.reshape(divisors.shape)
+            multiplier = np.array([mean.multiplier for mean in means], np.int64)[at]
+            return acc * multiplier, np.array([mean.shift for mean in means], np.int64)[at]
+        case Interpolate2d():
+            acc, divisor = interpolated(layer, wide[0] - scales[0].zero_point)
+            mean = mean_scaling(layer, scales[0], goal, divisor)
+            return acc * mean.multiplier, mean.shift
+
+
+def _rescaled(layer: Concat, source: Quantization, target: Quantization, x: Integers) -> Integers:
+    """The integers of another scale."""
+    if source == target:
+        return x
+    scaling = move_scaling(layer, source, target)
+    numerator = (x.astype(np.int64) - source.zero_point) * scaling.multiplier
+    return rounded(numerator, scaling.shift, output_of(Clamp(), target))
 
 
 def quantized(tensor: TensorType) -> Quantization:

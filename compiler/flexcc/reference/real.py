@@ -9,19 +9,28 @@ from numpy.typing import NDArray
 from flexcc.ir.functions import evaluate
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
     ChannelAffine,
+    ChannelMax,
     Clamp,
     Clip,
+    Concat,
     Convolution,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     PRelu,
+    Rearrange,
     Reshape,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.reference.convolution import products
-from flexcc.reference.window import max_pool
+from flexcc.reference.movement import interpolated, moved
+from flexcc.reference.window import channel_max, counts, max_pool, window_sums
 
 __all__ = ["real_layer"]
 
@@ -40,6 +49,19 @@ def real_layer(layer: Layer, shape: tuple[int, int, int], inputs: Sequence[Real]
             return _clamped(x - more[0] if subtract else x + more[0], clamp)
         case Mul(clamp=clamp):
             return _clamped(x * more[0], clamp)
+        case AveragePool2d():
+            divisors = counts(layer, (x.shape[2], x.shape[3]), shape)
+            return _clamped(window_sums(layer, shape, x) / divisors, layer.clamp)
+        case Interpolate2d():
+            sums, divisor = interpolated(layer, x)
+            return _clamped(sums / divisor, layer.clamp)
+        case ChannelMax():
+            return channel_max(x)
+        case Concat(axis=axis):
+            return np.concatenate(inputs, axis=1 + axis)
+        case Select() | DepthToSpace() | SpaceToDepth() | Rearrange():
+            fill = layer.fill if isinstance(layer, Select) else 0.0
+            return moved(layer, shape, x, np.float64(fill))
         case Table(function=function):
             return evaluate(function, x)
         case Clip(clamp=clamp):

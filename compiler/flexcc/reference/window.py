@@ -1,43 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows over padded images: maxima."""
+"""Windows over padded images: maxima, and sums and numbers of pixels."""
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flexcc.ir.layers import Conv2d, MaxPool2d
+from flexcc.ir.layers import AveragePool2d, Conv2d, MaxPool2d, Pads
 
-__all__ = ["max_pool", "padded"]
+__all__ = ["channel_max", "counts", "max_pool", "padded", "window_sums"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Pool = MaxPool2d | AveragePool2d
 
 
-def padded(layer: Conv2d | MaxPool2d, x: NDArray[Scalar], value: Scalar) -> NDArray[Scalar]:
+def padded(
+    layer: Conv2d | MaxPool2d | AveragePool2d, x: NDArray[Scalar], value: Scalar
+) -> NDArray[Scalar]:
     """The images [B,C,H,W] with the layer's padding around them."""
-    pads = layer.pads
-    return np.pad(
-        x,
-        ((0, 0), (0, 0), (pads.top, pads.bottom), (pads.left, pads.right)),
-        constant_values=value,
-    )
+    return _surrounded(x, layer.pads, value)
 
 
 def max_pool(
     pool: MaxPool2d, shape: tuple[int, int, int], x: NDArray[Scalar], lowest: Scalar
 ) -> NDArray[Scalar]:
     """The maxima [B,*shape] of the windows; `lowest` is what padding counts as."""
-    result = padded(pool, x, lowest)
-    # A window's maximum is that of its rows' maxima: kh + kw steps instead of kh * kw.
+    return _reduced(pool, shape, padded(pool, x, lowest), np.maximum)
+
+
+def channel_max(x: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The largest value of each pixel, [B,1,H,W]."""
+    result: NDArray[Scalar] = x.max(axis=1, keepdims=True)
+    return result
+
+
+def window_sums(
+    pool: AveragePool2d, shape: tuple[int, int, int], x: NDArray[Scalar]
+) -> NDArray[Scalar]:
+    """The sums [B,*shape] of the windows, to which padding adds 0."""
+    return _reduced(pool, shape, padded(pool, x, x.dtype.type(0)), np.add)
+
+
+def counts(
+    pool: AveragePool2d, size: tuple[int, int], shape: tuple[int, int, int]
+) -> NDArray[np.int64]:
+    """How many pixels [H,W] the mean of each window of an image of that size divides by."""
+    pads, inner = pool.pads, pool.counted
+    ones = _surrounded(np.ones((1, 1, *size), np.int64), inner, np.int64(1))
+    outer = Pads(
+        top=pads.top - inner.top,
+        left=pads.left - inner.left,
+        bottom=pads.bottom - inner.bottom,
+        right=pads.right - inner.right,
+    )
+    sums = _reduced(pool, (1, *shape[1:]), _surrounded(ones, outer, np.int64(0)), np.add)
+    result: NDArray[np.int64] = sums[0, 0]
+    return result
+
+
+def _reduced(
+    pool: Pool, shape: tuple[int, int, int], x: NDArray[Scalar], join: Callable[..., Any]
+) -> NDArray[Scalar]:
+    """All windows of a padded image joined to one value each."""
+    # Of a window's rows first, then of its columns: kh + kw steps instead of kh * kw.
+    dilations = (1, 1) if isinstance(pool, AveragePool2d) else pool.dilations
     for axis in range(2):
         taps = [
-            _tap(result, axis, k * pool.dilations[axis], pool.strides[axis], shape[1 + axis])
+            _tap(x, axis, k * dilations[axis], pool.strides[axis], shape[1 + axis])
             for k in range(pool.kernel[axis])
         ]
-        result = taps[0].copy()
+        x = taps[0].copy()
         for tap in taps[1:]:
-            np.maximum(result, tap, out=result)
-    return result
+            join(x, tap, out=x)
+    return x
+
+
+def _surrounded(x: NDArray[Scalar], pads: Pads, value: Scalar) -> NDArray[Scalar]:
+    sides = ((0, 0), (0, 0), (pads.top, pads.bottom), (pads.left, pads.right))
+    return np.pad(x, sides, constant_values=value)
 
 
 def _tap(x: NDArray[Scalar], axis: int, first: int, stride: int, count: int) -> NDArray[Scalar]:

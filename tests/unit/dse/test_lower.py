@@ -11,7 +11,18 @@ from flexcc.dse.lower import fusion_groups, lower
 from flexcc.errors import InputError
 from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Add, Conv2d, Layer, MaxPool2d, Mul, Pads, Table
+from flexcc.ir.layers import (
+    Add,
+    AveragePool2d,
+    ChannelMax,
+    Concat,
+    Conv2d,
+    Layer,
+    MaxPool2d,
+    Mul,
+    Pads,
+    Table,
+)
 from flexcc.ir.requantize import requantization
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.verify import verify
@@ -173,14 +184,20 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         Add(name="sum", inputs=("x", "a"), output="b"),
         Mul(name="gate", inputs=("x", "b"), output="c"),
         Table(name="silu", inputs=("c",), output="d", function=apply("Sigmoid", X)),
+        AveragePool2d(name="mean", inputs=("d",), output="e", kernel=(1, 1), strides=(1, 1)),
+        ChannelMax(name="max", inputs=("d",), output="f"),
+        Concat(name="join", inputs=("d", "e"), output="g"),
     ]
     with pytest.raises(InputError) as caught:
-        lower(_graph(layers, "d", dict.fromkeys("xabcd", (4, 4))))
+        lower(_graph(layers, "g", dict.fromkeys("xabcdefg", (4, 4))))
     assert str(caught.value).splitlines() == [
         "bent: it needs a requantiser with a slope below zero, which is not built yet",
         "sum: it needs the engine that combines two tensors, which is not built yet",
         "gate: it needs the engine that combines two tensors, which is not built yet",
         "silu: it needs look-up tables behind the requantiser, which is not built yet",
+        "mean: it needs the window engine, which is not built yet",
+        "max: it needs an engine that compares channels, which is not built yet",
+        "join: it needs layouts that join, pick and move parts of tensors, which is not built yet",
     ]
 
 

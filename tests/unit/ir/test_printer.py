@@ -3,24 +3,37 @@
 
 from dataclasses import replace
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
+import pytest
 
 from flexcc.ir.functions import X, apply
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
     ChannelAffine,
+    ChannelMax,
     Clamp,
     Clip,
+    Concat,
+    Coordinates,
+    DepthToSpace,
+    Interpolate2d,
+    Layer,
     MaxPool2d,
     Mul,
     Pads,
     PRelu,
     Reshape,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.printer import print_graph, print_layer
 from tests.models import chain, random_conv, tensor, transposed
+
+NAMES: Any = {"name": "n", "inputs": ("x",), "output": "y"}
 
 
 def test_graph() -> None:
@@ -97,3 +110,43 @@ def test_slopes_are_one_number_or_their_range() -> None:
         slope=np.array([-0.25, 0.5], np.float32),
     )
     assert print_layer(conv).endswith("kernel=1 stride=1 pad=0 slope=-0.25..0.5")
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (
+            AveragePool2d(**NAMES, kernel=(2, 3), strides=(1, 1), pads=Pads(top=1)),
+            "average_pool2d(%x) name=n kernel=2x3 stride=1 pad=1,0,0,0",
+        ),
+        (
+            AveragePool2d(
+                **NAMES,
+                kernel=(2, 2),
+                strides=(2, 2),
+                pads=Pads(top=1),
+                counted=Pads(top=1),
+                clamp=Clamp(low=0.0),
+            ),
+            "average_pool2d(%x) name=n kernel=2 stride=2 pad=1,0,0,0 counted=1,0,0,0 clamp=0..inf",
+        ),
+        (
+            Interpolate2d(**NAMES, height=4, width=6, coordinates=Coordinates.HALF_PIXEL),
+            "interpolate2d(%x) name=n size=4x6 coordinates=half_pixel",
+        ),
+        (ChannelMax(**NAMES), "channel_max(%x) name=n"),
+        (Concat(name="n", inputs=("x", "z"), output="y", axis=2), "concat(%x, %z) name=n axis=2"),
+        (DepthToSpace(**NAMES, block=2), "depth_to_space(%x) name=n block=2"),
+        (SpaceToDepth(**NAMES, block=3), "space_to_depth(%x) name=n block=3"),
+        (
+            Select(**NAMES, channels=(0, 1, 2, 7), rows=(5, 3, 1), columns=(0, 0, 1, 1)),
+            "select(%x) name=n channels=0..2,7 rows=5..1:-2 columns=0*2,1*2",
+        ),
+        (
+            Select(**NAMES, channels=(4,), rows=(-1, 0), columns=(0, 5, 1), fill=0.5),
+            "select(%x) name=n channels=4 rows=-1..0 columns=0,5,1 fill=0.5",
+        ),
+    ],
+)
+def test_further_layers(layer: Layer, text: str) -> None:
+    assert print_layer(layer) == f"%y = {text}"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each way to break a graph is found, and all of them are told at once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,23 @@ from flexcc.ir.functions import Apply, Expression, Number, X, apply
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
     Add,
+    AveragePool2d,
     ChannelAffine,
+    ChannelMax,
     Clamp,
     Clip,
+    Concat,
     Conv2d,
+    Coordinates,
+    DepthToSpace,
+    Interpolate2d,
     Layer,
     MaxPool2d,
     Mul,
     Pads,
+    Rearrange,
+    Select,
+    SpaceToDepth,
     Table,
 )
 from flexcc.ir.packing import AxisPacking, Packing, block, block_axis
@@ -340,4 +351,63 @@ def test_functions(function: Expression, problem: str) -> None:
     table = Table(name="t", inputs=("x",), output="y", function=function)
     graph = replace(_joined(table), tensors=types)
     with pytest.raises(VerifyError, match=f"t: its function holds .*{problem}"):
+        verify(replace(graph, inputs=graph.inputs[:1]))
+
+
+ONE: Any = {"name": "n", "inputs": ("x",), "output": "y"}
+EVERYTHING: Any = {"channels": (0, 1), "rows": (0, 1, 2), "columns": (0, 1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        (AveragePool2d(**ONE, kernel=(0, 1), strides=(1, 1)), "its kernel (0, 1) is not positive"),
+        (
+            AveragePool2d(**ONE, kernel=(1, 1), strides=(0, 1)),
+            "strides (0, 1) and dilations (1, 1)",
+        ),
+        (
+            AveragePool2d(**ONE, kernel=(2, 2), strides=(1, 1), counted=Pads(top=1)),
+            "it counts Pads(top=1",
+        ),
+        (
+            AveragePool2d(**ONE, kernel=(1, 1), strides=(2, 1), pads=Pads(top=1, bottom=1)),
+            "one of its windows covers nothing but padding",
+        ),
+        (
+            Interpolate2d(**ONE, height=0, width=1, coordinates=Coordinates.HALF_PIXEL),
+            "its size 0x1 is not positive",
+        ),
+        (Concat(**ONE, axis=3), "its axis 3 is none of 0, 1 and 2"),
+        (Concat(name="n", inputs=(), output="y"), "it has 0 inputs, not 1"),
+        (Concat(name="n", inputs=("x", "g"), output="y"), "operands [(2, 3, 4), (2, 1, 1)]"),
+        (Select(**ONE, **EVERYTHING, fill=float("nan")), "it fills with nan"),
+        (Select(**ONE, **{**EVERYTHING, "rows": (3,)}), "its indices (3,) are not all in -1..2"),
+        (Select(**ONE, **{**EVERYTHING, "rows": ()}), "its indices () are not all in -1..2"),
+        (DepthToSpace(**ONE, block=0), "its block 0 is not positive"),
+        (DepthToSpace(**ONE, block=2), "2 channels are no multiple of 2x2"),
+        (SpaceToDepth(**ONE, block=2), "3x4 pixels are no multiple of 2x2"),
+        (Rearrange(**ONE, index=np.zeros((4, 6), np.int64)), "its index is int64 of shape (4, 6)"),
+        (Rearrange(**ONE, index=np.arange(23)), "it moves 23 values into (2, 3, 4)"),
+        (Rearrange(**ONE, index=np.arange(24) + 1), "one of its indices lies outside"),
+    ],
+)
+def test_further_layers(layer: Layer, problem: str) -> None:
+    with pytest.raises(VerifyError, match=re.escape(problem)):
+        verify(_joined(layer))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ChannelMax(**ONE),
+        Select(**ONE, **EVERYTHING),
+        DepthToSpace(**ONE, block=1),
+        SpaceToDepth(**ONE, block=1),
+    ],
+)
+def test_layers_that_move_numbers_keep_their_scale(layer: Layer) -> None:
+    types = {"x": tensor(2, 3, 4, 0.5), "y": tensor(2, 3, 4, 0.25)}
+    graph = replace(_joined(layer), tensors=types)
+    with pytest.raises(VerifyError, match="its input and output do not share one quantisation"):
         verify(replace(graph, inputs=graph.inputs[:1]))

@@ -20,13 +20,13 @@ SOURCE = tensor(3, 4, 4)
 def test_reshapes_in_the_middle() -> None:
     relu = Clip(name="relu_x", inputs=("x",), output="r", clamp=Clamp(low=0.0))
     flat = Reshape(name="flat", inputs=("r",), output="f")
-    pool = MaxPool2d(name="pool", inputs=("f",), output="q", kernel=(1, 1), strides=(1, 1))
+    pool = MaxPool2d(name="pool", inputs=("f",), output="q", kernel=(2, 1), strides=(1, 1))
     graph = chain(SOURCE, [relu])
     graph = replace(
         graph,
         layers=(relu, flat, pool),
-        outputs=(Port(tensor="q", onnx_name="q", onnx_shape=(48,)),),
-        tensors={**graph.tensors, "f": tensor(6, 4, 2), "q": tensor(6, 4, 2)},
+        outputs=(Port(tensor="q", onnx_name="q", onnx_shape=(36,)),),
+        tensors={**graph.tensors, "f": tensor(6, 4, 2), "q": tensor(6, 3, 2)},
     )
     rule = "a reshape must lead to fully connected layers or be the first or last layer"
     with pytest.raises(InputError) as raised:

@@ -65,7 +65,7 @@ def test_random_mixtures_of_8_and_16_bits_equal_onnx_runtime(seed: int) -> None:
     )
     for trial in range(30):
         rng = np.random.default_rng([seed, trial])
-        graph = (random_float_graph if trial % 2 else mixed_network)(rng, 5)
+        graph = lower((random_float_graph if trial % 2 else mixed_network)(rng, 5))
         samples = _samples(graph, rng)
         total += compare(_mixed(graph, samples, rng), samples).total()
     print(f"\n{total}")  # noqa: T201 the figures are the point
