@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: arguments to options; everything else is the driver's."""
 
-import functools
 import os
 import signal
 import sys
@@ -26,13 +25,8 @@ from flexcc.options import (
     QuantizeOptions,
     RunOptions,
 )
-from flexcc.quantization import (
-    CalibrationMethod,
-    Precision,
-    QuantizationOptions,
-    WeightRounding,
-)
 from flexcc.report import report_json
+from flexcc.source_options import INPUT_FILE, input_shape_option, source_options
 from flexcc.targets.device import available_targets, load_device
 
 __all__ = ["main", "run"]
@@ -65,24 +59,6 @@ def _array(_ctx: click.Context, param: click.Parameter, value: str | None) -> Ar
     return ArrayShape(m=m, p=p, n=n)
 
 
-def _input_shapes(
-    _ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> dict[str, tuple[int, ...]]:
-    shapes = {}
-    for value in values:
-        name, _, shape = value.rpartition("=")
-        try:
-            sizes = tuple(int(part) for part in shape.lower().split("x"))
-        except ValueError:
-            sizes = ()
-        if not name or not sizes or min(sizes) < 1:
-            raise click.BadParameter(
-                f"{value!r} is not NAME=SIZExSIZE..., like x=1x3x224x224", param=param
-            )
-        shapes[name] = sizes
-    return shapes
-
-
 def _backends(
     _ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[Backend, ...]:
@@ -94,119 +70,14 @@ def _backends(
     return tuple(dict.fromkeys(names[part] for part in parts))
 
 
-_INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 _OUTPUT_FILE = click.Path(path_type=Path)
 _POSITIVE = click.IntRange(min=1)
-_QUANTIZATION = QuantizationOptions()
 
 
 def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."
     )(command)
-
-
-def _input_shape_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--input-shape",
-        "input_shapes",
-        callback=_input_shapes,
-        metavar="NAME=1x3x224x224",
-        multiple=True,
-        help="Fix the shape of an input that the model leaves open.",
-    )(command)
-
-
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a model becomes integer."""
-
-    @functools.wraps(command)
-    def collected(
-        *,
-        calibration_method: str,
-        percentile: float,
-        weight_rounding: str,
-        equalize: bool,
-        bias_correction: bool,
-        precision: str,
-        **named: Any,
-    ) -> None:
-        command(
-            quantization=QuantizationOptions(
-                method=CalibrationMethod(calibration_method),
-                percentile=percentile,
-                rounding=WeightRounding(weight_rounding),
-                equalize=equalize,
-                correct_bias=bias_correction,
-                precision=Precision(precision),
-            ),
-            **named,
-        )
-
-    result: Callable[..., Any] = collected
-    for option in reversed(
-        (
-            click.option(
-                "--calibration",
-                type=_INPUT_FILE,
-                help="Sample inputs: an .npz keyed by input name. Fixes the integer scales.",
-            ),
-            click.option(
-                "--random-calibration",
-                is_flag=True,
-                help="Random samples instead: speed is right, accuracy meaningless.",
-            ),
-            click.option(
-                "--calibration-method",
-                type=click.Choice([method.value for method in CalibrationMethod]),
-                default=_QUANTIZATION.method.value,
-                show_default=True,
-                help="What of a tensor's values its integers cover: all, a percentile, or as much "
-                "as makes the error least.",
-            ),
-            click.option(
-                "--percentile",
-                type=click.FloatRange(min=50, max=100),
-                metavar="%",
-                default=_QUANTIZATION.percentile,
-                show_default=True,
-                help="Share of a tensor's values to cover (percentile).",
-            ),
-            click.option(
-                "--weight-rounding",
-                type=click.Choice([rounding.value for rounding in WeightRounding]),
-                default=_QUANTIZATION.rounding.value,
-                show_default=True,
-                help="Each weight by itself, or so that they make up for each other on the "
-                "samples, which takes longer.",
-            ),
-            click.option(
-                "--equalize/--no-equalize",
-                default=_QUANTIZATION.equalize,
-                show_default=True,
-                help="Bring the channels of a tensor to like ranges first.",
-            ),
-            click.option(
-                "--bias-correction/--no-bias-correction",
-                default=_QUANTIZATION.correct_bias,
-                show_default=True,
-                help="Let biases make up for the mean of what rounding weights takes away.",
-            ),
-            click.option(
-                "--precision",
-                type=click.Choice([precision.value for precision in Precision]),
-                default=_QUANTIZATION.precision.value,
-                show_default=True,
-                help="Bits of activations.",
-            ),
-            _input_shape_option,
-            click.option(
-                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
-            ),
-        )
-    ):
-        result = option(result)
-    return result
 
 
 def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -264,9 +135,9 @@ def cli() -> None:
 
 
 @cli.command("compile")
-@click.argument("model", type=_INPUT_FILE)
+@click.argument("model", type=INPUT_FILE)
 @click.option("-o", "--output", type=_OUTPUT_FILE, required=True, help="Folder to write.")
-@_source_options
+@source_options
 @_mapping_options
 @click.option(
     "--verify", callback=_backends, metavar="rtl", help="Prove the result by simulating the RTL."
@@ -291,22 +162,27 @@ def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
 
 
 @cli.command("quantize")
-@click.argument("model", type=_INPUT_FILE)
+@click.argument("model", type=INPUT_FILE)
 @click.option("-o", "--output", type=_OUTPUT_FILE, required=True, help="QDQ model to write.")
-@_source_options
+@source_options
 @_verbosity
 def quantize_command(verbose: int, **named: Any) -> None:
-    """Quantise MODEL, a float ONNX file, into the QDQ model OUTPUT, which ONNX Runtime runs too."""
+    """Quantise MODEL, a float ONNX file, into the QDQ model OUTPUT, which ONNX Runtime runs too.
+
+    With --precision auto, tells which tensors have 16 bits and why.
+    """
     options = QuantizeOptions(**named)
     errors = console.ErrorConsole()
     errors.log_to(verbose)
     with console.progress(errors.console, wanted=True) as progress:
-        driver.quantize_model(options, progress)
+        text = driver.quantize_model(options, progress)
+    if text:
+        click.echo(text)
 
 
 @cli.command("run")
 @click.argument("build", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--input", type=_INPUT_FILE, required=True, help="Inputs: an .npz keyed by name.")
+@click.option("--input", type=INPUT_FILE, required=True, help="Inputs: an .npz keyed by name.")
 @click.option("--output", type=_OUTPUT_FILE, required=True, help="Outputs: an .npz keyed by name.")
 @click.option(
     "--on",
@@ -354,7 +230,7 @@ def run_command(
     help="What to print; default: everything but the program. May be repeated.",
 )
 @click.option("--explain", metavar="NODE", help="Tell all about one node of an ONNX model.")
-@_input_shape_option
+@input_shape_option
 @_verbosity
 def inspect_command(verbose: int, **named: Any) -> None:
     """Print the representations of PATH: a compiled folder, or an ONNX model.

@@ -24,7 +24,7 @@ from flexcc.ir.graph import Graph
 from flexcc.options import Backend, Executor, Options, QuantizeOptions, SourceOptions
 from flexcc.output_file import check_output_file, write_file
 from flexcc.progress import Progress
-from flexcc.quantization import quantize
+from flexcc.quantization import assignment_text, quantize
 from flexcc.report import Report, report_json
 from flexcc.report_text import report_html
 from flexcc.targets.device import load_device
@@ -94,10 +94,11 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     return report
 
 
-def quantize_model(options: QuantizeOptions, progress: Progress | None = None) -> None:
+def quantize_model(options: QuantizeOptions, progress: Progress | None = None) -> str:
     """Writes the QDQ form of a float model to the file `options.output`, whole or not at all.
 
-    Of a model that is cut, it is the part between the host's.
+    Of a model that is cut, it is the part between the host's. Returns what there is to say about
+    the choice of bits, empty if they were not chosen.
 
     Raises:
         InputError: the model, the data or an option cannot be used.
@@ -113,8 +114,9 @@ def quantize_model(options: QuantizeOptions, progress: Progress | None = None) -
         raise InputError(f"{options.model} is quantised already; use it as it is")
     progress.step("quantising")
     samples = _calibration(network, graph, options)
-    model = quantize(graph, samples, options.quantization).exported.model
-    write_file(options.output, model.SerializeToString(deterministic=True))
+    quantized = quantize(graph, samples, options.quantization)
+    write_file(options.output, quantized.exported.model.SerializeToString(deterministic=True))
+    return "" if quantized.assignment is None else assignment_text(quantized.assignment)
 
 
 def require_equal(report: Report) -> None:

@@ -8,7 +8,8 @@ from flexcc.build import Build
 from flexcc.dse import Exploration, StageEstimate
 from flexcc.frontend.network import Network, Place
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Convolution, ConvTranspose2d
+from flexcc.ir.layers import Convolution
+from flexcc.ir.macs import is_depthwise, useful_macs
 from flexcc.ir.printer import layer_kind, print_packing
 from flexcc.ir.types import TensorType
 from flexcc.report import (
@@ -26,38 +27,7 @@ from flexcc.report import (
 )
 from flexcc.targets.device import Device
 
-__all__ = [
-    "build_report",
-    "host_report",
-    "is_depthwise",
-    "parameter_count",
-    "useful_macs",
-    "with_verification",
-]
-
-
-def useful_macs(graph: Graph, conv: Convolution) -> int:
-    """Full kernel times outputs of one convolution, times inputs of a transposed one.
-
-    Over three dimensions the products with real planes: neither the zeros that stand between the
-    planes' weights here nor the padding of the depth, which has no weights, are counted.
-    """
-    if conv.cost is not None:
-        return conv.cost.macs
-    pixels = graph.tensors[conv.inputs[0] if isinstance(conv, ConvTranspose2d) else conv.output]
-    return int(conv.weight.size) * pixels.height * pixels.width
-
-
-def parameter_count(conv: Convolution) -> int:
-    """Weights and biases of the model's layer; an absent bias is all zeros."""
-    if conv.cost is not None:
-        return conv.cost.parameters
-    return int(conv.weight.size) + (int(conv.bias.size) if conv.bias.any() else 0)
-
-
-def is_depthwise(conv: Convolution) -> bool:
-    """Whether every group has a single input channel, of several; a volume's has its planes."""
-    return conv.groups > 1 and conv.weight.shape[1] == 1
+__all__ = ["build_report", "host_report", "with_verification"]
 
 
 def build_report(

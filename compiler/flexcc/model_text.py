@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 
 from flexcc.errors import InputError
-from flexcc.figures import is_depthwise, parameter_count, useful_macs
 from flexcc.frontend.network import NodePlace, Place, Survey
 from flexcc.ir.graph import Signature
 from flexcc.ir.layers import Convolution
+from flexcc.ir.macs import is_depthwise, parameter_count, useful_macs
 from flexcc.ir.printer import print_layer, print_type
 
 __all__ = ["explain", "nodes_table"]

@@ -14,8 +14,8 @@ from flexcc.backend.plan import build_plan
 from flexcc.build import Build
 from flexcc.errors import MismatchError
 from flexcc.execute import verify
-from flexcc.figures import useful_macs
 from flexcc.ir.layers import Convolution
+from flexcc.ir.macs import useful_macs
 from flexcc.options import Executor
 from flexcc.progress import Progress
 

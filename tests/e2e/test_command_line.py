@@ -137,6 +137,19 @@ def test_quantize_writes_the_model_that_compile_makes(work: Path, tmp_path: Path
     assert (tmp_path / "other.onnx").read_bytes() != (tmp_path / "q.onnx").read_bytes()
 
 
+def test_automatic_precision_says_what_it_chose(work: Path, tmp_path: Path) -> None:
+    result = flexcc(
+        "quantize", work / "model.onnx", "-o", tmp_path / "q.onnx",
+        "--calibration", work / "data.npz", "--precision", "auto", "--sqnr", "44", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("y: ")
+    assert "with 16 bits everywhere" in lines[0]
+    assert "of 2 choices of tensors, which" in lines[1]
+    assert len(lines) == 2 + int(lines[1].split()[3])
+
+
 def test_a_quantised_model_is_not_quantised_again(work: Path, tmp_path: Path) -> None:
     result = flexcc(
         "quantize", work / "build/model.qdq.onnx", "-o", tmp_path / "q.onnx",

@@ -9,9 +9,10 @@ import pytest
 from flexcc.backend.plan import build_plan
 from flexcc.build import Build
 from flexcc.dse import explore, lower
-from flexcc.figures import build_report, is_depthwise, useful_macs, with_verification
+from flexcc.figures import build_report, with_verification
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Conv2d, MaxPool2d, Pads
+from flexcc.ir.macs import is_depthwise, useful_macs
 from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.report import Difference, Report, Verification

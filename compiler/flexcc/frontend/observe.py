@@ -12,7 +12,7 @@ from flexcc.errors import InputError
 from flexcc.frontend.export import export_model
 from flexcc.ir.graph import Graph, Port
 
-__all__ = ["observe"]
+__all__ = ["observe", "plain_ports"]
 
 _LOG_FATAL = 4
 
@@ -28,11 +28,7 @@ def observe(
         InputError: ONNX Runtime cannot run the model, or a value is not finite.
     """
     names = [layer.output for layer in graph.layers]
-    plain = replace(
-        graph,
-        inputs=tuple(_plain_port(graph, port.tensor) for port in graph.inputs),
-        outputs=tuple(_plain_port(graph, name) for name in names),
-    )
+    plain = plain_ports(replace(graph, outputs=tuple(_plain_port(graph, name) for name in names)))
     model = export_model(plain).model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -53,6 +49,15 @@ def observe(
             f"ONNX Runtime cannot run the model on the samples: {reason[0]}; check that it runs "
             "there"
         ) from error
+
+
+def plain_ports(graph: Graph) -> Graph:
+    """The graph with ports that are called and shaped as their tensors, each once."""
+    inputs, outputs = (
+        tuple(_plain_port(graph, name) for name in dict.fromkeys(port.tensor for port in ports))
+        for ports in (graph.inputs, graph.outputs)
+    )
+    return replace(graph, inputs=inputs, outputs=outputs)
 
 
 def _require_finite(values: Mapping[str, NDArray[np.float32]]) -> None:

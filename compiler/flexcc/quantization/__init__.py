@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: float graphs and samples become integer graphs."""
 
+from flexcc.quantization.assignment_text import assignment_text
 from flexcc.quantization.options import (
     CalibrationMethod,
     Precision,
@@ -15,5 +16,6 @@ __all__ = [
     "QuantizationOptions",
     "QuantizedModel",
     "WeightRounding",
+    "assignment_text",
     "quantize",
 ]

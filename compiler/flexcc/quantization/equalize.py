@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cross-layer equalisation: channels of one tensor get ranges that suit one scale.
+"""Cross-layer equalisation: channels that share one scale get ranges that suit it.
 
 Scaling an output channel of a convolution by 1/s and the weights that read it by s changes nothing,
-as long as only convolutions read it and what stands between (Relu, PRelu, max pooling) scales with
-it. Rounding it changes: the tensor has one scale for all channels, and so has each output channel
-of the weights that read it. A depthwise reader has a weight scale for each channel: there, equal
-ranges cost nothing. Otherwise s = range^a / weight^(1-a) stands between equal ranges (a = 1) and
-equal weights (a = 0).
+as long as only convolutions read it and what stands between (Relu, PRelu, max pooling, concat)
+scales with it. Rounding it changes: a tensor has one scale for all channels, and so has each output
+channel of the weights that read it. A depthwise reader has a weight scale for each channel: there,
+equal ranges cost nothing. Otherwise s = range^a / weight^(1-a) stands between equal ranges (a = 1)
+and equal weights (a = 0).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Clamp, Convolution, MaxPool2d
+from flexcc.quantization.scales import shared_tensors
 from flexcc.quantization.statistics import TensorStatistics
 
 __all__ = ["equalize"]
 
 Vector = NDArray[np.float64]
+Channels = NDArray[np.intp]
 
 _TOWARDS_RANGES = 0.75
 # Channels with next to nothing are not blown up; factors stay far from the ends of float32.
@@ -29,51 +31,65 @@ _SMALLEST = 2.0**-12
 _LARGEST_FACTOR = 2.0**10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Link:
-    """A convolution and the convolutions that alone read its output, pooled or not."""
-
-    writer: Convolution
-    tensors: tuple[str, ...]
-    readers: tuple[Convolution, ...]
-
-
 def equalize(graph: Graph, statistics: Mapping[str, TensorStatistics]) -> Graph:
-    """An equal float graph, up to float32, whose links are equalised on the given statistics."""
+    """An equal float graph, up to float32, whose channels are equalised on the given statistics."""
+    channels = _Channels(graph, statistics)
+    factors = np.ones(channels.values.size)
     convolutions = {layer.name: layer for layer in graph.layers if isinstance(layer, Convolution)}
-    for link in _links(graph):
-        # Other links may have changed the weights.
-        readers = [convolutions[reader.name] for reader in link.readers]
-        weights = [_largest_weights(reader) for reader in readers]
-        factors = _factors(_largest_values(statistics[link.tensors[0]]), weights)
-        writer = convolutions[link.writer.name]
-        convolutions[writer.name] = _with_scaled_outputs(writer, 1 / factors)
-        for reader in readers:
-            convolutions[reader.name] = _with_scaled_inputs(reader, factors)
+    for together in shared_tensors(graph):
+        own = np.unique(np.concatenate([channels.of[tensor] for tensor in together]))
+        weights = np.zeros(channels.values.size)
+        for reader in convolutions.values():
+            if reader.inputs[0] in together:
+                # Of the weights as earlier tensors have left them.
+                at = channels.of[reader.inputs[0]]
+                np.maximum.at(weights, at, _largest_weights(reader))
+        factors[own] = _factors(channels.values[own], weights[own], channels.free[own])
+        for name, conv in convolutions.items():
+            if conv.inputs[0] in together:
+                convolutions[name] = _with_scaled_inputs(conv, factors[channels.of[conv.inputs[0]]])
+    for name, conv in convolutions.items():
+        convolutions[name] = _with_scaled_outputs(conv, 1 / factors[channels.of[conv.output]])
     layers = tuple(convolutions.get(layer.name, layer) for layer in graph.layers)
     return replace(graph, layers=layers)
 
 
-def _links(graph: Graph) -> list[_Link]:
-    result = []
-    for writer in graph.layers:
-        if not isinstance(writer, Convolution) or not _scales(writer.clamp):
-            continue
-        tensors, readers, only = [writer.output], list[Convolution](), True
-        for tensor in tensors:
-            only &= not graph.is_output(tensor)
-            for user in graph.users(tensor):
-                match user:
-                    case Convolution():
-                        readers.append(user)
-                    case MaxPool2d():
-                        tensors.append(user.output)
-                    case _:
-                        only = False
-        if only and readers:
-            link = _Link(writer=writer, tensors=tuple(tensors), readers=tuple(readers))
-            result.append(link)
-    return result
+class _Channels:
+    """Every channel that some layer makes, numbered: who holds it, and whether it may be scaled.
+
+    `of` names the channels of each tensor; `values` are their largest, `free` those that may be
+    scaled.
+    """
+
+    def __init__(self, graph: Graph, statistics: Mapping[str, TensorStatistics]) -> None:
+        self.of: dict[str, Channels] = {}
+        self._values = list[Vector]()
+        self._free = list[NDArray[np.bool_]]()
+        self._count = 0
+        blocked = list[str]()
+        for port in graph.inputs:
+            self._add(port.tensor, statistics, free=False)
+        for layer in graph.layers:
+            match layer:
+                case Convolution(clamp=clamp):
+                    self._add(layer.output, statistics, free=_scales(clamp))
+                case MaxPool2d():
+                    self.of[layer.output] = self.of[layer.inputs[0]]
+                case _:
+                    blocked += layer.inputs
+                    self._add(layer.output, statistics, free=False)
+        self.values: Vector = np.concatenate(self._values)
+        self.free: NDArray[np.bool_] = np.concatenate(self._free)
+        for tensor in (*blocked, *(port.tensor for port in graph.outputs)):
+            self.free[self.of[tensor]] = False
+
+    def _add(self, tensor: str, statistics: Mapping[str, TensorStatistics], *, free: bool) -> None:
+        found = statistics[tensor]
+        values = np.maximum(np.abs(found.lows), np.abs(found.highs))
+        self.of[tensor] = np.arange(self._count, self._count + values.size)
+        self._count += values.size
+        self._values.append(values)
+        self._free.append(np.full(values.size, free))
 
 
 def _scales(clamp: Clamp) -> bool:
@@ -81,46 +97,50 @@ def _scales(clamp: Clamp) -> bool:
     return clamp.low in (None, 0.0) and clamp.high is None
 
 
-def _factors(values: Vector, weights: list[Vector | None]) -> Vector:
-    """What each channel of a tensor is divided by, around 1.
+def _factors(values: Vector, weights: Vector, free: NDArray[np.bool_]) -> Vector:
+    """What each channel of some tensors with one scale is divided by; 1 where it is not `free`.
 
-    `values` are the largest of each channel, `weights` those of each reader, None if a reader has a
-    weight scale for each channel.
+    `values` are the largest of each channel, `weights` the largest that reads it, 0 if its readers
+    have a weight scale for each channel.
     """
-    values = np.maximum(values, values.max(initial=0) * _SMALLEST)
-    if not values.any():
-        return np.ones_like(values)
-    dense = [weight for weight in weights if weight is not None]
-    largest = np.max(dense, axis=0) if dense else np.zeros_like(values)
-    if largest.any():
-        largest = np.maximum(largest, largest.max() * _SMALLEST)
-        factors = values**_TOWARDS_RANGES / largest ** (1 - _TOWARDS_RANGES)
+    result = np.ones_like(values)
+    reach = values.max(initial=0)
+    if not free.any() or reach == 0:
+        return result
+    values = np.maximum(values, reach * _SMALLEST)
+    wanted = values
+    if weights.any():
+        shown = np.maximum(weights, weights.max() * _SMALLEST)
+        wanted = values**_TOWARDS_RANGES / shown ** (1 - _TOWARDS_RANGES)
+        # Readers that do not mind let their channels reach as far as any other.
+        farthest = (values / wanted)[weights > 0].max()
+        wanted = np.where(weights > 0, wanted, values / farthest)
+    if free.all():
+        wanted = wanted / np.exp(np.log(wanted).mean())
     else:
-        factors = values
-    factors /= np.exp(np.log(factors).mean())
-    result: Vector = np.clip(factors, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR)
+        # The others reach as far as those that stay.
+        wanted = wanted * ((values / wanted)[free].max() / values[~free].max())
+    result[free] = np.clip(wanted[free], 1 / _LARGEST_FACTOR, _LARGEST_FACTOR)
     return result
 
 
-def _largest_values(statistics: TensorStatistics) -> Vector:
-    return np.maximum(np.abs(statistics.lows), np.abs(statistics.highs))
-
-
-def _largest_weights(conv: Convolution) -> Vector | None:
+def _largest_weights(conv: Convolution) -> Vector:
     """The largest weight that each input channel meets, beside the largest of each output's.
 
-    None of a depthwise layer, whose outputs read one channel each.
+    0 in a depthwise layer, whose outputs read one channel each.
     """
-    if conv.weight.shape[1] == 1:
-        return None
+    per_group = conv.weight.shape[1]
+    if per_group == 1:
+        return np.zeros(conv.groups)
     weight = np.abs(conv.weight.astype(np.float64)).max(axis=(2, 3))
     relative = weight / np.maximum(weight.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    per_group = relative.reshape(conv.groups, -1, weight.shape[1])
-    largest: Vector = per_group.max(axis=1).reshape(-1)
+    largest: Vector = relative.reshape(conv.groups, -1, per_group).max(axis=1).reshape(-1)
     return largest
 
 
 def _with_scaled_outputs(conv: Convolution, factors: Vector) -> Convolution:
+    if (factors == 1).all():
+        return conv
     return replace(
         conv,
         weight=(conv.weight * factors[:, None, None, None]).astype(np.float32),
@@ -129,6 +149,8 @@ def _with_scaled_outputs(conv: Convolution, factors: Vector) -> Convolution:
 
 
 def _with_scaled_inputs(conv: Convolution, factors: Vector) -> Convolution:
+    if (factors == 1).all():
+        return conv
     outputs, per_group = conv.weight.shape[:2]
     each = factors.reshape(conv.groups, 1, per_group)
     scaled = conv.weight.reshape(conv.groups, outputs // conv.groups, per_group, -1)

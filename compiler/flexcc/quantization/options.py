@@ -23,10 +23,11 @@ class WeightRounding(Enum):
 
 
 class Precision(Enum):
-    """The bits of activations: all 8, or 16 wherever the accelerator can have them."""
+    """The bits of activations: all 8, 16 wherever the accelerator can have them, or as needed."""
 
     A8 = "a8"
     A16 = "a16"
+    AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class QuantizationOptions:
 
     `percentile` is the share of values, in %, that lie within a tensor's range; it serves
     CalibrationMethod.PERCENTILE alone. `equalize` brings the channels of a tensor to like ranges
-    first. `correct_bias` makes up for the mean of what rounding the weights takes away.
+    first. `correct_bias` makes up for the mean of what rounding the weights takes away. `sqnr_db`
+    is the signal-to-noise ratio that Precision.AUTO keeps at every output, if the weights let it.
     """
 
     method: CalibrationMethod = CalibrationMethod.MIN_MAX
@@ -44,3 +46,4 @@ class QuantizationOptions:
     rounding: WeightRounding = WeightRounding.NEAREST
     equalize: bool = True
     correct_bias: bool = True
+    sqnr_db: float = 20.0

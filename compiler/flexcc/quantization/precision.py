@@ -3,10 +3,9 @@
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Table
-from flexcc.quantization.options import Precision
 from flexcc.quantization.scales import shared_tensors
 
-__all__ = ["can_be_wide", "tensor_bits"]
+__all__ = ["can_be_wide", "widest"]
 
 
 def can_be_wide(graph: Graph) -> frozenset[str]:
@@ -25,7 +24,7 @@ def can_be_wide(graph: Graph) -> frozenset[str]:
     )
 
 
-def tensor_bits(graph: Graph, precision: Precision) -> dict[str, int]:
-    """The bits of every tensor of a float graph."""
-    wide = can_be_wide(graph) if precision is Precision.A16 else frozenset()
+def widest(graph: Graph) -> dict[str, int]:
+    """16 bits for every tensor of a graph that may have them, 8 for the others."""
+    wide = can_be_wide(graph)
     return {tensor: 16 if tensor in wide else 8 for tensor in graph.tensors}

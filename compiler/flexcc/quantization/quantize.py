@@ -4,8 +4,9 @@
 Activations are int8 or int16 with zero points, weights symmetric int8 per output channel.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,34 +15,42 @@ from flexcc.frontend.calibration import Samples
 from flexcc.frontend.export import ExportedModel, export_model
 from flexcc.frontend.observe import observe
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Convolution, Layer
 from flexcc.ir.types import Quantization
-from flexcc.ir.verify import verify
+from flexcc.quantization.convert import integer_graph, real_weights, weight_rounding
 from flexcc.quantization.equalize import equalize
 from flexcc.quantization.moments import MomentCollector, Moments
 from flexcc.quantization.options import (
     CalibrationMethod,
+    Precision,
     QuantizationOptions,
     WeightRounding,
 )
-from flexcc.quantization.precision import tensor_bits
+from flexcc.quantization.precision import widest
 from flexcc.quantization.ranges import tensor_range
-from flexcc.quantization.rounding import Rounding, compensated, nearest
-from flexcc.quantization.scales import tensor_scales, weight_scale
+from flexcc.quantization.scales import tensor_scales
+from flexcc.quantization.search import Assignment, search
 from flexcc.quantization.statistics import TensorStatistics, collect
-from flexcc.quantization.weights import quantize_convolution
 
-__all__ = ["QuantizedModel", "integer_graph", "quantize"]
+__all__ = ["QuantizedModel", "quantize"]
+
+logger = logging.getLogger(__name__)
 
 _DEFAULTS = QuantizationOptions()
+_SEARCH_SAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class QuantizedModel:
-    """An integer graph with the ports of its float graph, and the same as a QDQ model."""
+    """An integer graph with the ports of its float graph, and the same as a QDQ model.
+
+    `source` is the float graph, equalised if that was asked for. `assignment` is there when the
+    bits of tensors were searched for.
+    """
 
     exported: ExportedModel
     graph: Graph
+    source: Graph
+    assignment: Assignment | None
 
 
 def quantize(
@@ -59,13 +68,62 @@ def quantize(
     if options.equalize:
         graph = equalize(graph, collect(observe(graph, calibration), histograms=False))
     survey = _survey(graph, calibration, options)
-    bits = tensor_bits(graph, options.precision)
-    ranges = {
-        name: tensor_range(each, options, bits[name]) for name, each in survey.statistics.items()
-    }
-    scales = tensor_scales(graph, ranges, bits)
-    integer = integer_graph(graph, scales, survey.moments, options)
-    return QuantizedModel(exported=export_model(integer), graph=integer)
+    weights = weight_rounding(survey.moments, options)
+
+    def scales(bits: Mapping[str, int]) -> dict[str, Quantization]:
+        ranges = {
+            name: tensor_range(each, options, bits[name])
+            for name, each in survey.statistics.items()
+        }
+        return tensor_scales(graph, ranges, bits)
+
+    assignment = None
+    match options.precision:
+        case Precision.A8:
+            bits: Mapping[str, int] = dict.fromkeys(graph.tensors, 8)
+        case Precision.A16:
+            bits = widest(graph)
+        case Precision.AUTO:
+            rounded = real_weights(integer_graph(graph, scales(widest(graph)), weights), graph)
+            some = _some(calibration)
+            assignment = search(rounded, some, list(_outputs(graph, some)), scales, options.sqnr_db)
+            bits = assignment.bits
+            _warn_of_weights(assignment, options)
+    integer = integer_graph(graph, scales(bits), weights)
+    return QuantizedModel(
+        exported=export_model(integer), graph=integer, source=graph, assignment=assignment
+    )
+
+
+def _warn_of_weights(assignment: Assignment, options: QuantizationOptions) -> None:
+    for output, widest_db in assignment.widest_db.items():
+        if widest_db < options.sqnr_db:
+            logger.warning(
+                "%s: with 16 bits everywhere there are %.1f dB, for weights have 8; %.1f dB are "
+                "kept, not %.1f; --weight-rounding compensated may help",
+                output,
+                widest_db,
+                assignment.reached_db[output],
+                options.sqnr_db,
+            )
+
+
+def _some(calibration: Samples) -> list[dict[str, NDArray[np.float32]]]:
+    """A few samples, evenly spread: the search simulates each many times."""
+    available = min(len(array) for array in calibration.values())
+    taken = min(available, _SEARCH_SAMPLES)
+    return [
+        {name: array[index : index + 1] for name, array in calibration.items()}
+        for index in (position * available // taken for position in range(taken))
+    ]
+
+
+def _outputs(
+    graph: Graph, samples: Sequence[Mapping[str, NDArray[np.float32]]]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    for sample in samples:
+        (image,) = observe(graph, sample)
+        yield {port.tensor: image[port.tensor] for port in graph.outputs}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,42 +150,3 @@ def _survey(graph: Graph, calibration: Samples, options: QuantizationOptions) ->
 
     statistics = collect(watched(), histograms=histograms)
     return _Survey(statistics=statistics, moments=collector.finish())
-
-
-def integer_graph(
-    graph: Graph,
-    scales: Mapping[str, Quantization],
-    moments: Mapping[str, Moments],
-    options: QuantizationOptions,
-) -> Graph:
-    """The integer form of a lowered float graph with these quantisations by tensor.
-
-    `moments` by name of convolution serve those of the options that ask for them.
-
-    Raises:
-        InputError: a layer does not fit the accelerator.
-    """
-    layers = list[Layer]()
-    for layer in graph.layers:
-        if isinstance(layer, Convolution):
-            source, target = scales[layer.inputs[0]], scales[layer.output]
-            known = moments.get(layer.name)
-            rounding: Rounding = nearest
-            if known is not None and options.rounding is WeightRounding.COMPENSATED:
-                rounding = compensated(known)
-            shown = known if options.correct_bias else None
-            scale = weight_scale(layer)
-            layers.append(
-                quantize_convolution(layer, source, target, scale, rounding=rounding, moments=shown)
-            )
-        else:
-            layers.append(layer)
-    integer = replace(
-        graph,
-        tensors={
-            name: replace(kind, quantization=scales[name]) for name, kind in graph.tensors.items()
-        },
-        layers=tuple(layers),
-    )
-    verify(integer)
-    return integer

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.errors import InputError
-from flexcc.figures import is_depthwise, parameter_count, useful_macs
 from flexcc.frontend import import_model
 from flexcc.frontend.export import export_model
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.layers import Conv2d, Convolution
+from flexcc.ir.macs import is_depthwise, parameter_count, useful_macs
 from flexcc.passes import lower
 from flexcc.quantization import quantize
 from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node, run_onnx

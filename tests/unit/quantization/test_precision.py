@@ -20,9 +20,9 @@ from flexcc.ir.layers import Table
 from flexcc.ir.verify import VerifyError, verify
 from flexcc.passes import lower
 from flexcc.quantization import Precision, QuantizationOptions, quantize
+from flexcc.quantization.convert import integer_graph, weight_rounding
 from flexcc.quantization.options import CalibrationMethod
 from flexcc.quantization.precision import can_be_wide
-from flexcc.quantization.quantize import integer_graph
 from flexcc.quantization.ranges import tensor_range
 from flexcc.quantization.scales import shared_tensors, tensor_scales
 from flexcc.quantization.statistics import collect
@@ -56,7 +56,11 @@ def _mixed(
         name: tensor_range(each, QuantizationOptions(), bits[name])
         for name, each in statistics.items()
     }
-    return integer_graph(graph, tensor_scales(graph, ranges, bits), {}, QuantizationOptions())
+    return integer_graph(
+        graph,
+        tensor_scales(graph, ranges, bits),
+        weight_rounding({}, QuantizationOptions()),
+    )
 
 
 def test_random_mixtures_of_8_and_16_bits_equal_onnx_runtime(seed: int) -> None:
