@@ -8,6 +8,7 @@ from flexcc.passes.find_prelu import FindPRelu
 from flexcc.passes.fold_channel_affine import FoldChannelAffine
 from flexcc.passes.fold_padding import FoldPadding
 from flexcc.passes.fold_reshape import FoldReshape
+from flexcc.passes.fold_upsampling import FoldUpsampling
 from flexcc.passes.fuse_activation import FuseActivation
 from flexcc.passes.fuse_functions import FuseFunctions
 from flexcc.passes.fuse_selections import FuseSelections
@@ -28,6 +29,7 @@ PIPELINE: tuple[Pass, ...] = (
     FoldChannelAffine(),
     # Before reshapes: a clip moves from behind a flatten to the convolution in front of it.
     FuseActivation(),
+    FoldUpsampling(),
     FoldReshape(),
     # Last: what no neighbour took.
     Pointwise(),
