@@ -6,6 +6,7 @@ from flexcc.passes.base import Pass, run_pipeline
 from flexcc.passes.eliminate_identity import EliminateIdentity
 from flexcc.passes.find_prelu import FindPRelu
 from flexcc.passes.fold_channel_affine import FoldChannelAffine
+from flexcc.passes.fold_depth_to_space import FoldDepthToSpace
 from flexcc.passes.fold_padding import FoldPadding
 from flexcc.passes.fold_reshape import FoldReshape
 from flexcc.passes.fold_upsampling import FoldUpsampling
@@ -29,6 +30,8 @@ PIPELINE: tuple[Pass, ...] = (
     FoldChannelAffine(),
     # Before reshapes: a clip moves from behind a flatten to the convolution in front of it.
     FuseActivation(),
+    # Behind activations: what stood between a convolution and its DepthToSpace is in it now.
+    FoldDepthToSpace(),
     FoldUpsampling(),
     FoldReshape(),
     # Last: what no neighbour took.
