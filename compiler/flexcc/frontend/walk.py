@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from flexcc.errors import InputError
+from flexcc.frontend.arrange import ARRANGING_OPERATORS, arrange
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.constants import evaluate, is_deterministic
 from flexcc.frontend.infer import TypeAndShape, constant_type, output_types
@@ -98,6 +99,8 @@ class Walk:
                 self._readers.setdefault(name, []).append(node)
         for name in outputs:
             self._readers.pop(name, None)
+        # Reshapes and transposes that lead to another one, by output.
+        self._waiting: dict[str, tuple[onnx.NodeProto, str]] = {}
         self._read_inputs()
         for node, label in zip(source.nodes, source.labels, strict=True):
             self._walk(node, label)
@@ -185,6 +188,47 @@ class Walk:
         return result
 
     def _walk(self, node: onnx.NodeProto, label: str) -> None:
+        if self._only_leads_on(node):
+            self._waiting[node.output[0]] = node, label
+            return
+        chain = [(node, label)]
+        while _arranges(chain[0][0]) and chain[0][0].input[0] in self._waiting:
+            chain.insert(0, self._waiting.pop(chain[0][0].input[0]))
+        while chain:
+            length = next((n for n in range(len(chain), 1, -1) if self._arrange(chain[:n])), 1)
+            if length == 1:
+                self._walk_alone(*chain[0])
+            else:
+                self.nodes += [
+                    WalkedNode(proto=step, label=name, fate=Fate.IMPORTED)
+                    for step, name in chain[:length]
+                ]
+            del chain[:length]
+
+    def _only_leads_on(self, node: onnx.NodeProto) -> bool:
+        """Whether a reshape or transpose has one reader, another of them."""
+        readers = self._readers.get(node.output[0], []) if _arranges(node) else []
+        return len(readers) == 1 and _arranges(readers[0]) and readers[0].input[0] == node.output[0]
+
+    def _arrange(self, chain: Sequence[tuple[onnx.NodeProto, str]]) -> bool:
+        """Imports reshapes and transposes as one movement of channels or pixels, if they are."""
+        source = self.values.get(chain[0][0].input[0])
+        if not isinstance(source, Activation | Integers):
+            return False
+        reals = as_reals(source) if isinstance(source, Integers) else source
+        constants = [self.values.get(step.input[-1]) for step, _ in chain]
+        shapes = [each.array if isinstance(each, Constant) else None for each in constants]
+        steps = [(step, shape) for (step, _), shape in zip(chain, shapes, strict=True)]
+        made = arrange(steps, chain[-1][1], reals, self._build)
+        if made is None:
+            return False
+        result: Sequence[Value] = [made]
+        if isinstance(source, Integers):
+            result = as_integers(made, source, self._build)
+        [self.values[chain[-1][0].output[0]]] = result
+        return True
+
+    def _walk_alone(self, node: onnx.NodeProto, label: str) -> None:
         inputs = [self.values[name] if name else None for name in node.input]
         reason, is_of_input = None, False
         try:
@@ -309,3 +353,9 @@ class Walk:
         if any(node.reason == "this operator is not supported" for node in self.nodes):
             problems.append(f"Supported are {', '.join(sorted(HANDLERS))}.")
         raise InputError("\n".join(["the model cannot be compiled:", *problems]))
+
+
+def _arranges(node: onnx.NodeProto) -> bool:
+    """Whether a node is one of ONNX's own reshapes and transposes."""
+    own = node.domain in ("", "ai.onnx") and node.op_type in ARRANGING_OPERATORS
+    return own and len(node.input) > 0
