@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flexcc.errors import InputError
-from flexcc.frontend.registry import HANDLERS
+from flexcc.frontend.registry import supported_operators
 from flexcc.frontend.values import Unusable
 from flexcc.frontend.walk import Fate, Walk, WalkedNode
 
@@ -128,5 +128,5 @@ def _refuse(told: list[WalkedNode], subgraphs: list[WalkedNode], *, middle: bool
         )
     elif subgraphs:
         lines.append("The host parts must not hold subgraphs; simplify or unroll the model.")
-    lines.append(f"Supported are {', '.join(sorted(HANDLERS))}.")
+    lines.append(supported_operators())
     raise InputError("\n".join(lines))

@@ -64,7 +64,7 @@ from flexcc.frontend.select import (
 from flexcc.frontend.transpose import import_transpose
 from flexcc.frontend.values import Activation, Value
 
-__all__ = ["HANDLERS", "Handler"]
+__all__ = ["HANDLERS", "Handler", "supported_operators"]
 
 # A handler adds the layers of a node to the graph and returns the value of its first output, or a
 # list of the values of its first outputs.
@@ -125,3 +125,11 @@ HANDLERS: Mapping[str, Handler] = {
     "Upsample": import_upsample,
     **dict.fromkeys(FUNCTIONS, import_function),
 }
+
+_USUAL = ("Elu", "HardSwish", "Sigmoid", "Tanh")
+
+
+def supported_operators() -> str:
+    """All operators, in a sentence for errors; of functions of one variable a few."""
+    others = sorted(HANDLERS.keys() - set(FUNCTIONS))
+    return f"Supported are {', '.join(others)}, and functions such as {', '.join(_USUAL)}."

@@ -22,7 +22,7 @@ from flexcc.frontend.integers import (
 )
 from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe
-from flexcc.frontend.registry import HANDLERS
+from flexcc.frontend.registry import HANDLERS, supported_operators
 from flexcc.frontend.source import Source
 from flexcc.frontend.transpose import input_axes
 from flexcc.frontend.values import (
@@ -351,7 +351,7 @@ class Walk:
             return
         problems = list(dict.fromkeys(problems))
         if any(node.reason == "this operator is not supported" for node in self.nodes):
-            problems.append(f"Supported are {', '.join(sorted(HANDLERS))}.")
+            problems.append(supported_operators())
         raise InputError("\n".join(["the model cannot be compiled:", *problems]))
 
 
