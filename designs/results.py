@@ -14,6 +14,9 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER, load_design
+from designs.enet import accuracy
+from designs.enet.accuracy import Accuracy
+from designs.enet.table import section as enet_section
 from designs.mnist_conv_u250.demo import Figures, measure
 from designs.versatility.figures import STORED, to_json
 from designs.versatility.figures import Figures as Versatility
@@ -29,7 +32,7 @@ from sim.synthesis import Area
 PAGE = FOLDER.parent / "docs" / "results.md"
 
 
-def page(figures: Figures, versatility: Versatility, areas: Comparison) -> str:
+def page(figures: Figures, segmented: Accuracy, versatility: Versatility, areas: Comparison) -> str:
     """The text of docs/results.md."""
     report, stalled = figures.report, figures.stalled
     rtl = report.verify.rtl
@@ -62,10 +65,10 @@ def page(figures: Figures, versatility: Versatility, areas: Comparison) -> str:
 <!-- Written by `make results`. Do not edit. -->
 
 Every figure here is measured by `make results`, which also writes the `report.json` of each
-design and the `figures.json` of single layers; tests fail when the sources give other cycles or
-another number of multipliers. Cycles are those of the RTL in Verilator, from start to done, with a
-memory that answers after 100 cycles and moves one beat per cycle and port. No tool has timed the
-design yet, so every figure in ms names its clock as assumed.
+design and the JSON of accuracies and single layers; tests fail when the sources give other cycles,
+another accuracy or another number of multipliers. Cycles are those of the RTL in Verilator, from
+start to done, with a memory that answers after 100 cycles and moves one beat per cycle and port. No
+tool has timed the design yet, so every figure in ms names its clock as assumed.
 
 ## mnist_conv on u250
 
@@ -82,6 +85,7 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 |---|---|---|---|---|---|---|---|
 {layers}
 
+{enet_section(segmented)}
 {sections(versatility)}
 {_areas(areas)}"""
 
@@ -148,12 +152,15 @@ def main() -> None:
             json.dumps(asdict(figures.report))
         )
         shutil.copyfile(build / "report.json", design.folder / "report.json")
+        reports.step("segmenting pictures with the trained E-Net")
+        segmented = accuracy.accuracy(accuracy.segment())
         zeros, reshapes = measure_zeros(reports), measure_reshapes(reports)
         reports.step("synthesising the core and the plain one")
         areas = compare(ACCELERATOR)
     versatility = Versatility(zeros=zeros, reshapes=reshapes)
+    accuracy.STORED.write_text(accuracy.to_json(segmented))
     STORED.write_text(to_json(versatility))
-    PAGE.write_text(page(figures, versatility, areas))
+    PAGE.write_text(page(figures, segmented, versatility, areas))
 
 
 if __name__ == "__main__":

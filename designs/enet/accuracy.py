@@ -129,11 +129,7 @@ def to_json(figures: Accuracy) -> str:
 
 
 def stored() -> Accuracy:
-    """The figures in `accuracy.json`, as last measured."""
+    """The figures in `accuracy.json`, as `make results` measured them."""
     data: dict[str, Any] = json.loads(STORED.read_text())
     real, integer = tuple(data.pop("real")), tuple(data.pop("integer"))
     return Accuracy(real=real, integer=integer, **data)
-
-
-if __name__ == "__main__":
-    STORED.write_text(to_json(accuracy(segment())))

@@ -5,8 +5,10 @@ import numpy as np
 import onnx
 import pytest
 
+from designs.design import FOLDER
 from designs.enet import accuracy
 from designs.enet.accuracy import Segmentation, mean_iou
+from designs.enet.table import section
 from tests.onnx_models import run_onnx
 
 
@@ -47,3 +49,8 @@ def test_integers_keep_the_accuracy() -> None:
     # The scales follow the float sums of calibration.
     assert figures.integer == pytest.approx(stored.integer, abs=2e-3)
     assert (figures.pictures, figures.pixels) == (stored.pictures, stored.pixels)
+
+
+def test_page_states_the_stored_figures() -> None:
+    page = (FOLDER.parent / "docs" / "results.md").read_text()
+    assert section(accuracy.stored()) in page
