@@ -350,7 +350,9 @@ def test_a_difference_is_named_and_the_build_kept(
 ) -> None:
     """A simulator that flips one bit of the output; the real one takes a minute to build."""
 
-    def faulty(build: Build, images: list[Image], _: MemoryOptions) -> list[tuple[Image, int]]:
+    def faulty(
+        build: Build, images: list[Image], _: MemoryOptions, **_options: bool
+    ) -> list[tuple[Image, int]]:
         results = []
         for image in images:
             tensors = reference.run(build.graph, {"x": read_tensor(build.plan, image, "x")[None]})
