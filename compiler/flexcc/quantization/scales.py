@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import MOVES, Concat, Convolution
+from flexcc.ir.layers import MOVES, Concat, Convolution, ConvTranspose2d
 from flexcc.ir.types import Quantization
 from flexcc.quantization.ranges import Range
 
@@ -58,8 +58,16 @@ def affine(range_: Range, bits: int) -> Quantization:
 
 
 def weight_scale(conv: Convolution) -> NDArray[np.float32]:
-    """Symmetric scales, one per output channel; weights next to nothing round to zero."""
-    largest = np.abs(conv.weight.astype(np.float64)).max(axis=(1, 2, 3))
-    scale = (largest / _WEIGHT_LARGEST).astype(np.float32)
+    """Symmetric scales, one per output channel; weights next to nothing round to zero.
+
+    The largest weight becomes 127, or 1 where all are equal but for their signs and there is no
+    bias: so means over channels stay exact when they divide by a power of two. Groups of a
+    transposed layer share their scales, and one's 1 would be another's 127.
+    """
+    sizes = np.abs(conv.weight.astype(np.float64))
+    largest = sizes.max(axis=(1, 2, 3))
+    even = (sizes == largest[:, None, None, None]).all(axis=(1, 2, 3)) & (conv.bias == 0)
+    even &= not isinstance(conv, ConvTranspose2d)
+    scale = (largest / np.where(even, 1, _WEIGHT_LARGEST)).astype(np.float32)
     result: NDArray[np.float32] = np.maximum(scale, np.finfo(np.float32).tiny)
     return result

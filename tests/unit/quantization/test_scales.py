@@ -11,7 +11,7 @@ from flexcc.ir.layers import MaxPool2d
 from flexcc.ir.types import Quantization
 from flexcc.quantization.ranges import Range
 from flexcc.quantization.scales import affine, tensor_scales, weight_scale
-from tests.models import chain, random_conv, tensor
+from tests.models import chain, random_conv, tensor, transposed
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,15 @@ def test_weight_scales_are_per_output_channel(seed: int) -> None:
     assert scale.dtype == np.float32
     assert scale[0] == pytest.approx(np.abs(weight[0]).max() / 127)
     assert 0 < scale[1] < 1e-37
+
+
+def test_weights_of_one_size_are_ones() -> None:
+    source = tensor(4, 3, 3)
+    conv = random_conv(np.random.default_rng(0), "c", ("x", source), channels=3, kernel=(2, 2))
+    weight = conv.weight.astype(np.float32)
+    weight[:2] = np.where(weight[:2] < 0, -0.25, 0.25)
+    even = replace(conv, weight=weight, bias=np.array([0, 1, 0], np.float32))
+    largest = np.abs(weight[2]).max()
+    expected = [0.25, 0.25 / 127, largest / 127]
+    assert weight_scale(even).tolist() == pytest.approx(expected, rel=1e-6)
+    assert weight_scale(transposed(even))[0] == pytest.approx(0.25 / 127)
