@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Clamp, Convolution, MaxPool2d
+from flexcc.ir.layers import Clamp, Concat, Convolution, MaxPool2d
 from flexcc.quantization.scales import shared_tensors
 from flexcc.quantization.statistics import TensorStatistics
 
@@ -75,6 +75,8 @@ class _Channels:
                     self._add(layer.output, statistics, free=_scales(clamp))
                 case MaxPool2d():
                     self.of[layer.output] = self.of[layer.inputs[0]]
+                case Concat(axis=0):
+                    self.of[layer.output] = np.concatenate([self.of[x] for x in layer.inputs])
                 case _:
                     blocked += layer.inputs
                     self._add(layer.output, statistics, free=False)

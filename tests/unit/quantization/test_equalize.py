@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flexcc import reference
 from flexcc.frontend.observe import observe
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Add, Clamp, Conv2d, Convolution, MaxPool2d
+from flexcc.ir.layers import Add, Clamp, Concat, Conv2d, Convolution, MaxPool2d
 from flexcc.ir.verify import verify
 from flexcc.quantization import QuantizationOptions, quantize
 from flexcc.quantization.equalize import equalize
@@ -104,6 +104,45 @@ def test_links_reach_through_pools_and_into_transposed_layers(seed: int) -> None
     pool = MaxPool2d(name="p", inputs=("a_out",), output="p_out", kernel=(2, 2), strides=(2, 2))
     graph = chain(tensor(4, 6, 6), [first, pool, transposed(replace(second, inputs=("p_out",)))])
     assert _changed(graph, _samples(graph, rng)) == ["a", "b"]
+
+
+def test_links_reach_through_concatenation(seed: int) -> None:
+    """Each writer's channels find the weights that read them behind both of its readers."""
+    rng = np.random.default_rng(seed)
+    source = tensor(4, 6, 6)
+    left = random_conv(rng, "l", ("x", source), channels=3, kernel=(1, 1), clamp=RELU)
+    right = random_conv(rng, "r", ("x", source), channels=5, kernel=(1, 1))
+    joined = Concat(name="j", inputs=("l_out", "r_out"), output="j_out")
+    reader = random_conv(rng, "b", ("j_out", tensor(8, 6, 6)), channels=8, kernel=(3, 3), groups=8)
+    other = random_conv(rng, "o", ("l_out", tensor(3, 6, 6)), channels=2, kernel=(1, 1))
+    types = {
+        "x": source,
+        "l_out": tensor(3, 6, 6),
+        "r_out": tensor(5, 6, 6),
+        "j_out": tensor(8, 6, 6),
+        "b_out": tensor(8, 4, 4),
+        "o_out": tensor(2, 6, 6),
+    }
+    outputs = tuple(
+        Port(tensor=name, onnx_name=name, onnx_shape=(1, *shape))
+        for name, shape in (("b_out", (8, 4, 4)), ("o_out", (2, 6, 6)))
+    )
+    graph = replace(
+        chain(source, [left]),
+        layers=(left, right, joined, reader, other),
+        tensors=types,
+        outputs=outputs,
+    )
+    samples = _samples(graph, rng)
+    assert _changed(graph, samples) == ["l", "r", "b", "o"]
+    before = reference.run_float(graph, samples)
+    equalized = _equalized(graph, samples)
+    after = reference.run_float(equalized, samples)
+    for port in outputs:
+        assert after[port.tensor] == pytest.approx(before[port.tensor], abs=1e-5)
+    # Its one reader with a scale per channel does not mind: all channels of r reach as far as any.
+    reach = np.abs(after["j_out"]).max(axis=(0, 2, 3))
+    assert reach[3:] == pytest.approx(reach.max(), rel=1e-4)
 
 
 @pytest.mark.parametrize(
