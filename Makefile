@@ -9,8 +9,8 @@ EXTRAS  := sim,synth,dev
 STAMP   := $(VENV)/.installed
 
 GENERATED := rtl/flex_program_pkg.sv docs/program.md
-# Two workers: a simulation is one process, a build at most two.
-PYTEST    := $(PYTHON) -m pytest -n 2
+# Two workers, as a simulation is one process; each takes over what the other has left at the end.
+PYTEST    := $(PYTHON) -m pytest -n 2 --dist worksteal
 
 # One thread each: numpy and ONNX Runtime in parallel tests otherwise slow each other down.
 export OMP_NUM_THREADS ?= 1
