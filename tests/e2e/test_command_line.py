@@ -387,12 +387,20 @@ def test_a_difference_is_named_and_the_build_kept(
     assert flexcc(*run, cwd=tmp_path).code == 0
 
 
+# As `python -m flexcc`, also where the tests run in the background, which ignores interrupts.
+_INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("flexcc", run_name="__main__")
+"""
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
     save(conv_model(channels=64, size=200), tmp_path / "model.onnx")
     before = tree(tmp_path)
     with subprocess.Popen(
-        [sys.executable, "-m", "flexcc", "model.onnx", *ARRAY, "-o", "build",
+        [sys.executable, "-c", _INTERRUPTIBLE, "model.onnx", *ARRAY, "-o", "build",
          "--random-calibration", "--verify", "rtl", "--verify-images", "8"],
         cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
