@@ -150,16 +150,18 @@ def test_unknown_record_is_an_error_of_the_program(seed: int) -> None:
 )
 def test_memory_error_is_reported(first: str, error: int, reads: bool, seed: int) -> None:
     stage = PLAN.stages[0]
-    address = {
-        "header": stage.weights_address,
-        "program": PLAN.program_address,
-        "weights": stage.weights_address + stage.images[0].size - BEAT_BYTES,
-        "input": PLAN.tensors[stage.input].address,
-        "output": PLAN.tensors[stage.output].address,
+    input_plan = PLAN.tensors[stage.input]
+    address, size = {
+        "header": (stage.weights_address, BEAT_BYTES),
+        "program": (PLAN.program_address, BEAT_BYTES),
+        "weights": (stage.weights_address + stage.images[0].size - BEAT_BYTES, BEAT_BYTES),
+        # All of it: which of its rows a layer reads depends on its kernel and pads.
+        "input": (input_plan.address, input_plan.layout.size),
+        "output": (PLAN.tensors[stage.output].address, BEAT_BYTES),
     }[first]
     failure = Failure(
         first=address,
-        last=address + BEAT_BYTES - 1,
+        last=address + size - 1,
         response=SLVERR if reads else DECERR,
         reads=reads,
         writes=not reads,
