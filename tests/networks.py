@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.lower import fusion_groups, lower
-from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
+from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
@@ -297,8 +297,7 @@ def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) ->
     best = tiling(stage, accelerator, tile_rows=rows, tile_cols=cols, bundle=bundle).columns
     rotation = tuple(rng.randrange(accelerator.p) for _ in range(best.stride))
     return Group(
-        conv=stage.conv.name,
-        pool=None if stage.pool is None else stage.pool.name,
+        chain=chain_of(stage),
         tile_rows=rows,
         tile_cols=cols,
         weights=rng.choice(list(WeightMode)),
@@ -308,10 +307,7 @@ def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) ->
 
 
 def _stages(graph: Graph) -> list[Stage]:
-    return [
-        stage_of(graph, conv.name, None if pool is None else pool.name)
-        for conv, pool in fusion_groups(graph)
-    ]
+    return [stage_of(graph, chain) for chain in fusion_groups(graph)]
 
 
 def _fitted(accelerator: Accelerator, tilings: list[Tiling], groups: list[Group]) -> Accelerator:

@@ -22,7 +22,7 @@ from flexcc.backend.render import render
 from flexcc.backend.rtl import rtl_files
 from flexcc.backend.views import SystemView
 from flexcc.backend.writer import read_manifest
-from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
 from flexcc.errors import InputError
 from flexcc.frontend.host import Host, HostPart
 from flexcc.ir import (
@@ -46,11 +46,11 @@ __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
 _GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp, Cost)
-_MAPPING = (Mapping, Group, WeightMode, Accelerator)
+_MAPPING = (Mapping, Group, Chain, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
 _HEAD, _TAIL = "head.onnx", "tail.onnx"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -105,10 +105,11 @@ def _layer(
     build: Build, stage: StagePlan, kind: str, estimate: StageEstimate, macs: int
 ) -> LayerReport:
     group, engines = stage.group, estimate.engines
+    chain = group.chain
     tensors = build.graph.tensors
     return LayerReport(
         name=stage.name,
-        op=kind if group.pool is None else f"{kind}+max_pool2d",
+        op=kind if chain.pool is None else f"{kind}+max_pool2d",
         input_packing=_packing(tensors[stage.input]),
         output_packing=_packing(tensors[stage.output]),
         macs=macs,

@@ -16,7 +16,7 @@ from itertools import product
 from math import gcd
 
 from flexcc.accelerator import Accelerator
-from flexcc.ir.layers import Convolution, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
 from flexcc.ir.types import TensorType
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps, zero_taps
 
@@ -56,15 +56,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stage:
-    """One trip through the accelerator: a convolution and, fused, the pooling of its output.
+    """One trip through the accelerator: a convolution and, fused, the layers behind it.
 
-    `raw` is the convolution's output type, `output` that of the tensor stored (equal without pool).
+    `raw` is the convolution's output type, `output` that of the tensor stored.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
 
     conv: Convolution
-    pool: MaxPool2d | None
+    sum: Add | None = None
+    affine: Conv2d | None = None
+    pool: MaxPool2d | None = None
     input: TensorType
     raw: TensorType
     output: TensorType
@@ -77,6 +79,12 @@ class Stage:
         return self.conv.name
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the chain, in order."""
+        chain = (self.conv, self.sum, self.affine, self.pool)
+        return tuple(layer for layer in chain if layer is not None)
+
+    @property
     def input_tensor(self) -> str:
         """The tensor that is read."""
         return self.conv.inputs[0]
@@ -84,7 +92,7 @@ class Stage:
     @property
     def output_tensor(self) -> str:
         """The tensor that is stored."""
-        return self.conv.output if self.pool is None else self.pool.output
+        return self.layers[-1].output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

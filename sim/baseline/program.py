@@ -126,7 +126,7 @@ def _random_tiling(accelerator: Accelerator) -> Tiling:
             height=height + 2 * pads[0] // strides[0],
             width=width + 2 * pads[1] // strides[1],
         )
-        stage = Stage(conv=conv, pool=None, input=source, raw=target, output=target)
+        stage = Stage(conv=conv, input=source, raw=target, output=target)
         cut = tiling(stage, accelerator, tile_rows=random.randint(1, 3), tile_cols=12)
         if cut.in_planes * cut.plane_words <= accelerator.act_words:
             return cut

@@ -7,7 +7,7 @@ are small: most layers are cut into several tiles of rows and of columns.
 
 import random
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from flexcc import reference
 from flexcc.accelerator import Accelerator
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.plan import Plan, build_plan
-from flexcc.dse.mapping import Mapping
+from flexcc.dse.mapping import Chain, Mapping
 from flexcc.frontend.compare import compare
 from flexcc.ir.affine import dequantize_array
 from flexcc.ir.graph import Graph, Port
@@ -72,6 +72,11 @@ def _renamed(layer: Layer, prefix: str) -> Layer:
     )
 
 
+def _renamed_chain(chain: Chain, prefix: str) -> Chain:
+    names = {f.name: getattr(chain, f.name) for f in fields(chain)}
+    return Chain(**{place: name and prefix + name for place, name in names.items()})
+
+
 def _port(port: Port, prefix: str) -> Port:
     return replace(port, tensor=prefix + port.tensor, onnx_name=prefix + port.onnx_name)
 
@@ -94,7 +99,7 @@ def _sweep(accelerator: Accelerator, layers: int, seed: str) -> Sweep:
         layers=tuple(_renamed(layer, p) for p, case in paired for layer in case.graph.layers),
     )
     groups = tuple(
-        replace(group, conv=p + group.conv, pool=None if group.pool is None else p + group.pool)
+        replace(group, chain=_renamed_chain(group.chain, p))
         for p, case in paired
         for group in case.mapping.groups
     )
@@ -123,7 +128,7 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
     for case in cases:
         for group in case.mapping.groups:
             counts[group.weights.name.lower()] += 1
-            counts["pooled"] += group.pool is not None
+            counts["pooled"] += group.chain.pool is not None
             counts["bundled"] += group.bundle > 1
     for stage in plan.stages:
         counts["several tiles"] += len(stage.tiles) > 1

@@ -135,7 +135,7 @@ def _stage(co: int, ci: int, groups: int = 1, kernel: tuple[int, int] = (3, 3)) 
     )
     size = TensorType(channels=co, height=10, width=13)
     source = TensorType(channels=ci, height=9 + kernel[0], width=12 + kernel[1])
-    return Stage(conv=conv, pool=None, input=source, raw=size, output=size)
+    return Stage(conv=conv, input=source, raw=size, output=size)
 
 
 def test_passes_and_lists() -> None:
@@ -161,7 +161,7 @@ def test_tiles_needed_counts_to_the_last_one_read(seed: int) -> None:
     conv = replace(stage.conv, weight=np.ones((8, 8, *kernel), np.int8))
     source = stage.output
     target = replace(source, height=11 - kernel[0], width=14 - kernel[1])
-    reader = Stage(conv=conv, pool=None, input=source, raw=target, output=target)
+    reader = Stage(conv=conv, input=source, raw=target, output=target)
     readers = tiling(
         reader, ACCELERATOR, tile_rows=rng.randint(1, 4), tile_cols=rng.choice([8, 14])
     )

@@ -172,7 +172,7 @@ class StagePlan:
     @property
     def name(self) -> str:
         """The convolution's name."""
-        return self.group.conv
+        return self.group.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -223,10 +223,8 @@ def _describe(plan: Plan) -> Iterator[str]:
             f"plane pitch {layout.plane_pitch}, dead lanes {tensor.dead}"
         )
     for stage in plan.stages:
-        name = (
-            stage.group.conv if stage.group.pool is None else f"{stage.name} + {stage.group.pool}"
-        )
-        yield f"stage {name}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
+        chain = stage.group.chain
+        yield f"stage {chain}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
         yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
         for number, tile in enumerate(stage.tiles):
             yield f"  tile {stage.first_tile + number}:"
@@ -434,7 +432,7 @@ class _Resolved:
 
 
 def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
-    tiling_ = group_tiling(stage_of(graph, group.conv, group.pool), group, accelerator)
+    tiling_ = group_tiling(stage_of(graph, group.chain), group, accelerator)
     rq = stage_requantization(tiling_)
     split = group.weights is WeightMode.STREAM
     images = pass_images(tiling_, rq, split=split)

@@ -165,7 +165,7 @@ def _best_lists(
     # Columns that a split stride computes in vain.
     split = conv.strides[1] // _column_stride(conv, target) if isinstance(conv, Conv2d) else 1
     raw = replace(target, width=target.width * split)
-    stage = Stage(conv=conv, pool=None, input=source, raw=raw, output=raw)
+    stage = Stage(conv=conv, input=source, raw=raw, output=raw)
     lists = best_lists(
         stage,
         m=array.m,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flexcc.dse.mapping import Chain
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
@@ -186,17 +187,16 @@ def _identity(name: str, source: str, rewriter: _Rewriter) -> Conv2d:
     )
 
 
-def fusion_groups(graph: Graph) -> tuple[tuple[Convolution, MaxPool2d | None], ...]:
-    """The stages of a lowered graph in execution order: each convolution with its max-pooling."""
-    groups: list[tuple[Convolution, MaxPool2d | None]] = []
+def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
+    """The chains of a lowered graph in execution order: each convolution with its max-pooling."""
+    chains: list[Chain] = []
     for layer in graph.layers:
         if isinstance(layer, Convolution):
-            users = graph.users(layer.output)
-            match users:
+            match graph.users(layer.output):
                 case (MaxPool2d() as pool,) if _fuses(graph, pool):
-                    groups.append((layer, pool))
+                    chains.append(Chain(conv=layer.name, pool=pool.name))
                 case _:
-                    groups.append((layer, None))
+                    chains.append(Chain(conv=layer.name))
         elif not isinstance(layer, MaxPool2d) or not _fuses(graph, layer):
             raise ValueError(f"{layer.name}: the graph has not been lowered")
-    return tuple(groups)
+    return tuple(chains)

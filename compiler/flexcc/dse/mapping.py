@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mapping: the decisions, keyed by layer name. What is computed stands in the graph."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
+from typing import TypeVar
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Convolution, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
 from flexcc.tiles import Stage, Tiling, tiling
 
-__all__ = ["Group", "Mapping", "WeightMode", "group_tiling", "stage_of"]
+__all__ = ["Chain", "Group", "Mapping", "WeightMode", "chain_of", "group_tiling", "stage_of"]
 
 
 class WeightMode(Enum):
@@ -24,22 +25,48 @@ class WeightMode(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """The names of the layers that one trip through the accelerator computes, in its order.
+
+    Each reads the one before it: the convolution, the `sum` with a second tensor, an `affine`
+    depthwise 1x1 convolution behind the sum, the max-pooling. None is absent.
+    """
+
+    conv: str
+    sum: str | None = None
+    affine: str | None = None
+    pool: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers that are there, in order."""
+        return tuple(name for f in fields(self) if (name := getattr(self, f.name)) is not None)
+
+    def __str__(self) -> str:
+        return " + ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A fusion group: one convolution and the max-pooling of its output, if fused.
+    """A fusion group: a chain of layers, and how it runs.
 
     Tiles have `tile_rows` x `tile_cols` pixels of the stored tensor, less at the far edges.
     `rotation` is the bank of the first pixel of each column phase of the input window. One pass of
     the array makes `bundle` output phases. `keep_zeros` multiplies taps whose weights are all zero.
     """
 
-    conv: str
-    pool: str | None
+    chain: Chain
     tile_rows: int
     tile_cols: int
     weights: WeightMode
     rotation: tuple[int, ...]
     bundle: int = 1
     keep_zeros: bool = False
+
+    @property
+    def name(self) -> str:
+        """The convolution's name."""
+        return self.chain.conv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +85,53 @@ class Mapping:
             "buffers act={} weight={} params={} out={} lists={}".format(*depths),
         ]
         for group in self.groups:
-            name = group.conv if group.pool is None else f"{group.conv} + {group.pool}"
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"
             zeros = " zeros=kept" if group.keep_zeros else ""
             lines.append(
-                f"{name}: tile {group.tile_rows}x{group.tile_cols} "
+                f"{group.chain}: tile {group.tile_rows}x{group.tile_cols} "
                 f"weights={group.weights.value} rotation={rotation}{bundle}{zeros}"
             )
         return "\n".join(lines) + "\n"
 
 
-def stage_of(graph: Graph, conv_name: str, pool_name: str | None) -> Stage:
-    """The stage that a group's layers form; KeyError for a name that the graph does not have."""
+_Kind = TypeVar("_Kind", bound=Layer)
+
+
+def _named(layers: dict[str, Layer], name: str | None, kind: type[_Kind]) -> _Kind | None:
+    if name is None:
+        return None
+    layer = layers[name]
+    if not isinstance(layer, kind):
+        raise TypeError(f"{name}: a {kind.__name__} is expected, not {type(layer).__name__}")
+    return layer
+
+
+def stage_of(graph: Graph, chain: Chain) -> Stage:
+    """The stage that a chain's layers form.
+
+    Raises:
+        KeyError: the graph has no layer of a name.
+        TypeError: a layer is not of the kind of its place.
+    """
     layers = {layer.name: layer for layer in graph.layers}
-    conv = layers[conv_name]
-    pool = None if pool_name is None else layers[pool_name]
-    if not isinstance(conv, Convolution) or not (pool is None or isinstance(pool, MaxPool2d)):
-        raise TypeError(f"{conv_name}, {pool_name}: a convolution and a max-pooling are expected")
+    conv = _named(layers, chain.conv, Convolution)
+    assert conv is not None
     return Stage(
         conv=conv,
-        pool=pool,
+        sum=_named(layers, chain.sum, Add),
+        affine=_named(layers, chain.affine, Conv2d),
+        pool=_named(layers, chain.pool, MaxPool2d),
         input=graph.tensors[conv.inputs[0]],
         raw=graph.tensors[conv.output],
-        output=graph.tensors[conv.output if pool is None else pool.output],
+        output=graph.tensors[layers[chain.names[-1]].output],
     )
+
+
+def chain_of(stage: Stage) -> Chain:
+    """The chain that forms `stage`."""
+    layers = {f.name: getattr(stage, f.name) for f in fields(Chain)}
+    return Chain(**{place: layer and layer.name for place, layer in layers.items()})
 
 
 def group_tiling(stage: Stage, group: Group, accelerator: Accelerator) -> Tiling:

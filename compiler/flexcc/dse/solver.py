@@ -14,7 +14,7 @@ from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles,
 from flexcc.dse.layer_cost import ArrayModel, array_cycles, best_lists
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.lower_movement import lower_movement
-from flexcc.dse.mapping import Group, Mapping, WeightMode, stage_of
+from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, stage_of
 from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.resources import (
     CONTROL_MULTIPLIERS,
@@ -228,10 +228,7 @@ class _Forms:
 
     def stages(self, graph: Graph) -> list[Stage]:
         """The stages of a form of the network."""
-        stages = (
-            stage_of(graph, conv.name, None if pool is None else pool.name)
-            for conv, pool in fusion_groups(graph)
-        )
+        stages = (stage_of(graph, chain) for chain in fusion_groups(graph))
         return [
             replace(stage, keep_zeros=self._keep_zeros, may_bundle=self._may_bundle)
             for stage in stages
@@ -352,8 +349,7 @@ def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate |
                 break
             cycles = stage_cycles(tiles, mode)
             group = Group(
-                conv=stage.conv.name,
-                pool=None if stage.pool is None else stage.pool.name,
+                chain=chain_of(stage),
                 tile_rows=rows,
                 tile_cols=cols,
                 weights=mode,

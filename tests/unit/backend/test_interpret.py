@@ -11,7 +11,7 @@ from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
-from flexcc.dse.mapping import Group, Mapping, WeightMode
+from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Conv2d, Pads
 from flexcc.ir.types import Quantization, TensorType
@@ -92,8 +92,7 @@ def _tiled_pair() -> Case:
     )
     groups = tuple(
         Group(
-            conv=layer.name,
-            pool=None,
+            chain=Chain(conv=layer.name),
             tile_rows=4,
             tile_cols=16,
             weights=WeightMode.KEEP,

@@ -46,7 +46,7 @@ def _tiling(co: int, ci: int, kernel: int, accelerator: Accelerator = ACCELERATO
     q = Quantization(scale=0.1, zero_point=5)
     source = TensorType(channels=ci, height=3, width=9 + kernel - 1, quantization=q)
     target = TensorType(channels=co, height=3, width=9, quantization=q)
-    stage = Stage(conv=conv, pool=None, input=source, raw=target, output=target)
+    stage = Stage(conv=conv, input=source, raw=target, output=target)
     return tiling(stage, accelerator, tile_rows=3, tile_cols=9)
 
 

@@ -39,9 +39,7 @@ def _random_tilings(seed: int) -> list[tuple[Tiling, WeightMode]]:
     case = random_case(rng, 2, rng.choice(ACCELERATORS))
     return [
         (
-            group_tiling(
-                stage_of(case.graph, group.conv, group.pool), group, case.mapping.accelerator
-            ),
+            group_tiling(stage_of(case.graph, group.chain), group, case.mapping.accelerator),
             group.weights,
         )
         for group in case.mapping.groups
@@ -75,7 +73,7 @@ def test_the_store_engine_reads_as_often_as_it_is_charged(seed: int) -> None:
     for group, stage in zip(
         case.mapping.groups, build_plan(case.graph, case.mapping).stages, strict=True
     ):
-        tiles = group_tiling(stage_of(case.graph, group.conv, group.pool), group, a)
+        tiles = group_tiling(stage_of(case.graph, group.chain), group, a)
         for tile, planned in zip(tiles.tiles(), stage.tiles, strict=True):
             reads = StoreTile(**asdict(planned.store)).reads(shape)
             assert store_cycles(tiles, tile) == reads
@@ -153,7 +151,7 @@ def test_rows_of_one_beat_take_the_distance_of_bursts() -> None:
         weight_scale=np.ones(8, np.float32),
         bias=np.zeros(8, np.int32),
     )
-    stage = Stage(conv=conv, pool=None, input=image, raw=image, output=image)
+    stage = Stage(conv=conv, input=image, raw=image, output=image)
     accelerator = replace(ACCELERATOR, p=8)
     narrow, wide = (
         tiling(stage, accelerator, tile_rows=16, tile_cols=cols)

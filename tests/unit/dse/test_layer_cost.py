@@ -17,9 +17,9 @@ def _whole(rng: random.Random) -> tuple[Tiling, ArrayModel]:
     """A layer without pooling as a single tile, and the model of its array."""
     accelerator = rng.choice(ACCELERATORS)
     graph = lower(random_network(rng, 1, most_channels=rng.choice([6, 70])))
-    while fusion_groups(graph)[0][1] is not None:
+    while fusion_groups(graph)[0].pool is not None:
         graph = lower(random_network(rng, 1))
-    stage = stage_of(graph, fusion_groups(graph)[0][0].name, None)
+    stage = stage_of(graph, fusion_groups(graph)[0])
     array = ArrayModel(
         m=accelerator.m,
         p=accelerator.p,

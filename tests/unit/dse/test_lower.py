@@ -70,7 +70,7 @@ def _graph(layers: list[Layer], outputs: str, sizes: dict[str, tuple[int, int]])
 
 
 def _names(graph: Graph) -> list[tuple[str, str | None]]:
-    return [(c.name, None if p is None else p.name) for c, p in fusion_groups(graph)]
+    return [(chain.conv, chain.pool) for chain in fusion_groups(graph)]
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -73,9 +73,7 @@ def _check_counts(
     """Traffic and array cycles of the cost model are what the run did."""
     mapping = exploration.mapping
     a = mapping.accelerator
-    tilings = [
-        group_tiling(stage_of(graph, group.conv, group.pool), group, a) for group in mapping.groups
-    ]
+    tilings = [group_tiling(stage_of(graph, group.chain), group, a) for group in mapping.groups]
     traffic = [stage_traffic(t, g.weights) for t, g in zip(tilings, mapping.groups, strict=True)]
     assert [s.traffic for s in exploration.estimate.stages] == traffic
     assert sum(t.activations for t in traffic) == load_beats * a.beat_bytes

@@ -41,7 +41,7 @@ def _stage(co: int = 16, ci: int = 16, size: tuple[int, int] = (16, 16), k: int 
         channels=ci, height=size[0] + k - 1, width=size[1] + k - 1, quantization=QUANTIZATION
     )
     target = TensorType(channels=co, height=size[0], width=size[1], quantization=QUANTIZATION)
-    return Stage(conv=conv, pool=None, input=source, raw=target, output=target)
+    return Stage(conv=conv, input=source, raw=target, output=target)
 
 
 def _names(
