@@ -19,6 +19,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     Mul,
     Pads,
     Select,
@@ -76,7 +77,7 @@ def mixed_network(rng: np.random.Generator, layers: int = 8) -> Graph:
     growing = _Growing(rng)
     makers = (
         *(_any_conv, _same_conv, _same_conv, _squeeze, _pool, _join, _join, _table),
-        *(_average, _interpolate, _concat, _concat, _select, _select, _blocks, _channel_max),
+        *(_average, _interpolate, _concat, _concat, _select, _select, _blocks, _channel_max, _norm),
     )
     while len(growing.layers) < layers:
         maker = makers[int(rng.integers(len(makers)))]
@@ -251,6 +252,22 @@ def _channel_max(growing: _Growing, name: str) -> Layer | None:
     source = growing.pick()
     assert source is not None
     return ChannelMax(name=name, inputs=(source,), output=f"{name}_out")
+
+
+def _norm(growing: _Growing, name: str) -> Layer | None:
+    source = growing.pick()
+    assert source is not None
+    rng = growing.rng
+    return LocalNorm(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        size=int(rng.choice([1, 3, 5])),
+        alpha=float(np.float32(rng.choice([1e-4, 0.5]))),
+        beta=0.75,
+        bias=float(rng.choice([1, 2])),
+        clamp=Clamp(low=0.0) if rng.random() < 0.3 else Clamp(),
+    )
 
 
 def _join(growing: _Growing, name: str) -> Layer | None:

@@ -21,6 +21,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     Pads,
     Rearrange,
     Select,
@@ -124,6 +125,33 @@ def test_blocks_are_each_others_inverse() -> None:
 def test_maximum_over_channels() -> None:
     x = RNG.integers(-128, 128, (5, 2, 3)).astype(np.int8)
     assert np.array_equal(_run(ChannelMax(**NAMES), x, 0.25, 3)[0], x.max(axis=0))
+
+
+@pytest.mark.parametrize(("size", "alpha"), [(1, 0.01), (5, 1e-4), (5, 2.0), (31, 0.5)])
+def test_normalisation_over_channels(size: int, alpha: float) -> None:
+    """Squares are summed exactly; with beta = 1 the quotient is a fraction, rounded to 24 bits."""
+    layer = LocalNorm(**NAMES, size=size, alpha=alpha, beta=1.0, bias=2.0)
+    x = RNG.integers(-128, 128, (9, 3, 4)).astype(np.int8)
+    result = _run(layer, x, 0.05, -7)
+    far = 0
+    for c, y, xx in product(range(9), range(3), range(4)):
+        near = x[max(c - size // 2, 0) : c + size // 2 + 1, y, xx]
+        total = sum((int(value) - 3) ** 2 for value in near)
+        divisor = 2 + Fraction(alpha) / size * Fraction(1, 16) * total
+        exact = Fraction(int(x[c, y, xx]) - 3) / divisor
+        if result[c, y, xx] != _rounded(exact, 0.05, -7):
+            assert abs(int(result[c, y, xx]) - _rounded(exact, 0.05, -7)) == 1
+            steps = exact * Fraction(0.25) / Fraction(float(np.float32(0.05)))
+            assert abs(steps - steps.__floor__() - Fraction(1, 2)) < Fraction(1, 2**16)
+            far += 1
+    assert far <= 1
+
+
+def test_normalisation_of_scales_that_do_not_belong_together() -> None:
+    layer = LocalNorm(**NAMES, size=3, alpha=1.0, beta=1.0, bias=1.0)
+    x = np.zeros((1, 1, 1), np.int8) + np.int8(3)
+    with pytest.raises(InputError, match=r"n: one step of its input is 2.5e.11 steps of its"):
+        _run(layer, x, 1e-12, 0)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

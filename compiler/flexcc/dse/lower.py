@@ -24,6 +24,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -127,6 +128,8 @@ def _missing_engine(layer: Layer) -> str | None:
             return "the window engine"
         case ChannelMax():
             return "an engine that compares channels"
+        case LocalNorm():
+            return "an engine that normalises over channels"
         case Concat() | Select() | DepthToSpace() | SpaceToDepth():
             return "layouts that join, pick and move parts of tensors"
     return None

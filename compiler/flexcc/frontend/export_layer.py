@@ -23,6 +23,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -70,6 +71,9 @@ def write_layer(
             _channel_max(writer, layer, sources[0], target)
         case Interpolate2d():
             _interpolate(writer, layer, kinds[0], sources[0], target)
+        case LocalNorm(size=size, alpha=alpha, beta=beta, bias=bias):
+            numbers = {"alpha": alpha, "beta": beta, "bias": bias}
+            writer.node("LRN", sources, target, layer.name, size=size, **numbers)
         case Concat(axis=axis):
             writer.node("Concat", sources, target, layer.name, axis=1 + axis)
         case Select():

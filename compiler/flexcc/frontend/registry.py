@@ -33,6 +33,7 @@ from flexcc.frontend.function import (
 from flexcc.frontend.gemm import import_gemm, import_matmul
 from flexcc.frontend.integers import import_conv_integer, import_matmul_integer
 from flexcc.frontend.node import Node
+from flexcc.frontend.normalization import import_lrn
 from flexcc.frontend.pool import (
     import_average_pool,
     import_global_average_pool,
@@ -92,6 +93,7 @@ HANDLERS: Mapping[str, Handler] = {
     "GlobalAveragePool": import_global_average_pool,
     "GlobalMaxPool": import_global_max_pool,
     "Identity": import_identity,
+    "LRN": import_lrn,
     "LeakyRelu": import_leaky_relu,
     "MatMul": import_matmul,
     "MatMulInteger": import_matmul_integer,

@@ -21,14 +21,16 @@ from flexcc.ir.layers import (
     ConvTranspose2d,
     Interpolate2d,
     Layer,
+    LocalNorm,
     Mul,
     Table,
 )
+from flexcc.ir.normalization import norm_factors
 from flexcc.ir.requantize import requantization
 from flexcc.ir.requantize import rounding_ties as ties_of_accumulators
 from flexcc.ir.types import Integers, Quantization, TensorType
 from flexcc.reference.movement import interpolated
-from flexcc.reference.window import counts, window_sums
+from flexcc.reference.window import channel_sums, counts, window_sums
 
 __all__ = ["rounding_ties"]
 
@@ -41,6 +43,9 @@ _NEAR = 2.0**-10
 # float32 products are about this exact, in steps of int8 and int16: closer to a tie, either
 # neighbour is right.
 _FLOAT_SUM = {8: 2.0**-12, 16: 2.0**-6}
+
+# Its powers in float32 are about this exact.
+_FLOAT_POWER = {8: 2.0**-12, 16: 2.0**-4}
 
 
 def rounding_ties(
@@ -64,6 +69,8 @@ def rounding_ties(
             return _operand_ties(layer, sources, target, np.broadcast_arrays(a, b))
         case AveragePool2d() | Interpolate2d():
             return _mean_ties(layer, sources[0], target, inputs[0])
+        case LocalNorm():
+            return _norm_ties(layer, _quantization(sources[0]), _quantization(target), inputs[0])
         case Concat(axis=axis):
             parts = [
                 _value_ties(_quantization(source), target, x)
@@ -94,7 +101,7 @@ def _operand_ties(
         value = a * b * float(factors[0])
     bits = [_quantization(each).bits for each in (*sources, target)]
     if max(bits) > 8:
-        return _near_ties(np.asarray(value, np.float64), bits[2])
+        return _near_ties(np.asarray(value, np.float64), _FLOAT_SUM[bits[2]])
     near = np.abs(value - np.floor(value) - 0.5) < _NEAR
     result = np.zeros(near.shape, np.bool_)
     pairs, where = np.unique(np.stack([a[near], b[near]]), axis=1, return_inverse=True)
@@ -124,7 +131,7 @@ def _mean_ties(
     bits = _quantization(source).bits, _quantization(target).bits
     if max(bits) > 8:
         steps = np.asarray(sums * float(ratio) / divisor, np.float64)
-        return _near_ties(steps, bits[1])
+        return _near_ties(steps, _FLOAT_SUM[bits[1]])
     pairs = np.stack(np.broadcast_arrays(sums, divisor))
     flat, where = np.unique(pairs.reshape(2, -1), axis=1, return_inverse=True)
     exact = [_is_half(int(total) * ratio / int(count)) for total, count in flat.T]
@@ -132,21 +139,29 @@ def _mean_ties(
     return result
 
 
+def _norm_ties(layer: LocalNorm, source: Quantization, target: Quantization, x: Integers) -> Mask:
+    """Ties of what ONNX Runtime normalises in float32."""
+    real = dequantize_array(x, source).astype(np.float64)
+    steps = real * norm_factors(layer, channel_sums(real * real, layer.size)) / target.scale
+    return _near_ties(steps, _FLOAT_POWER[target.bits])
+
+
 def _value_ties(source: Quantization, target: TensorType, x: Integers) -> Mask:
     """Ties of numbers that are only brought to another scale."""
     ratio = Fraction(source.scale) / Fraction(_quantization(target).scale)
     bits = source.bits, _quantization(target).bits
     if max(bits) > 8:
-        return _near_ties((x.astype(np.float64) - source.zero_point) * float(ratio), bits[1])
+        steps = (x.astype(np.float64) - source.zero_point) * float(ratio)
+        return _near_ties(steps, _FLOAT_SUM[bits[1]])
     values, where = np.unique(x, return_inverse=True)
     ties = [_is_half((int(q) - source.zero_point) * ratio) for q in values]
     result: Mask = np.array(ties, np.bool_)[where.reshape(x.shape)]
     return result
 
 
-def _near_ties(steps: NDArray[np.float64], bits: int) -> Mask:
+def _near_ties(steps: NDArray[np.float64], within: float) -> Mask:
     """Values so close to a tie that float32 does not tell the neighbours apart."""
-    result: Mask = np.abs(steps - np.floor(steps) - 0.5) < _FLOAT_SUM[bits]
+    result: Mask = np.abs(steps - np.floor(steps) - 0.5) < within
     return result
 
 

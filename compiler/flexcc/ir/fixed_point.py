@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MULTIPLIER_BITS", "fixed_point", "is_tie", "round_shift"]
+__all__ = ["MULTIPLIER_BITS", "fixed_point", "fixed_points", "is_tie", "round_shift"]
 
 MULTIPLIER_BITS = 24
 _SHIFT_MAX = 63
@@ -28,6 +28,14 @@ def fixed_point(ratio: float) -> tuple[int, int]:
     _, exponent = np.frexp(np.float64(value))
     shift = min(MULTIPLIER_BITS - int(exponent), _SHIFT_MAX)
     return round(float(np.ldexp(np.float64(value), shift))), shift
+
+
+def fixed_points(ratios: NDArray[np.float64]) -> tuple[IntArray, IntArray]:
+    """Multiplier and shift of each ratio, as `fixed_point` finds them; all are in 0..2^24."""
+    values = ratios.astype(np.float32).astype(np.float64)
+    _, exponents = np.frexp(values)
+    shifts = np.minimum(MULTIPLIER_BITS - exponents.astype(np.int64), _SHIFT_MAX)
+    return np.rint(np.ldexp(values, shifts)).astype(np.int64), shifts
 
 
 def round_shift(total: IntArray, shift: int | IntArray) -> IntArray:

@@ -20,6 +20,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     PRelu,
@@ -74,6 +75,9 @@ def _fields(layer: Layer, source: TensorType, target: TensorType) -> Iterator[st
             if min(height, width) < 1:
                 yield f"its size {height}x{width} is not positive"
             yield from _clamp(clamp)
+        case LocalNorm(clamp=clamp):
+            yield from _norm(layer)
+            yield from _clamp(clamp)
         case Concat(axis=axis):
             if axis not in (0, 1, 2):
                 yield f"its axis {axis} is none of 0, 1 and 2"
@@ -119,6 +123,14 @@ def _counted(layer: AveragePool2d) -> Iterator[str]:
     )
     if not all(0 <= part <= whole for part, whole in sides):
         yield f"it counts {counted}, which is not within {pads}"
+
+
+def _norm(layer: LocalNorm) -> Iterator[str]:
+    if layer.size < 1 or layer.size % 2 == 0:
+        yield f"its size {layer.size} is not odd and positive"
+    for name, number in (("alpha", layer.alpha), ("beta", layer.beta), ("bias", layer.bias)):
+        if not 0 < number < np.inf:
+            yield f"its {name} {number} is not positive and finite"
 
 
 def _pool_windows(layer: MaxPool2d | AveragePool2d, source: TensorType) -> Iterator[str]:

@@ -32,6 +32,7 @@ __all__ = [
     "Elementwise",
     "Interpolate2d",
     "Layer",
+    "LocalNorm",
     "MaxPool2d",
     "Mul",
     "PRelu",
@@ -196,6 +197,20 @@ class AveragePool2d(Clamped):
     strides: tuple[int, int]
     pads: Pads = Pads()
     counted: Pads = Pads()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocalNorm(Clamped):
+    """x / (bias + alpha/size * s)^beta, s the sum of x^2 over `size` channels around, and a clamp.
+
+    The channels are the (size-1)/2 on either side that there are. `size` is odd; the other numbers
+    are positive.
+    """
+
+    size: int
+    alpha: float
+    beta: float
+    bias: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

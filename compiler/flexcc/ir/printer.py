@@ -21,6 +21,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -94,6 +95,7 @@ _KINDS: dict[type[Layer], str] = {
     ConvTranspose2d: "conv_transpose2d",
     DepthToSpace: "depth_to_space",
     Interpolate2d: "interpolate2d",
+    LocalNorm: "local_norm",
     MaxPool2d: "max_pool2d",
     Mul: "mul",
     PRelu: "prelu",
@@ -130,6 +132,10 @@ def _attributes(layer: Layer) -> list[str]:
         case Interpolate2d(height=height, width=width, coordinates=coordinates):
             size = f"size={_pair((height, width))}"
             return [size, f"coordinates={coordinates.value}", *_clamp(layer.clamp)]
+        case LocalNorm(size=size):
+            numbers = {"alpha": layer.alpha, "beta": layer.beta, "bias": layer.bias}
+            written = [f"{name}={number:.9g}" for name, number in numbers.items()]
+            return [f"size={size}", *written, *_clamp(layer.clamp)]
         case Concat(axis=axis):
             return [f"axis={axis}"]
         case Select(channels=channels, rows=rows, columns=columns, fill=fill):

@@ -17,6 +17,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -93,7 +94,7 @@ def output_shape(layer: Layer, sources: Sequence[TensorType], target: TensorType
             if slope.shape != (source.channels,):
                 raise ValueError(f"{slope.size} slopes for {source.channels} channels")
             return _shape(source)
-        case Clip() | Table():
+        case Clip() | Table() | LocalNorm():
             return _shape(source)
         case Add() | Mul():
             return _joint(*(_shape(operand) for operand in sources))

@@ -26,18 +26,20 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Select,
     SpaceToDepth,
     Table,
 )
+from flexcc.ir.normalization import norm_scaling
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import Integers, Quantization, TensorType
 from flexcc.reference.convolution import accumulators
 from flexcc.reference.movement import interpolated, moved
-from flexcc.reference.window import channel_max, counts, max_pool, window_sums
+from flexcc.reference.window import channel_max, channel_sums, counts, max_pool, window_sums
 
 __all__ = ["integer_layer", "numerators", "quantized"]
 
@@ -61,7 +63,7 @@ def integer_layer(
         case MaxPool2d():
             lowest = quantized(target)
             return max_pool(layer, shape, x, lowest.dtype(lowest.low))
-        case Add() | Mul() | AveragePool2d() | Interpolate2d():
+        case Add() | Mul() | AveragePool2d() | Interpolate2d() | LocalNorm():
             numerator, shift = numerators(layer, sources, target, inputs)
             return rounded(numerator, shift, output_of(layer.clamp, quantized(target)))
         case ChannelMax():
@@ -84,7 +86,7 @@ def integer_layer(
 
 
 def numerators(
-    layer: Add | Mul | AveragePool2d | Interpolate2d,
+    layer: Add | Mul | AveragePool2d | Interpolate2d | LocalNorm,
     sources: Sequence[TensorType],
     target: TensorType,
     inputs: Sequence[Integers],
@@ -113,6 +115,11 @@ def numerators(
             acc, divisor = interpolated(layer, wide[0] - scales[0].zero_point)
             mean = mean_scaling(layer, scales[0], goal, divisor)
             return acc * mean.multiplier, mean.shift
+        case LocalNorm(size=size):
+            centred = wide[0] - scales[0].zero_point
+            squares = channel_sums(centred * centred, size)
+            multiplier, shifts = norm_scaling(layer, scales[0], goal, squares)
+            return centred * multiplier, shifts
 
 
 def _rescaled(layer: Concat, source: Quantization, target: Quantization, x: Integers) -> Integers:

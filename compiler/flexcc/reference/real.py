@@ -19,6 +19,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     PRelu,
@@ -28,9 +29,10 @@ from flexcc.ir.layers import (
     SpaceToDepth,
     Table,
 )
+from flexcc.ir.normalization import norm_factors
 from flexcc.reference.convolution import products
 from flexcc.reference.movement import interpolated, moved
-from flexcc.reference.window import channel_max, counts, max_pool, window_sums
+from flexcc.reference.window import channel_max, channel_sums, counts, max_pool, window_sums
 
 __all__ = ["real_layer"]
 
@@ -55,6 +57,9 @@ def real_layer(layer: Layer, shape: tuple[int, int, int], inputs: Sequence[Real]
         case Interpolate2d():
             sums, divisor = interpolated(layer, x)
             return _clamped(sums / divisor, layer.clamp)
+        case LocalNorm(clamp=clamp):
+            factors = norm_factors(layer, channel_sums(x * x, layer.size))
+            return _clamped(x * factors, clamp)
         case ChannelMax():
             return channel_max(x)
         case Concat(axis=axis):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows over padded images: maxima, and sums and numbers of pixels."""
+"""Windows over padded images and over channels: maxima, and sums and numbers of pixels."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flexcc.ir.layers import AveragePool2d, Conv2d, MaxPool2d, Pads
 
-__all__ = ["channel_max", "counts", "max_pool", "padded", "window_sums"]
+__all__ = ["channel_max", "channel_sums", "counts", "max_pool", "padded", "window_sums"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Pool = MaxPool2d | AveragePool2d
@@ -32,6 +32,16 @@ def max_pool(
 def channel_max(x: NDArray[Scalar]) -> NDArray[Scalar]:
     """The largest value of each pixel, [B,1,H,W]."""
     result: NDArray[Scalar] = x.max(axis=1, keepdims=True)
+    return result
+
+
+def channel_sums(x: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Per element [B,C,H,W] the sum of the (size-1)/2 channels on either side, and itself."""
+    channels = x.shape[1]
+    result: NDArray[Any] = x.copy()
+    for distance in range(1, min(size // 2, channels - 1) + 1):
+        result[:, distance:] += x[:, :-distance]
+        result[:, :-distance] += x[:, distance:]
     return result
 
 

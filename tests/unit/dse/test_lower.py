@@ -18,6 +18,7 @@ from flexcc.ir.layers import (
     Concat,
     Conv2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -187,9 +188,10 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         AveragePool2d(name="mean", inputs=("d",), output="e", kernel=(1, 1), strides=(1, 1)),
         ChannelMax(name="max", inputs=("d",), output="f"),
         Concat(name="join", inputs=("d", "e"), output="g"),
+        LocalNorm(name="lrn", inputs=("g",), output="h", size=5, alpha=1, beta=1, bias=1),
     ]
     with pytest.raises(InputError) as caught:
-        lower(_graph(layers, "g", dict.fromkeys("xabcdefg", (4, 4))))
+        lower(_graph(layers, "h", dict.fromkeys("xabcdefgh", (4, 4))))
     assert str(caught.value).splitlines() == [
         "bent: it needs a requantiser with a slope below zero, which is not built yet",
         "sum: it needs the engine that combines two tensors, which is not built yet",
@@ -198,6 +200,7 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         "mean: it needs the window engine, which is not built yet",
         "max: it needs an engine that compares channels, which is not built yet",
         "join: it needs layouts that join, pick and move parts of tensors, which is not built yet",
+        "lrn: it needs an engine that normalises over channels, which is not built yet",
     ]
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from flexcc.ir.fixed_point import fixed_point, is_tie, round_shift
+from flexcc.ir.fixed_point import fixed_point, fixed_points, is_tie, round_shift
 
 
 def test_multiplier_is_the_significand(seed: int) -> None:
@@ -54,3 +54,11 @@ def test_near_ties() -> None:
 def test_shifts_broadcast() -> None:
     totals = np.array([[5, 6, 7], [5, 6, 7]])
     assert round_shift(totals, np.array([[0], [1]])).tolist() == [[5, 6, 7], [2, 3, 4]]
+
+
+def test_many_ratios_are_each_as_one() -> None:
+    rng = np.random.default_rng(0)
+    ratios = np.concatenate([np.exp(rng.uniform(-70, 16.6, 500)), [0.0, 1.0, 2.0**-45, 2.0**-130]])
+    multipliers, shifts = fixed_points(ratios)
+    found = list(zip(multipliers.tolist(), shifts.tolist(), strict=True))
+    assert found == [fixed_point(ratio) for ratio in ratios.tolist()]

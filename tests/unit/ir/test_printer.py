@@ -21,6 +21,7 @@ from flexcc.ir.layers import (
     DepthToSpace,
     Interpolate2d,
     Layer,
+    LocalNorm,
     MaxPool2d,
     Mul,
     Pads,
@@ -133,6 +134,10 @@ def test_slopes_are_one_number_or_their_range() -> None:
         (
             Interpolate2d(**NAMES, height=4, width=6, coordinates=Coordinates.HALF_PIXEL),
             "interpolate2d(%x) name=n size=4x6 coordinates=half_pixel",
+        ),
+        (
+            LocalNorm(**NAMES, size=5, alpha=1e-4, beta=0.75, bias=2, clamp=Clamp(low=0.0)),
+            "local_norm(%x) name=n size=5 alpha=0.0001 beta=0.75 bias=2 clamp=0..inf",
         ),
         (ChannelMax(**NAMES), "channel_max(%x) name=n"),
         (Concat(name="n", inputs=("x", "z"), output="y", axis=2), "concat(%x, %z) name=n axis=2"),
