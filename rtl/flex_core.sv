@@ -38,7 +38,9 @@ module flex_core
   // Words per bank and half of the output buffer; a power of two.
   parameter int unsigned OutWords     = 512,
   // Entries per half of the list memory; a power of two.
-  parameter int unsigned ListEntries  = 512
+  parameter int unsigned ListEntries  = 512,
+  // Requantisers have a second set of parameters, for outputs below zero.
+  parameter bit          Slopes       = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -100,6 +102,8 @@ module flex_core
   localparam int unsigned OutAddrWidth = $clog2(2 * OutWords);
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords);
   localparam int unsigned ParamAddrWidth = $clog2(ParamPasses * (M / Q));
+  // Bytes of a channel's parameters.
+  localparam int unsigned RecordBytes = Slopes ? 32 : 16;
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1;
 
   // A start clears what an earlier run left; nothing is in flight then. The run begins a cycle later.
@@ -373,7 +377,7 @@ module flex_core
   logic [WeightAddrWidth-1:0] weight_wr_addr;
   logic [M*N*8-1:0] weight_wr_data;
   logic [ParamAddrWidth-1:0] param_wr_addr;
-  logic [Q*128-1:0] param_wr_data;
+  logic [Q*RecordBytes*8-1:0] param_wr_data;
   logic [CountWidth-1:0] weights_written, weights_released, params_written, params_released;
 
   flex_weight_load #(
@@ -382,7 +386,8 @@ module flex_core
     .Q          (Q),
     .DataBytes  (DataBytes),
     .WeightWords(WeightWords),
-    .ParamPasses(ParamPasses)
+    .ParamPasses(ParamPasses),
+    .RecordBytes(RecordBytes)
   ) u_weight_load (
     .clk_i,
     .rst_ni            (core_rst_n),
@@ -475,7 +480,8 @@ module flex_core
     .AccWidth    (AccWidth),
     .ParamPasses (ParamPasses),
     .OutAddrWidth(OutAddrWidth),
-    .OutputPhases(OutputPhases)
+    .OutputPhases(OutputPhases),
+    .Slopes      (Slopes)
   ) u_requantize (
     .clk_i,
     .rst_ni           (core_rst_n),

@@ -94,6 +94,17 @@ package flex_program_pkg;
     logic [23:0] mult;  // multiplier M, unsigned
   } parameter_t;
 
+  parameter int unsigned SlopeWords = 2;
+  // Follows `parameter` in accelerators with slopes: what replaces it for accumulators up to `last`.
+  typedef struct packed {
+    logic [15:0] unused_1;
+    logic signed [47:0] bias;  // B
+    logic [5:0] unused_0;
+    logic signed [26:0] last;  // largest accumulator, once clamped
+    logic [5:0] shift;  // shift S
+    logic signed [24:0] mult;  // multiplier M, its magnitude below 2^24
+  } slope_t;
+
   parameter int unsigned ArrayListsWords = 0;
   parameter logic [7:0] ArrayListsKind = 8'd0;
 

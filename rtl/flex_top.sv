@@ -19,7 +19,8 @@ module flex_top
   parameter int unsigned WeightWords = 512,
   parameter int unsigned ParamPasses = 8,
   parameter int unsigned OutWords    = 512,
-  parameter int unsigned ListEntries = 512
+  parameter int unsigned ListEntries = 512,
+  parameter bit          Slopes      = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -157,7 +158,8 @@ module flex_top
     .WeightWords(WeightWords),
     .ParamPasses(ParamPasses),
     .OutWords   (OutWords),
-    .ListEntries(ListEntries)
+    .ListEntries(ListEntries),
+    .Slopes     (Slopes)
   ) u_core (
     .clk_i,
     .rst_ni,

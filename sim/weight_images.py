@@ -9,8 +9,6 @@ from flexcc.program.encode import encode, record, to_bytes
 from flexcc.program.formats import WEIGHT_IMAGE, WEIGHTS_FETCH
 from sim.bus.read_engine import Request
 
-PARAMETER_BYTES = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightShape:
@@ -22,6 +20,7 @@ class WeightShape:
     beat_bytes: int
     weight_words: int
     param_passes: int
+    record_bytes: int
 
     @property
     def word_bytes(self) -> int:
@@ -31,7 +30,7 @@ class WeightShape:
     @property
     def param_bytes(self) -> int:
         """Bytes of a word of the parameter ring."""
-        return self.chains * PARAMETER_BYTES
+        return self.chains * self.record_bytes
 
     @property
     def param_words(self) -> int:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from math import lcm
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ __all__ = [
     "random_network",
 ]
 
-_LARGE = {
+_LARGE: dict[str, Any] = {
     "act_words": 65536,
     "weight_words": 16384,
     "param_passes": 16384,
@@ -50,8 +51,11 @@ _LARGE = {
 }
 
 
-def _shape(m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int) -> Accelerator:
-    return Accelerator(m=m, p=p, n=n, q=q, packed=packed, beat_bytes=beat_bytes, **_LARGE)
+def _shape(
+    m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int, *, slopes: bool = False
+) -> Accelerator:
+    plain = Accelerator(m=m, p=p, n=n, q=q, packed=packed, beat_bytes=beat_bytes, **_LARGE)
+    return replace(plain, slopes=slopes)
 
 
 ACCELERATORS = (
@@ -63,6 +67,8 @@ ACCELERATORS = (
     _shape(16, 7, 8, 8, True, 128),  # sixteen pixels a beat
     _shape(32, 16, 8, 4, True, 64),  # widest array, four planes a pass
     _shape(8, 8, 8, 8, False, 8),  # a beat is a pixel
+    _shape(8, 3, 8, 2, True, 32, slopes=True),
+    _shape(4, 5, 16, 1, False, 64, slopes=True),
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
 
@@ -98,8 +104,12 @@ def random_conv(
     most_kernel: int = 7,
     most_channels: int = 70,
     transposed: bool = False,
+    slopes: bool = False,
 ) -> Convolution:
-    """A convolution with everything random; its weight scale is per unit of output spread."""
+    """A convolution with everything random; its weight scale is per unit of output spread.
+
+    With `slopes` most have one for what is below zero.
+    """
     values = np.random.default_rng(rng.getrandbits(32))
     divisors = [g for g in range(1, inputs + 1) if inputs % g == 0]
     groups = rng.choice([1, 1, 1, rng.choice(divisors)])
@@ -129,6 +139,9 @@ def random_conv(
         groups=groups,
         clamp=rng.choice([Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=6.0)]),
     )
+    if slopes and rng.random() < 0.7:
+        slope = values.choice([0.0, 0.01, 0.25, 1.0, 3.0, -0.5, -1.0], outputs)
+        conv = replace(conv, slope=slope.astype(np.float32))
     return _transposed(rng, conv) if transposed else conv
 
 
@@ -151,6 +164,7 @@ def _transposed(rng: random.Random, conv: Conv2d) -> ConvTranspose2d:
         dilations=conv.dilations,
         groups=conv.groups,
         clamp=conv.clamp,
+        slope=conv.slope,
         output_padding=(rng.randrange(strides[0]), rng.randrange(strides[1])),
     )
 
@@ -208,10 +222,12 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
     return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
 
 
-def random_network(rng: random.Random, layers: int, *, most_channels: int = 70) -> Graph:
+def random_network(
+    rng: random.Random, layers: int, *, most_channels: int = 70, slopes: bool = False
+) -> Graph:
     """A chain of `layers` convolutions and max-poolings, some with further users.
 
-    About half of the convolutions are transposed.
+    About half of the convolutions are transposed; with `slopes` most bend at zero.
     """
     ports: list[str] = []
     source = "x"
@@ -249,6 +265,7 @@ def random_network(rng: random.Random, layers: int, *, most_channels: int = 70) 
                 most_kernel=most,
                 most_channels=most_channels,
                 transposed=rng.random() < 0.5,
+                slopes=slopes,
             )
             quantization = _quantization(rng)
             conv = _scaled(_fit_source(rng, conv, shape), shape, quantization)
@@ -341,7 +358,7 @@ def _inputs(rng: random.Random, graph: Graph) -> dict[str, NDArray[np.int8]]:
 
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping whose buffers are as small as they may be."""
-    graph = lower(random_network(rng, layers))
+    graph = lower(random_network(rng, layers, slopes=accelerator.slopes))
     stages = _stages(graph)
     groups = [_random_group(rng, stage, accelerator) for stage in stages]
     tilings = [
@@ -355,7 +372,7 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
 def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping that is legal on `accelerator` as it is."""
     while True:
-        graph = lower(random_network(rng, layers))
+        graph = lower(random_network(rng, layers, slopes=accelerator.slopes))
         groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph)]
         legal = tuple(group for group in groups if group is not None)
         if len(legal) == len(groups):

@@ -17,6 +17,7 @@ class Accelerator:
     `m` rows, `p` columns, `n` lanes, `q` drain chains per column; `packed` when two columns share a
     multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
+    With `slopes` a channel has a second set of parameters, for outputs below zero.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -33,6 +34,7 @@ class Accelerator:
     param_passes: int
     out_words: int
     list_entries: int
+    slopes: bool = False
 
     def __post_init__(self) -> None:
         rules = (
@@ -72,6 +74,11 @@ class Accelerator:
     def drain_cycles(self) -> int:
         """L: length of a drain chain, the least distance of two blocks in cycles."""
         return self.m // self.q
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of a channel's parameters in a pass image."""
+        return 32 if self.slopes else 16
 
     @property
     def beat_pixels(self) -> int:

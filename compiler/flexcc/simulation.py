@@ -85,6 +85,7 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         "ParamPasses": a.param_passes,
         "OutWords": a.out_words,
         "ListEntries": a.list_entries,
+        "Slopes": int(a.slopes),
     }
 
 

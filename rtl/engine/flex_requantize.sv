@@ -3,7 +3,8 @@
 // Requantiser: accumulators of the array to bytes in the output buffer.
 //
 // Holds the parameter ring. P*Q lanes; a block of M channels and P pixels comes in L = M/Q cycles,
-// channel i*Q + q in cycle i, and leaves 14 cycles later as one write to all banks per cycle.
+// channel i*Q + q in cycle i, and leaves 14 cycles later (15 with slopes) as one write to all banks
+// per cycle.
 // Free running: nothing stalls, blocks may follow each other without a gap. A block's data sheet
 // (block_t) must come 5 cycles or more before its first accumulators.
 // A word's bytes repeat its 2^word_channels channels, as many as Q at least and N at most.
@@ -32,31 +33,34 @@ module flex_requantize
   parameter  int unsigned OutAddrWidth   = 10,
   // Words may hold less than N channels; a block's word_channels is log2(N) otherwise, and ignored.
   parameter  bit          OutputPhases   = 1'b1,
+  // A channel has a second record, for outputs below zero.
+  parameter  bit          Slopes         = 1'b0,
   // Derived
   localparam int unsigned L              = M / Q,
   localparam int unsigned ParamDepth     = ParamPasses * L,
   localparam int unsigned ParamAddrWidth = (ParamDepth > 1) ? $clog2(ParamDepth) : 1,
+  localparam int unsigned RecordBits     = Slopes ? 256 : 128,
   localparam int unsigned Lanes          = N / Q
 ) (
-  input  logic                                               clk_i,
-  input  logic                                               rst_ni,
+  input  logic                                                      clk_i,
+  input  logic                                                      rst_ni,
   // Accumulators, signed
-  input  logic                                               acc_valid_i,
-  input  logic   [             P-1:0][  Q-1:0][AccWidth-1:0] acc_i,
+  input  logic                                                      acc_valid_i,
+  input  logic   [             P-1:0][         Q-1:0][AccWidth-1:0] acc_i,
   // What the next blocks are; never refused
-  input  block_t                                             block_data_i,
-  input  logic                                               block_valid_i,
+  input  block_t                                                    block_data_i,
+  input  logic                                                      block_valid_i,
   // Parameter ring: Q records per word, word i of a pass at pass * L + i
-  input  logic                                               param_wr_en_i,
-  input  logic   [ParamAddrWidth-1:0]                        param_wr_addr_i,
-  input  logic   [             Q-1:0][  127:0]               param_wr_data_i,
-  output logic   [    CountWidth-1:0]                        params_released_o,
+  input  logic                                                      param_wr_en_i,
+  input  logic   [ParamAddrWidth-1:0]                               param_wr_addr_i,
+  input  logic   [             Q-1:0][RecordBits-1:0]               param_wr_data_i,
+  output logic   [    CountWidth-1:0]                               params_released_o,
   // Output buffer, all banks alike
-  output logic   [         Lanes-1:0]                        wr_en_o,
-  output logic   [  OutAddrWidth-1:0]                        wr_addr_o,
-  output logic   [             P-1:0][Q*8-1:0]               wr_data_o,
+  output logic   [         Lanes-1:0]                               wr_en_o,
+  output logic   [  OutAddrWidth-1:0]                               wr_addr_o,
+  output logic   [             P-1:0][       Q*8-1:0]               wr_data_o,
   // The last write of a half is in the buffer
-  output logic                                               group_full_o
+  output logic                                                      group_full_o
 );
 
   `FLEX_ASSERT_INIT(PowersOfTwo, (M & (M - 1)) == 0 && (N & (N - 1)) == 0 && (Q & (Q - 1)) == 0)
@@ -68,7 +72,7 @@ module flex_requantize
   // Bits of an accumulator that count; larger ones are clamped.
   localparam int unsigned ClampWidth = 27;
   localparam int unsigned RamLatency = 2;
-  localparam int unsigned LaneLatency = 10;
+  localparam int unsigned LaneLatency = Slopes ? 11 : 10;
 
   // Blocks whose accumulators may be on their way when a data sheet comes: they are L cycles or
   // more apart, and from the last step to its first accumulator an array takes fewer cycles than:
@@ -144,8 +148,10 @@ module flex_requantize
 
   // The bits of a record that have a meaning.
   localparam int unsigned RecordWidth = 24 + 6 + 48;
+  localparam int unsigned SlopeWidth = Slopes ? 25 + 6 + 27 + 48 : 0;
+  localparam int unsigned StoredWidth = RecordWidth + SlopeWidth;
 
-  logic [Q-1:0][RecordWidth-1:0] param_wr_data, param_rd_data;
+  logic [Q-1:0][StoredWidth-1:0] param_wr_data, param_rd_data;
   logic [ParamAddrWidth-1:0] param_rd_addr;
   logic valid2;
   logic [P-1:0][Q-1:0][ClampWidth-1:0] acc2;
@@ -160,7 +166,7 @@ module flex_requantize
   end
 
   flex_ram_sdp #(
-    .Width(Q * RecordWidth),
+    .Width(Q * StoredWidth),
     .Depth(ParamDepth)
   ) u_parameters (
     .clk_i,
@@ -211,15 +217,33 @@ module flex_requantize
     logic [23:0] mult;
     logic [5:0] shift;
     logic signed [47:0] bias;
+    logic signed [26:0] below_last;
+    logic signed [24:0] below_mult;
+    logic [5:0] below_shift;
+    logic signed [47:0] below_bias;
     logic [P-1:0][ClampWidth-1:0] acc;
     logic [P-1:0][7:0] data;
 
-    assign record              = param_wr_data_i[q];
-    assign param_wr_data[q]    = {record.mult, record.shift, record.bias};
-    assign {mult, shift, bias} = param_rd_data[q];
+    assign record                            = param_wr_data_i[q][127:0];
+    assign param_wr_data[q][RecordWidth-1:0] = {record.mult, record.shift, record.bias};
+    assign {mult, shift, bias}               = param_rd_data[q][RecordWidth-1:0];
 
     logic unused_record;
     assign unused_record = ^{record.unused_0, record.unused_1};
+
+    if (Slopes) begin : gen_slope
+      slope_t slope;
+      assign slope = param_wr_data_i[q][255:128];
+      assign param_wr_data[q][StoredWidth-1:RecordWidth] = {
+        slope.mult, slope.shift, slope.last, slope.bias
+      };
+      assign {below_mult, below_shift, below_last, below_bias} =
+          param_rd_data[q][StoredWidth-1:RecordWidth];
+      logic unused_slope;
+      assign unused_slope = ^{slope.unused_0, slope.unused_1};
+    end else begin : gen_no_slope
+      assign {below_mult, below_shift, below_last, below_bias} = '0;
+    end
 
     for (genvar p = 0; p < P; p++) begin : gen_pixel
       assign acc[p]               = acc2[p][q];
@@ -227,20 +251,25 @@ module flex_requantize
     end
 
     flex_requantize_lane #(
-      .Pixels(P)
+      .Pixels(P),
+      .Slopes(Slopes)
     ) u_lane (
       .clk_i,
       .rst_ni,
-      .valid_i     (valid2),
-      .acc_i       (acc),
-      .mult_i      (mult),
-      .shift_i     (shift),
-      .bias_i      (bias),
-      .zero_point_i(zero_point2),
-      .low_i       (low2),
-      .high_i      (high2),
-      .valid_o     (lane_valid[q]),
-      .data_o      (data)
+      .valid_i      (valid2),
+      .acc_i        (acc),
+      .mult_i       (mult),
+      .shift_i      (shift),
+      .bias_i       (bias),
+      .below_last_i (below_last),
+      .below_mult_i (below_mult),
+      .below_shift_i(below_shift),
+      .below_bias_i (below_bias),
+      .zero_point_i (zero_point2),
+      .low_i        (low2),
+      .high_i       (high2),
+      .valid_o      (lane_valid[q]),
+      .data_o       (data)
     );
 
   end

@@ -3,16 +3,21 @@
 // Requantises one output channel of `Pixels` pixels:
 //   y = clamp(round_half_even((acc * mult + bias) / 2^shift) + zero_point, low, high), exactly.
 //
-// Latency 10 cycles, one accumulator per pixel and cycle, free running. Two multipliers of 27x18
-// per pixel: bits 16:0 of the multiplier, then bits 23:17; the bias is split at the same place, so
-// that on a DSP48E2 the second sum takes the first shifted by 17 through the cascade.
-// Registers move only with valid data.
+// With `Slopes` a second set of mult, bias and shift serves the accumulators up to `below_last_i`;
+// a multiplier of that set may be negative.
+//
+// Latency 10 cycles, 11 with slopes; one accumulator per pixel and cycle, free running. Two
+// multipliers of 27x18 per pixel: bits 16:0 of the multiplier, then the rest; the bias is split at
+// the same place, so that on a DSP48E2 the second sum takes the first shifted by 17 through the
+// cascade. Registers move only with valid data.
 
 `include "flex_assert.svh"
 
 module flex_requantize_lane #(
   // Pixels that share the parameters.
-  parameter int unsigned Pixels = 4
+  parameter int unsigned Pixels = 4,
+  // There is a second set of parameters.
+  parameter bit          Slopes = 1'b0
 ) (
   input  logic                           clk_i,
   input  logic                           rst_ni,
@@ -23,6 +28,11 @@ module flex_requantize_lane #(
   input  logic        [      23:0]       mult_i,
   input  logic        [       5:0]       shift_i,
   input  logic signed [      47:0]       bias_i,
+  // Those of accumulators up to below_last_i; not read without slopes
+  input  logic signed [      26:0]       below_last_i,
+  input  logic signed [      24:0]       below_mult_i,
+  input  logic        [       5:0]       below_shift_i,
+  input  logic signed [      47:0]       below_bias_i,
   input  logic signed [       7:0]       zero_point_i,
   input  logic signed [       7:0]       low_i,
   input  logic signed [       7:0]       high_i,
@@ -33,7 +43,69 @@ module flex_requantize_lane #(
 
   `FLEX_ASSERT_INIT(PixelsNonZero, Pixels > 0)
 
-  // valid_q[k] holds k + 1 cycles after valid_i; registers of stage k are named *<k>_q.
+  // Parameters go with the accumulators: one set for all pixels, or with slopes one for each.
+  localparam int unsigned Sets = Slopes ? Pixels : 1;
+  localparam int unsigned SelectCycles = Slopes ? 1 : 0;
+
+  logic valid;
+  logic [Pixels-1:0][26:0] acc;
+  logic [Sets-1:0][24:0] mult;
+  logic [Sets-1:0][5:0] shift;
+  logic [Sets-1:0][47:0] bias;
+
+  if (Slopes) begin : gen_slopes
+
+    logic valid_in_q;
+    logic [Pixels-1:0][26:0] acc_in_q;
+    logic [Pixels-1:0] below_q;
+    logic [23:0] mult_q;
+    logic [24:0] below_mult_q;
+    logic [5:0] shift_q, below_shift_q;
+    logic [47:0] bias_q, below_bias_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) valid_in_q <= 1'b0;
+      else valid_in_q <= valid_i;
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (valid_i) begin
+        acc_in_q      <= acc_i;
+        mult_q        <= mult_i;
+        shift_q       <= shift_i;
+        bias_q        <= bias_i;
+        below_mult_q  <= below_mult_i;
+        below_shift_q <= below_shift_i;
+        below_bias_q  <= below_bias_i;
+      end
+    end
+
+    assign valid = valid_in_q;
+    assign acc   = acc_in_q;
+
+    for (genvar p = 0; p < Pixels; p++) begin : gen_select
+      always_ff @(posedge clk_i) begin
+        if (valid_i) below_q[p] <= signed'(acc_i[p]) <= below_last_i;
+      end
+      assign mult[p]  = below_q[p] ? below_mult_q : {1'b0, mult_q};
+      assign shift[p] = below_q[p] ? below_shift_q : shift_q;
+      assign bias[p]  = below_q[p] ? below_bias_q : bias_q;
+    end
+
+  end else begin : gen_plain
+
+    assign valid = valid_i;
+    assign acc   = acc_i;
+    assign mult  = {1'b0, mult_i};
+    assign shift = shift_i;
+    assign bias  = bias_i;
+
+    logic unused_below;
+    assign unused_below = ^{below_last_i, below_mult_i, below_shift_i, below_bias_i};
+
+  end
+
+  // valid_q[k] holds k + 1 cycles after valid; registers of stage k are named *<k>_q.
   localparam int unsigned Stages = 10;
   logic [Stages-1:0] valid_q;
 
@@ -41,46 +113,48 @@ module flex_requantize_lane #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= '0;
-    else valid_q <= {valid_q[Stages-2:0], valid_i};
+    else valid_q <= {valid_q[Stages-2:0], valid};
   end
 
   ////////////////
   // Parameters //
   ////////////////
 
-  logic [16:0] mult_low0_q;
-  logic [6:0] mult_high0_q, mult_high1_q;
-  logic signed [47:0] bias0_q, bias1_q;
-  logic signed [30:0] bias_high2_q;
-  logic [5:0] shift0_q, shift1_q, shift2_q, shift3_q;
-  logic [3:0] shift4_q;
-  logic [1:0] shift5_q;
+  logic [Sets-1:0][16:0] mult_low0_q;
+  logic [Sets-1:0][7:0] mult_high0_q, mult_high1_q;  // signed
+  logic [Sets-1:0][47:0] bias0_q, bias1_q;
+  logic [Sets-1:0][30:0] bias_high2_q;  // signed
+  logic [Sets-1:0][5:0] shift0_q, shift1_q, shift2_q, shift3_q;
+  logic [Sets-1:0][3:0] shift4_q;
+  logic [Sets-1:0][1:0] shift5_q;
   logic signed [7:0] zero_point7, low8, high8;
 
-  always_ff @(posedge clk_i) begin
-    if (valid_i) begin
-      mult_low0_q  <= mult_i[16:0];
-      mult_high0_q <= mult_i[23:17];
-      bias0_q      <= bias_i;
-      shift0_q     <= shift_i;
+  for (genvar s = 0; s < Sets; s++) begin : gen_set
+    always_ff @(posedge clk_i) begin
+      if (valid) begin
+        mult_low0_q[s]  <= mult[s][16:0];
+        mult_high0_q[s] <= mult[s][24:17];
+        bias0_q[s]      <= bias[s];
+        shift0_q[s]     <= shift[s];
+      end
+      if (valid_q[0]) begin
+        mult_high1_q[s] <= mult_high0_q[s];
+        bias1_q[s]      <= bias0_q[s];
+        shift1_q[s]     <= shift0_q[s];
+      end
+      if (valid_q[1]) begin
+        bias_high2_q[s] <= bias1_q[s][47:17];
+        shift2_q[s]     <= shift1_q[s];
+      end
+      if (valid_q[2]) shift3_q[s] <= shift2_q[s];
+      if (valid_q[3]) shift4_q[s] <= shift3_q[s][3:0];
+      if (valid_q[4]) shift5_q[s] <= shift4_q[s][1:0];
     end
-    if (valid_q[0]) begin
-      mult_high1_q <= mult_high0_q;
-      bias1_q      <= bias0_q;
-      shift1_q     <= shift0_q;
-    end
-    if (valid_q[1]) begin
-      bias_high2_q <= bias1_q[47:17];
-      shift2_q     <= shift1_q;
-    end
-    if (valid_q[2]) shift3_q <= shift2_q;
-    if (valid_q[3]) shift4_q <= shift3_q[3:0];
-    if (valid_q[4]) shift5_q <= shift4_q[1:0];
   end
 
   flex_delay #(
     .Width (8),
-    .Cycles(8)
+    .Cycles(8 + SelectCycles)
   ) u_zero_point (
     .clk_i,
     .rst_ni,
@@ -90,7 +164,7 @@ module flex_requantize_lane #(
 
   flex_delay #(
     .Width (16),
-    .Cycles(9)
+    .Cycles(9 + SelectCycles)
   ) u_limits (
     .clk_i,
     .rst_ni,
@@ -104,10 +178,12 @@ module flex_requantize_lane #(
 
   for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
 
-    // Product and bias: |acc| <= 2^26 and mult < 2^24, so that the total fits 52 bits.
+    localparam int unsigned S = Slopes ? p : 0;
+
+    // Product and bias: |acc| <= 2^26 and |mult| < 2^24, so that the total fits 52 bits.
     logic signed [26:0] acc0_q, acc1_q;
     logic signed [43:0] product_low1_q, sum_low2_q;
-    logic signed [33:0] product_high2_q;
+    logic signed [34:0] product_high2_q;
     logic signed [34:0] sum_high3_q;
     logic [16:0] low3_q;
     logic signed [51:0] total;
@@ -115,17 +191,17 @@ module flex_requantize_lane #(
     assign total = {sum_high3_q, low3_q};
 
     always_ff @(posedge clk_i) begin
-      if (valid_i) acc0_q <= acc_i[p];
+      if (valid) acc0_q <= acc[p];
       if (valid_q[0]) begin
-        product_low1_q <= acc0_q * signed'({1'b0, mult_low0_q});
+        product_low1_q <= acc0_q * signed'({1'b0, mult_low0_q[S]});
         acc1_q         <= acc0_q;
       end
       if (valid_q[1]) begin
-        sum_low2_q      <= product_low1_q + 44'(signed'({1'b0, bias1_q[16:0]}));
-        product_high2_q <= acc1_q * signed'({1'b0, mult_high1_q});
+        sum_low2_q      <= product_low1_q + 44'(signed'({1'b0, bias1_q[S][16:0]}));
+        product_high2_q <= acc1_q * signed'(mult_high1_q[S]);
       end
       if (valid_q[2]) begin
-        sum_high3_q <= 35'(product_high2_q) + 35'(bias_high2_q) + 35'(sum_low2_q >>> 17);
+        sum_high3_q <= product_high2_q + 35'(signed'(bias_high2_q[S])) + 35'(sum_low2_q >>> 17);
         low3_q      <= sum_low2_q[16:0];
       end
     end
@@ -138,10 +214,10 @@ module flex_requantize_lane #(
 
     always_ff @(posedge clk_i) begin
       if (valid_q[3]) begin
-        coarse4_q <= total >>> {shift3_q[5:4], 4'd0};
+        coarse4_q <= total >>> {shift3_q[S][5:4], 4'd0};
         half4_q   <= {total[47], total[31], total[15]};
         rest4_q   <= {|total[46:32], |total[30:16], |total[14:0]};
-        steps4_q  <= shift3_q[5:4];
+        steps4_q  <= shift3_q[S][5:4];
       end
     end
 
@@ -164,7 +240,7 @@ module flex_requantize_lane #(
       endcase
       wide4 = {coarse4_q[25:0], guard4};
       lost4 = 1'b0;
-      unique case (shift4_q[3:2])
+      unique case (shift4_q[S][3:2])
         2'd0: ;
         2'd1: lost4 = |wide4[3:0];
         2'd2: lost4 = |wide4[7:0];
@@ -176,7 +252,7 @@ module flex_requantize_lane #(
       if (valid_q[4]) begin
         over5_q   <= !(&coarse4_q[51:25]) && |coarse4_q[51:25];
         sign5_q   <= coarse4_q[51];
-        wide5_q   <= wide4 >>> {shift4_q[3:2], 2'd0};
+        wide5_q   <= wide4 >>> {shift4_q[S][3:2], 2'd0};
         sticky5_q <= sticky4 || lost4;
       end
     end
@@ -188,7 +264,7 @@ module flex_requantize_lane #(
 
     always_comb begin
       lost5 = 1'b0;
-      unique case (shift5_q)
+      unique case (shift5_q[S])
         2'd0: ;
         2'd1: lost5 = wide5_q[0];
         2'd2: lost5 = |wide5_q[1:0];
@@ -200,7 +276,7 @@ module flex_requantize_lane #(
       if (valid_q[5]) begin
         over6_q   <= over5_q;
         sign6_q   <= sign5_q;
-        wide6_q   <= wide5_q >>> shift5_q;
+        wide6_q   <= wide5_q >>> shift5_q[S];
         sticky6_q <= sticky5_q || lost5;
       end
     end

@@ -29,6 +29,8 @@ module flex_weight_load
   parameter  int unsigned WeightWords     = 512,
   // Passes of the parameter ring; a power of two.
   parameter  int unsigned ParamPasses     = 8,
+  // Bytes of a channel's parameters; a power of two.
+  parameter  int unsigned RecordBytes     = 16,
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords),
   localparam int unsigned ParamAddrWidth  = $clog2(ParamPasses * (M / Q))
 ) (
@@ -52,10 +54,10 @@ module flex_weight_load
   output logic [          M*N*8-1:0] weight_wr_data_o,
   output logic [     CountWidth-1:0] weights_written_o,
   input  logic [     CountWidth-1:0] weights_released_i,
-  // Parameter ring: record q of a word at bit q*128
+  // Parameter ring: record q of a word at byte q*RecordBytes
   output logic                       param_wr_en_o,
   output logic [ ParamAddrWidth-1:0] param_wr_addr_o,
-  output logic [          Q*128-1:0] param_wr_data_o,
+  output logic [Q*RecordBytes*8-1:0] param_wr_data_o,
   output logic [     CountWidth-1:0] params_written_o,
   input  logic [     CountWidth-1:0] params_released_i,
   // Performance counters
@@ -72,6 +74,7 @@ module flex_weight_load
   `FLEX_ASSERT_INIT(LanesPowerOfTwo, N > 0 && (N & (N - 1)) == 0)
   `FLEX_ASSERT_INIT(ChainsDivide, Q > 0 && L * Q == M && (Q & (Q - 1)) == 0)
   `FLEX_ASSERT_INIT(BeatHoldsHeader, DataBytes >= 8)
+  `FLEX_ASSERT_INIT(RecordPowerOfTwo, RecordBytes > 0 && (RecordBytes & (RecordBytes - 1)) == 0)
   `FLEX_ASSERT_INIT(WeightRing, WeightWords >= 2 && WeightWords < 1 << CountWidth)
   `FLEX_ASSERT_INIT(WeightRingPowerOfTwo, (WeightWords & (WeightWords - 1)) == 0)
   `FLEX_ASSERT_INIT(ParamRing, ParamPasses * L >= 2 && ParamPasses < 1 << CountWidth)
@@ -234,7 +237,7 @@ module flex_weight_load
 
   flex_ring_slicer #(
     .DataBytes(DataBytes),
-    .WordBytes(Q * 16)
+    .WordBytes(Q * RecordBytes)
   ) u_params (
     .clk_i,
     .rst_ni,

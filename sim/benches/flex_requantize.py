@@ -12,8 +12,15 @@ import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from flexcc.program.encode import encode
-from flexcc.program.formats import PARAMETER
-from sim.benches.flex_requantize_lane import Channel, joined, random_channel, signed, split
+from flexcc.program.formats import PARAMETER, SLOPE
+from sim.benches.flex_requantize_lane import (
+    SLOPES,
+    Channel,
+    joined,
+    random_channel,
+    signed,
+    split,
+)
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, bursty, never
 
@@ -25,7 +32,8 @@ OUT_ADDR_WIDTH = int(os.environ["OUT_ADDR_WIDTH"])
 LEAST_CHANNELS = Q if int(os.environ["OUTPUT_PHASES"]) else N
 L = M // Q
 COUNT_MASK = 0xFFFF
-LATENCY = 14  # cycles from accumulators to their write
+LATENCY = 15 if SLOPES else 14  # cycles from accumulators to their write
+RECORD_BITS = 256 if SLOPES else 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +101,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                 zero_point=shared.zero_point,
                 low=shared.low,
                 high=shared.high,
+                below=own.below,
             )
             for own in map(random_channel, sample)
         ]
@@ -136,7 +145,7 @@ class Surroundings:
         self._latency = random.randint(8, 2 * M + P + 2 * N + 16)
         self._params = [
             [
-                joined([self._parameter(block.channels[i * Q + q]) for q in range(Q)], 128)
+                joined([self._parameter(block.channels[i * Q + q]) for q in range(Q)], RECORD_BITS)
                 for i in range(L)
             ]
             for block in blocks
@@ -164,6 +173,11 @@ class Surroundings:
     @staticmethod
     def _parameter(channel: Channel) -> int:
         words = encode(PARAMETER, mult=channel.mult, shift=channel.shift, bias=channel.bias)
+        if SLOPES:
+            below = channel.below
+            words += encode(
+                SLOPE, mult=below.mult, shift=below.shift, last=below.last, bias=below.bias
+            )
         return joined(words, 64)
 
     def _drive_params(self, active: bool) -> None:

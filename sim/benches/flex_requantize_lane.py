@@ -15,13 +15,24 @@ from flexcc.ir.requantize import Requantization, requantize
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, bursty, never
 
-LATENCY = 10
+SLOPES = bool(int(os.environ["SLOPES"]))
+LATENCY = 11 if SLOPES else 10
 ACC_BITS, MULT_BITS, BIAS_BITS, SHIFT_MAX = 27, 24, 48, 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """The parameters of accumulators up to `last`."""
+
+    last: int
+    mult: int
+    shift: int
+    bias: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """What requantises an output channel."""
+    """What requantises an output channel; `below` is not used by modules without slopes."""
 
     mult: int
     shift: int
@@ -29,28 +40,37 @@ class Channel:
     zero_point: int
     low: int
     high: int
+    below: Slope
 
     def __call__(self, acc: int) -> int:
         """The output of an accumulator of any size, which is first clamped to 27 bits."""
         limit = 1 << (ACC_BITS - 1)
         acc = min(max(acc, -limit), limit - 1)
-        unit = 1 << self.shift
-        quotient, remainder = divmod(acc * self.mult + self.bias, unit)
+        own = self.below if SLOPES and acc <= self.below.last else self
+        unit = 1 << own.shift
+        quotient, remainder = divmod(acc * own.mult + own.bias, unit)
         if 2 * remainder > unit or (2 * remainder == unit and quotient % 2 == 1):
             quotient += 1
         return min(max(quotient + self.zero_point, self.low), self.high)
 
     def compiled(self, accs: list[int]) -> list[int]:
         """The outputs according to the compiler, of accumulators of 27 bits."""
-        rule = Requantization(
-            multiplier=np.array([self.mult], dtype=np.int64),
-            shift=np.array([self.shift], dtype=np.int64),
-            bias=np.array([self.bias], dtype=np.int64),
-            zero_point=self.zero_point,
-            low=self.low,
-            high=self.high,
+        above, below = (
+            requantize(
+                np.array([accs], dtype=np.int64),
+                Requantization(
+                    multiplier=np.array([own.mult], dtype=np.int64),
+                    shift=np.array([own.shift], dtype=np.int64),
+                    bias=np.array([own.bias], dtype=np.int64),
+                    zero_point=self.zero_point,
+                    low=self.low,
+                    high=self.high,
+                ),
+            )[0]
+            for own in (self, self.below)
         )
-        return [int(value) for value in requantize(np.array([accs], dtype=np.int64), rule)[0]]
+        chosen = np.where(SLOPES & (np.array(accs) <= self.below.last), below, above)
+        return [int(value) for value in chosen]
 
 
 def signed(bits: int) -> int:
@@ -64,7 +84,36 @@ def signed(bits: int) -> int:
 
 
 def random_channel(acc: int) -> Channel:
-    """A channel whose output for `acc` often lies near or on a rounding tie, within the limits."""
+    """A channel whose output for `acc` often lies near or on a rounding tie, within the limits.
+
+    With slopes `acc` often is the last one below the bend, or the first one above it.
+    """
+    mult, shift, bias = _random_scale(acc)
+    low, high = sorted((random.randint(-128, 127), random.randint(-128, 127)))
+    if random.random() < 0.6:
+        low, high = -128, 127
+    return Channel(
+        mult=mult,
+        shift=shift,
+        bias=bias,
+        zero_point=signed(8),
+        low=low,
+        high=high,
+        below=_random_slope(acc),
+    )
+
+
+def _random_slope(acc: int) -> Slope:
+    limit = 1 << (ACC_BITS - 1)
+    near = min(max(acc + random.randint(-1, 1), -limit), limit - 1)
+    sign = random.choice((-1, 1))
+    mult, shift, bias = _random_scale(sign * acc)
+    last = random.choice((near, signed(ACC_BITS)))
+    return Slope(last=last, mult=sign * mult, shift=shift, bias=bias)
+
+
+def _random_scale(acc: int) -> tuple[int, int, int]:
+    """Multiplier, shift and bias that often put `acc` near or on a tie."""
     mult = random.getrandbits(random.choice((1, 8, 17, MULT_BITS, MULT_BITS, MULT_BITS)))
     if random.random() < 0.1:
         mult = (1 << MULT_BITS) - 1
@@ -80,10 +129,7 @@ def random_channel(acc: int) -> Channel:
             if -limit <= wanted - acc * mult < limit:
                 bias = wanted - acc * mult
                 break
-    low, high = sorted((random.randint(-128, 127), random.randint(-128, 127)))
-    if random.random() < 0.6:
-        low, high = -128, 127
-    return Channel(mult=mult, shift=shift, bias=bias, zero_point=signed(8), low=low, high=high)
+    return mult, shift, bias
 
 
 def joined(values: list[int], width: int) -> int:
@@ -113,6 +159,10 @@ async def drive(
             dut.mult_i.value = channel.mult
             dut.shift_i.value = channel.shift
             dut.bias_i.value = channel.bias
+            dut.below_last_i.value = channel.below.last
+            dut.below_mult_i.value = channel.below.mult
+            dut.below_shift_i.value = channel.below.shift
+            dut.below_bias_i.value = channel.below.bias
             dut.zero_point_i.value = channel.zero_point
             dut.low_i.value = channel.low
             dut.high_i.value = channel.high
@@ -135,7 +185,9 @@ def near_tie(shift: int, bit: int) -> tuple[Channel, int] | None:
     bias = total - acc * mult
     if not -(1 << (BIAS_BITS - 1)) <= bias < 1 << (BIAS_BITS - 1):
         return None
-    return Channel(mult=mult, shift=shift, bias=bias, zero_point=0, low=-128, high=127), acc
+    own = {"mult": mult, "shift": shift, "bias": bias}
+    below = Slope(last=random.choice((acc, -limit)), **own)
+    return Channel(**own, zero_point=0, low=-128, high=127, below=below), acc
 
 
 async def check(

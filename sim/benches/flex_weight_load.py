@@ -21,6 +21,7 @@ SHAPE = WeightShape(
     beat_bytes=int(os.environ["DATA_BYTES"]),
     weight_words=int(os.environ["WEIGHT_WORDS"]),
     param_passes=int(os.environ["PARAM_PASSES"]),
+    record_bytes=int(os.environ["RECORD_BYTES"]),
 )
 COUNT_MASK = 0xFFFF
 

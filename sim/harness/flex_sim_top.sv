@@ -21,6 +21,7 @@ module flex_sim_top #(
   parameter  int unsigned ParamPasses = 8,
   parameter  int unsigned OutWords    = 512,
   parameter  int unsigned ListEntries = 512,
+  parameter  bit          Slopes      = 1'b0,
   // Numbers by which the bench knows the memory ports.
   localparam int unsigned ActPort     = 0,
   localparam int unsigned WgtPort     = 1,
@@ -100,7 +101,8 @@ module flex_sim_top #(
     .WeightWords(WeightWords),
     .ParamPasses(ParamPasses),
     .OutWords   (OutWords),
-    .ListEntries(ListEntries)
+    .ListEntries(ListEntries),
+    .Slopes     (Slopes)
   ) u_top (
     .clk_i,
     .rst_ni,

@@ -11,17 +11,25 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("m", "p", "n", "q", "param_passes", "output_phases"),
+    ("m", "p", "n", "q", "param_passes", "output_phases", "slopes"),
     [
-        (8, 4, 8, 2, 4, True),
-        (16, 3, 4, 4, 2, True),
-        (4, 2, 16, 1, 8, True),
-        (8, 1, 8, 8, 1, True),
-        (4, 1, 8, 2, 1, False),
+        (8, 4, 8, 2, 4, True, False),
+        (8, 4, 8, 2, 4, True, True),
+        (16, 3, 4, 4, 2, True, False),
+        (4, 2, 16, 1, 8, True, True),
+        (8, 1, 8, 8, 1, True, False),
+        (4, 1, 8, 2, 1, False, False),
     ],
 )
 def test_flex_requantize(
-    tmp_path: Path, m: int, p: int, n: int, q: int, param_passes: int, output_phases: bool
+    tmp_path: Path,
+    m: int,
+    p: int,
+    n: int,
+    q: int,
+    param_passes: int,
+    output_phases: bool,
+    slopes: bool,
 ) -> None:
     parameters = {
         "M": m,
@@ -32,6 +40,7 @@ def test_flex_requantize(
         "ParamPasses": param_passes,
         "OutAddrWidth": 8,
         "OutputPhases": int(output_phases),
+        "Slopes": int(slopes),
     }
     env = {
         "M": str(m),
@@ -42,5 +51,6 @@ def test_flex_requantize(
         "PARAM_PASSES": str(param_passes),
         "OUT_ADDR_WIDTH": "8",
         "OUTPUT_PHASES": str(int(output_phases)),
+        "SLOPES": str(int(slopes)),
     }
     assert simulate("flex_requantize", tmp_path, parameters, env=env) == 3

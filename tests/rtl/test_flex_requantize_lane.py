@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flex_requantize_lane for one and several pixels."""
+"""flex_requantize_lane for one and several pixels, with one slope and with two."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from sim.runner import simulate
 pytestmark = pytest.mark.rtl
 
 
-@pytest.mark.parametrize("pixels", [1, 3])
-def test_flex_requantize_lane(tmp_path: Path, pixels: int) -> None:
-    env = {"PIXELS": str(pixels)}
-    assert simulate("flex_requantize_lane", tmp_path, {"Pixels": pixels}, env=env) == 3
+@pytest.mark.parametrize(("pixels", "slopes"), [(1, False), (3, False), (1, True), (3, True)])
+def test_flex_requantize_lane(tmp_path: Path, pixels: int, slopes: bool) -> None:
+    parameters = {"Pixels": pixels, "Slopes": int(slopes)}
+    env = {"PIXELS": str(pixels), "SLOPES": str(int(slopes))}
+    assert simulate("flex_requantize_lane", tmp_path, parameters, env=env) == 3

@@ -8,6 +8,7 @@ are small: most layers are cut into several tiles of rows and of columns.
 import random
 from collections import Counter
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from tests.networks import Case, random_case
 
 pytestmark = pytest.mark.rtl
 
-_DEPTHS = {
+_DEPTHS: dict[str, Any] = {
     "act_words": 512,
     "weight_words": 256,
     "param_passes": 8,
@@ -40,9 +41,13 @@ _DEPTHS = {
 SHAPES = {
     "8x4x8-packed": Accelerator(m=8, p=4, n=8, q=2, packed=True, beat_bytes=64, **_DEPTHS),
     "4x3x16-packed": Accelerator(m=4, p=3, n=16, q=4, packed=True, beat_bytes=64, **_DEPTHS),
-    "16x5x4": Accelerator(m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, **_DEPTHS),
+    "16x5x4-slopes": Accelerator(
+        m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, slopes=True, **_DEPTHS
+    ),
     "32x2x8-packed": Accelerator(m=32, p=2, n=8, q=8, packed=True, beat_bytes=32, **_DEPTHS),
-    "8x7x16-packed": Accelerator(m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, **_DEPTHS),
+    "8x7x16-packed-slopes": Accelerator(
+        m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, **_DEPTHS
+    ),
 }
 _LAYERS = 40
 _MOST_LAYERS = 400
@@ -123,6 +128,7 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
         counts[f"{kind} strided"] += max(conv.strides) > 1
         counts[f"{kind} dilated"] += max(conv.dilations) > 1
         counts["grouped"] += conv.groups > 1
+        counts["bent"] += conv.slope is not None
         pads = conv.pads
         counts["asymmetric"] += (pads.top, pads.left) != (pads.bottom, pads.right)
     for case in cases:
@@ -170,6 +176,7 @@ def test_layers_equal_the_reference(shape: str) -> None:
     kinds = [f"{kind} {how}" for kind in ("normal", "transposed") for how in ("strided", "dilated")]
     needed = [*kinds, "grouped", "asymmetric", "pooled", "several tiles"]
     needed += ["keep", "reload", "stream"]
+    needed += ["bent"] if SHAPES[shape].slopes else []
     missing = [name for name in needed if sweep.counts[name] < 3]
     missing += [] if sweep.counts["bundled"] or shape == "4x3x16-packed" else ["bundled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"

@@ -16,19 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
+from flexcc.backend.lanes import Channel, decode_channels, requantized
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
     ARRAY_LISTS,
     ARRAY_TILE,
     CONTROL_END,
-    PARAMETER,
     WEIGHT_IMAGE,
     Engine,
 )
 
 __all__ = ["Counts", "HazardError", "Schedule", "interpret"]
 
-_ACC_CLAMP = 1 << 26
 _PACKING_OFFSET = -1024
 _PACKED_LANES = 8
 
@@ -66,7 +65,7 @@ class _State:
     act: NDArray[np.int8]
     out: NDArray[np.int8]
     weights: NDArray[np.int8]
-    params: list[Sequence[Fields]]
+    params: list[Sequence[Channel]]
     counts: Counts = field(default_factory=Counts)
     weights_written: int = 0
     weights_released: int = 0
@@ -154,16 +153,17 @@ def _load(state: _State, records: Sequence[Decoded]) -> _Process:
 
 def _image(
     state: _State, record: Decoded, address: int
-) -> tuple[int, Sequence[Fields], NDArray[np.int8]]:
+) -> tuple[int, Sequence[Channel], NDArray[np.int8]]:
     """Beats, parameters and weight words of the pass image at `address`."""
     a = state.accelerator
     header = decode_format(WEIGHT_IMAGE, from_bytes(_read(state, address, 8).tobytes()))
     count = _int(header, "weight_words")
-    beats, params = 1, []
+    beats: int = 1
+    params: list[Channel] = []
     if header["has_params"]:
-        words = from_bytes(_read(state, address + a.beat_bytes, 16 * a.m).tobytes())
-        params = [decode_format(PARAMETER, words[2 * i : 2 * i + 2]) for i in range(a.m)]
-        beats += -(-16 * a.m // a.beat_bytes)
+        words = from_bytes(_read(state, address + a.beat_bytes, a.record_bytes * a.m).tobytes())
+        params = decode_channels(words, a)
+        beats += -(-a.record_bytes * a.m // a.beat_bytes)
     size = count * a.m * a.n
     data = _read(state, address + beats * a.beat_bytes, size).view(np.int8)
     beats += -(-size // a.beat_bytes)
@@ -197,18 +197,7 @@ def _weights(state: _State, records: Sequence[Decoded]) -> _Process:
                 yield True
 
 
-def _rounded(total: IntArray, shift: int) -> IntArray:
-    """The quotient of `total` and 2^shift, ties to even."""
-    quotient = total >> shift
-    if not shift:
-        return quotient
-    rest, half = total - (quotient << shift), 1 << (shift - 1)
-    up: NDArray[np.bool_] = (rest > half) | ((rest == half) & (quotient & 1 == 1))
-    result: IntArray = quotient + up
-    return result
-
-
-def _outputs(acc: IntArray, params: Sequence[Fields], tile: Decoded, a: Accelerator) -> IntArray:
+def _outputs(acc: IntArray, params: Sequence[Channel], tile: Decoded, a: Accelerator) -> IntArray:
     """Accumulators [pixels, P, rows] to outputs [pixels, P, channels]."""
     if not -(1 << 31) <= acc.min(initial=0) <= acc.max(initial=0) < 1 << 31:
         raise HazardError(f"word {tile.at}: an accumulator leaves 32 bits")
@@ -216,11 +205,9 @@ def _outputs(acc: IntArray, params: Sequence[Fields], tile: Decoded, a: Accelera
     for row in range(a.m):
         chain, position = divmod(row, a.drain_cycles)
         channel = (a.drain_cycles - 1 - position) * a.q + chain
-        record = params[channel]
-        clamped = np.clip(acc[:, :, row], -_ACC_CLAMP, _ACC_CLAMP - 1)
-        total = clamped * _int(record, "mult") + _int(record, "bias")
-        value = _rounded(total, _int(record, "shift")) + tile["zero_point"]
-        result[:, :, channel] = np.clip(value, tile["low"], tile["high"])
+        result[:, :, channel] = requantized(
+            acc[:, :, row], params[channel], tile["zero_point"], tile["low"], tile["high"]
+        )
     return result
 
 

@@ -28,6 +28,7 @@ class SystemView:
     param_passes: int
     out_words: int
     list_entries: int
+    slopes: int
     data_range: str
     strb_range: str
 

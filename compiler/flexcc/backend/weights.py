@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pass images: requantisation parameters and weights as the weight load engine reads them.
 
-A pass image is a header beat, M parameter records in channel order, then one word of M*N bytes per
-reduction step, each part in whole beats. Byte row*N + lane of a word is the weight of input lane
-`lane` for the channel that leaves the array in that row: channel i*Q + q is in row q*L + L-1-i.
+A pass image is a header beat, the parameter records of M channels in order, then one word of M*N
+bytes per reduction step, each part in whole beats. Byte row*N + lane of a word is the weight of
+input lane `lane` for the channel that leaves the array in that row: channel i*Q + q is in row
+q*L + L-1-i.
 A pass that makes several output phases has the channels of each one after the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.layout import align
+from flexcc.ir.bend import Bend, bend_of
 from flexcc.ir.clamping import require_lossless_clamp
 from flexcc.ir.kernel import weight_sums
 from flexcc.ir.requantize import (
@@ -22,7 +25,7 @@ from flexcc.ir.requantize import (
     with_accumulator_offset,
 )
 from flexcc.program.encode import encode, to_bytes
-from flexcc.program.formats import PARAMETER, WEIGHT_IMAGE
+from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
 from flexcc.taps import PassTaps, dense_block
 from flexcc.tiles import Tiling
 
@@ -98,25 +101,51 @@ def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
     return tuple(result)
 
 
-def _parameters(
-    requantizations: tuple[Requantization, ...], item: PassTaps, tiling: Tiling
-) -> bytes:
-    """M records; channels and phases that do not exist get multiplier, shift and bias 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PhaseNumbers:
+    """The requantisation of an output phase; `bend` where channels have a record for it."""
+
+    requantization: Requantization
+    bend: Bend | None
+
+    def records(self, channel: int) -> list[int]:
+        """The words of a channel."""
+        rq = self.requantization
+        words = encode(
+            PARAMETER,
+            mult=int(rq.multiplier[channel]),
+            shift=int(rq.shift[channel]),
+            bias=int(rq.bias[channel]),
+        )
+        if self.bend is not None:
+            words += encode(
+                SLOPE,
+                mult=int(self.bend.multiplier[channel]),
+                shift=int(self.bend.shift[channel]),
+                last=int(self.bend.last[channel]),
+                bias=int(self.bend.bias[channel]),
+            )
+        return words
+
+
+def _numbers(rq: Requantization, accelerator: Accelerator, name: str) -> _PhaseNumbers:
+    if rq.negative is not None and not accelerator.slopes:
+        raise ValueError(f"{name}: the accelerator has no second slope")
+    return _PhaseNumbers(requantization=rq, bend=bend_of(rq) if accelerator.slopes else None)
+
+
+def _parameters(phases: Sequence[_PhaseNumbers], item: PassTaps, tiling: Tiling) -> bytes:
+    """M channels; those and the phases that do not exist get multipliers, shifts and biases 0."""
     accelerator, block = tiling.accelerator, tiling.lists.taps.out_block
     channels = tiling.stage.raw.channels
     words: list[int] = []
     for row in range(accelerator.m):
         slot, lane = divmod(row, block)
         channel = item.block * block + lane
-        values = {"mult": 0, "shift": 0, "bias": 0}
         if slot < len(item.phases) and channel < channels:
-            rq = requantizations[item.phases[slot]]
-            values = {
-                "mult": int(rq.multiplier[channel]),
-                "shift": int(rq.shift[channel]),
-                "bias": int(rq.bias[channel]),
-            }
-        words += encode(PARAMETER, **values)
+            words += phases[item.phases[slot]].records(channel)
+        else:
+            words += [0] * (accelerator.record_bytes // 8)
     return _beats(to_bytes(words), accelerator)
 
 
@@ -154,13 +183,15 @@ def pass_images(
 ) -> tuple[PassImage, ...]:
     """One image per pass, in order; `split` parts parameters and weights, to stream the latter.
 
-    `requantizations` are what `stage_requantization` gives.
+    `requantizations` are what `stage_requantization` gives; an accelerator without slopes takes
+    none that bends (ValueError).
     """
     accelerator = tiling.accelerator
+    phases = [_numbers(rq, accelerator, tiling.stage.name) for rq in requantizations]
     images = []
     for item in tiling.lists.passes:
         words = _weight_words(tiling, item)
-        parameters = _parameters(requantizations, item, tiling)
+        parameters = _parameters(phases, item, tiling)
         weights = _beats(words.tobytes(), accelerator)
         count = len(words)
         if split:

@@ -137,6 +137,7 @@ def _gathered(layer: ConvTranspose2d, source: str) -> Conv2d:
         pads=Pads(top=top, left=left, bottom=bottom, right=right),
         groups=layer.groups,
         clamp=layer.clamp,
+        slope=layer.slope,
     )
 
 

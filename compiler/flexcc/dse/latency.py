@@ -41,7 +41,6 @@ BURST_CYCLES = MEMORY_LATENCY / 64
 """Least distance of bursts in cycles: a memory has 64 of them under way at most."""
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
-_PARAMETER_BYTES = 16
 
 
 @lru_cache(maxsize=4096)
@@ -99,7 +98,7 @@ def weight_cycles(tiling: Tiling, steps: int) -> tuple[int, int]:
     serves both, a cycle less than charged here.
     """
     a = tiling.accelerator
-    parameters = max(-(-a.m * _PARAMETER_BYTES // a.beat_bytes), a.drain_cycles)
+    parameters = max(-(-a.m * a.record_bytes // a.beat_bytes), a.drain_cycles)
     return 1 + parameters, 1 + max(-(-steps * a.m * a.n // a.beat_bytes), steps)
 
 

@@ -118,8 +118,6 @@ def _is_wide(tensor: TensorType) -> bool:
 def _missing_engine(layer: Layer) -> str | None:
     """What a layer needs that the accelerator does not have."""
     match layer:
-        case Convolution(slope=slope) if slope is not None:
-            return "a requantiser with a slope below zero"
         case Add() | Mul():
             return "the engine that combines two tensors"
         case Table():

@@ -84,6 +84,8 @@ class Mapping:
             f"array {a.m}x{a.p}x{a.n} {kind}, {a.q} drain chains, {a.beat_bytes}-byte beats",
             "buffers act={} weight={} params={} out={} lists={}".format(*depths),
         ]
+        if a.slopes:
+            lines.append("two-slope requantisers")
         for group in self.groups:
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"

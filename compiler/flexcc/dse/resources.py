@@ -69,7 +69,7 @@ def ram_blocks(accelerator: Accelerator) -> int:
     return (
         a.p * (_blocks(2 * a.act_words, word) + _blocks(2 * a.out_words, word))
         + a.m * _blocks(a.weight_words, word)
-        + _blocks(a.param_passes * a.drain_cycles, a.q * 128)
+        + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)
         + _blocks(2 * a.list_entries, 64)
         + 3 * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
     )

@@ -289,6 +289,7 @@ def _largest_buffers(stages: Sequence[Stage], shape: _Shape, device: Device) -> 
         beat_bytes=device.memory_bytes,
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
         list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),
+        slopes=any(stage.conv.slope is not None for stage in stages),
         **_LARGEST,
     )
     budget = int(device.bram36 // device.regions * _RAM_SHARE)

@@ -16,8 +16,6 @@ __all__ = [
     "weight_beats",
 ]
 
-_PARAMETER_BYTES = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
@@ -57,7 +55,7 @@ def image_beats(tiling: Tiling, *, stream: bool) -> tuple[int, int]:
     a second header in front of its words.
     """
     a = tiling.accelerator
-    parameters = 1 + -(-a.m * _PARAMETER_BYTES // a.beat_bytes)
+    parameters = 1 + -(-a.m * a.record_bytes // a.beat_bytes)
     words = [-(-steps * a.m * a.n // a.beat_bytes) for steps in tiling.lists.pass_steps]
     if stream:
         return parameters * len(words), sum(words) + len(words)

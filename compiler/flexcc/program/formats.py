@@ -22,6 +22,7 @@ __all__ = [
     "PARAMETER",
     "PASS",
     "PLANE",
+    "SLOPE",
     "STORE_TILE",
     "WEIGHTS_FETCH",
     "WEIGHT_IMAGE",
@@ -203,6 +204,22 @@ PARAMETER = Format(
     ),
 )
 
+SLOPE = Format(
+    name="slope",
+    doc=(
+        "Follows `parameter` in accelerators with slopes: "
+        "what replaces it for accumulators up to `last`."
+    ),
+    words=(
+        (
+            Field(name="mult", width=25, doc="multiplier M, its magnitude below 2^24", signed=True),
+            Field(name="shift", width=6, doc="shift S"),
+            Field(name="last", width=27, doc="largest accumulator, once clamped", signed=True),
+        ),
+        (Field(name="bias", width=48, doc="B", signed=True),),
+    ),
+)
+
 ARRAY_LISTS = Format(
     name="array_lists",
     doc=(
@@ -331,6 +348,7 @@ ALL_FORMATS = (
     WEIGHTS_FETCH,
     WEIGHT_IMAGE,
     PARAMETER,
+    SLOPE,
     ARRAY_LISTS,
     LIST_ENTRY,
     ARRAY_TILE,

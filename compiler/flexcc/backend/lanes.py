@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The requantiser's lanes as `interpret` runs them: from records, knowing nothing of layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.accelerator import Accelerator
+from flexcc.program.decode import Fields, decode_format
+from flexcc.program.formats import PARAMETER, SLOPE
+
+__all__ = ["Channel", "decode_channels", "requantized"]
+
+_ACC_CLAMP = 1 << 26
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """The records of an output channel; `slope` is there in accelerators with slopes."""
+
+    parameter: Fields
+    slope: Fields | None = None
+
+
+def decode_channels(words: Sequence[int], accelerator: Accelerator) -> list[Channel]:
+    """The channels of a pass image's parameters, given as 64-bit words."""
+    count = accelerator.record_bytes // 8
+    records = [words[start : start + count] for start in range(0, len(words), count)]
+    return [
+        Channel(
+            parameter=decode_format(PARAMETER, record[:2]),
+            slope=decode_format(SLOPE, record[2:4]) if accelerator.slopes else None,
+        )
+        for record in records
+    ]
+
+
+def requantized(acc: IntArray, channel: Channel, zero_point: int, low: int, high: int) -> IntArray:
+    """The outputs of a channel's accumulators of any size."""
+    clamped = np.clip(acc, -_ACC_CLAMP, _ACC_CLAMP - 1)
+    result = _scaled(clamped, channel.parameter)
+    if channel.slope is not None:
+        below = clamped <= _int(channel.slope, "last")
+        result = np.where(below, _scaled(clamped, channel.slope), result)
+    limited: IntArray = np.clip(result + zero_point, low, high)
+    return limited
+
+
+def _int(fields: Fields, name: str) -> int:
+    value = fields[name]
+    assert isinstance(value, int)
+    return value
+
+
+def _scaled(acc: IntArray, record: Fields) -> IntArray:
+    """(acc*mult + bias) / 2^shift, ties to even."""
+    total: IntArray = acc * _int(record, "mult") + _int(record, "bias")
+    shift = _int(record, "shift")
+    quotient = total >> shift
+    if not shift:
+        return quotient
+    rest, half = total - (quotient << shift), 1 << (shift - 1)
+    up: NDArray[np.bool_] = (rest > half) | ((rest == half) & (quotient & 1 == 1))
+    result: IntArray = quotient + up
+    return result
