@@ -36,7 +36,16 @@ What the core has to do, cycles counted from the start pulse (cycle 0):
   run; its number is what CYCLES shows.
 - A bit of `error_i` is a pulse or a level, not later than the last cycle of the run. The first
   one sets ERROR; of several in one cycle, the lowest number.
-- The counters of the engines count the cycles from 3 to the last one; they stop at 2^32 - 1."""
+- The counters of the engines count the cycles from 3 to the last one; they stop at 2^32 - 1.
+  A cycle counts once at most: of what an engine says, blocked goes before starved, starved
+  before busy. In the cycles that no counter of it counts, an engine has nothing to do.
+
+| engine | busy | starved: waits for | blocked: waits for |
+|---|---|---|---|
+| 0 load | a window is written | memory, or tiles to be stored | a half of the activation buffer |
+| 1 weights | pass images go into the rings | memory | room in a ring |
+| 2 array | a step comes | window, weights, parameters | a half of the output buffer, the drain |
+| 3 store | the output buffer is read | a full half of the output buffer | room for write data |"""
 NOTE = "Generated from rtl/memory/flex_csr.rdl. Do not edit."
 
 

@@ -11,7 +11,7 @@ The simulator is built once per set of parameters (see `sim.verilator`). Needs t
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sim.harness.account import ACCOUNT, RunAccount, read_account, tiles_so_far
 from sim.harness.job import (
     IMAGE,
     JOB_FOLDER_VARIABLE,
@@ -60,10 +61,11 @@ _PAGE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramRun:
-    """A finished run: the whole memory after it, and the counters."""
+    """A run: the whole memory after it, the counters, and if it ended the account of its cycles."""
 
     memory: npt.NDArray[np.uint8]
     outcome: Outcome
+    account: RunAccount | None
 
 
 class ProgramError(Exception):
@@ -102,6 +104,7 @@ def run_program(
     folder: Path | None = None,
     trace: bool = False,
     optimise: bool = False,
+    watch: Callable[[int], None] | None = None,
 ) -> list[ProgramRun]:
     """Runs a program once for each element of `inputs`, one after the other on one accelerator.
 
@@ -110,7 +113,8 @@ def run_program(
     addresses answer with an error. Before each run its `inputs` are written into the memory, which
     otherwise stays as the previous run left it. `program_offset` is in bytes. `seed` drives
     uninitialised state and what AXI leaves open. Files, `sim.log` and, with `trace`, `dump.fst`
-    are left in `folder` if given. `optimise` compiles longer and simulates faster.
+    are left in `folder` if given. `optimise` compiles longer and simulates faster. `watch` is told
+    now and then how many tiles have been computed, of all runs together.
 
     Raises:
         AcceleratorError: a run ended with an error code.
@@ -139,8 +143,10 @@ def run_program(
         job.write(work)
         for stale in (*work.glob("outcome_*.json"), *work.glob("memory_*.bin")):
             stale.unlink()
-        _simulate(parameters, work, seed, timeout_s, trace=trace, optimise=optimise)
-        return [_result(work, number) for number in range(len(inputs))]
+        (work / ACCOUNT).unlink(missing_ok=True)
+        _simulate(parameters, work, seed, timeout_s, trace=trace, optimise=optimise, watch=watch)
+        accounts = read_account(work / ACCOUNT)
+        return [_result(work, number, accounts) for number in range(len(inputs))]
 
 
 def _simulate(
@@ -151,6 +157,7 @@ def _simulate(
     *,
     trace: bool,
     optimise: bool,
+    watch: Callable[[int], None] | None,
 ) -> None:
     try:
         # Imported here: without the `sim` extra this module still explains what is missing.
@@ -165,10 +172,12 @@ def _simulate(
             work,
             parameters,
             env={JOB_FOLDER_VARIABLE: str(work)},
+            plusargs=[f"+account={work / ACCOUNT}"],
             seed=seed,
             timeout_s=timeout_s,
             trace=trace,
             optimise=optimise,
+            watch=None if watch is None else lambda: watch(tiles_so_far(work / ACCOUNT)),
         )
     except AssertionError as error:
         raise SimulationError(str(error)) from error
@@ -176,13 +185,14 @@ def _simulate(
         raise SimulationError(f"the bench of {_TOP} is one test, and {passed} ran")
 
 
-def _result(work: Path, number: int) -> ProgramRun:
+def _result(work: Path, number: int, accounts: Sequence[RunAccount]) -> ProgramRun:
     outcome = Outcome.read(work, number)
     if outcome is None:
         raise SimulationError(f"run {number} left no outcome")
     # A private mapping: it outlives the folder, and writing to it changes no file.
     memory = np.memmap(memory_file(work, number), dtype=np.uint8, mode="c")
-    run = ProgramRun(memory=memory, outcome=outcome)
+    account = accounts[number] if number < len(accounts) else None
+    run = ProgramRun(memory=memory, outcome=outcome, account=account)
     match outcome.ending:
         case Ending.DONE:
             return run

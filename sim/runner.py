@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ from sim.verilator import Design, Parameters, build
 
 DEFAULT_SEED = 1
 _LOG_TAIL_LINES = 60
+_WATCH_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +50,15 @@ def simulate(
     timeout_s: float = 300.0,
     trace: bool = False,
     optimise: bool = False,
+    watch: Callable[[], None] | None = None,
 ) -> int:
     """Builds module `top` with `parameters`, runs its bench, returns the number of passed tests.
 
     The bench is the module `sim.benches.<top>` unless `bench` names another importable one. The
     run leaves `results.xml`, `sim.log` and, with `trace`, `dump.fst` in `build_dir` (a temporary
     folder if None). `env` adds environment variables for the bench. `seed` drives Python's
-    `random` in the bench and every uninitialised bit of the design.
+    `random` in the bench and every uninitialised bit of the design. `watch` is called now and then
+    while the simulator runs.
 
     Raises:
         AssertionError: a test failed, no test ran, or the simulator died or hung; names the
@@ -80,7 +84,7 @@ def simulate(
             f"+verilator+seed+{_verilator_seed(seed)}",
             *plusargs,
         ]
-        ended = _run(command, folder, bench_env | dict(env or {}), timeout_s)
+        ended = _run(command, folder, bench_env | dict(env or {}), timeout_s, watch)
         return _judge(top, folder, seed, ended)
 
 
@@ -113,7 +117,11 @@ def _verilator_seed(seed: int) -> int:
 
 
 def _run(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], timeout_s: float
+    command: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    timeout_s: float,
+    watch: Callable[[], None] | None,
 ) -> str | None:
     """Runs the simulator in `folder`; returns what was wrong with its end, if anything."""
     for stale in ("results.xml", "dump.fst"):
@@ -129,7 +137,7 @@ def _run(
             start_new_session=True,
         )
         try:
-            code = process.wait(timeout_s)
+            code = _wait(process, timeout_s, watch)
         except subprocess.TimeoutExpired:
             return f"no end after {timeout_s} s"
         finally:
@@ -137,6 +145,25 @@ def _run(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     return None if code == 0 else f"the simulator ended with code {code}"
+
+
+def _wait(
+    process: subprocess.Popen[bytes], timeout_s: float, watch: Callable[[], None] | None
+) -> int:
+    """The process's code, once it has ended.
+
+    Raises:
+        subprocess.TimeoutExpired: it had not after `timeout_s`.
+    """
+    end = time.monotonic() + timeout_s
+    while watch is not None:
+        try:
+            return process.wait(min(_WATCH_PERIOD_S, max(end - time.monotonic(), 0)))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise
+            watch()
+    return process.wait(timeout_s)
 
 
 def _judge(top: str, folder: Path, seed: int, ended: str | None) -> int:

@@ -236,16 +236,22 @@ module flex_step_issue
     end
   end
 
-  logic inputs_ok, outputs_ok;
-  assign inputs_ok = (tile_open_q || act_full_q != '0) && weights_written_i != weight_q &&
-      params_written_i != param_q;
-  assign outputs_ok = (group_open_q || out_free_q != '0 || !ctx_q.take) &&
-      !(block_end && drain_q != '0);
-  assign step = cur_valid_q && inputs_ok && outputs_ok;
+  // What a step may wait for; simulation accounts for every cycle by these names.
+  logic wait_window, wait_weights, wait_params, wait_output, wait_drain;
+  assign wait_window  = !tile_open_q && act_full_q == '0;
+  assign wait_weights = weights_written_i == weight_q;
+  assign wait_params  = params_written_i == param_q;
+  assign wait_output  = ctx_q.take && !group_open_q && out_free_q == '0;
+  assign wait_drain   = block_end && drain_q != '0;
 
-  assign busy_o = step;
-  assign starved_o = cur_valid_q && !inputs_ok;
-  assign blocked_o = cur_valid_q && inputs_ok && !outputs_ok;
+  logic inputs_ok, outputs_ok;
+  assign inputs_ok  = !wait_window && !wait_weights && !wait_params;
+  assign outputs_ok = !wait_output && !wait_drain;
+  assign step       = cur_valid_q && inputs_ok && outputs_ok;
+
+  assign busy_o     = step;
+  assign starved_o  = cur_valid_q && !inputs_ok;
+  assign blocked_o  = cur_valid_q && inputs_ok && !outputs_ok;
 
   /////////////
   // Outputs //

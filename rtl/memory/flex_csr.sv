@@ -135,14 +135,20 @@ module flex_csr
     else if (busy) cycles_q <= cycles_q + 1'b1;
   end
 
-  // Busy, starved and blocked cycles of each engine; they stop at the largest number.
+  // Busy, starved and blocked cycles of each engine; they stop at the largest number. An engine that
+  // says more than one at once is blocked before it is starved, starved before it is busy: no cycle
+  // counts twice, and the cycles of a run that none of the three counts are those without work.
   logic [Engines-1:0][2:0] event_q;
   logic [Engines-1:0][2:0][31:0] count_q;
 
   for (genvar e = 0; e < Engines; e++) begin : gen_engine
+    logic blocked, starved, at_work;
+    assign blocked = engine_blocked_i[e];
+    assign starved = engine_starved_i[e] && !blocked;
+    assign at_work = engine_busy_i[e] && !engine_starved_i[e] && !blocked;
+
     always_ff @(posedge clk_i) begin
-      event_q[e] <= {engine_blocked_i[e], engine_starved_i[e], engine_busy_i[e]} &
-          {3{state_q == StRun}};
+      event_q[e] <= {blocked, starved, at_work} & {3{state_q == StRun}};
     end
     for (genvar k = 0; k < 3; k++) begin : gen_count
       always_ff @(posedge clk_i) begin

@@ -283,6 +283,28 @@ module flex_sim_top #(
     .s_axi_bready_i (out_bready)
   );
 
+  // The names of what a step waits for are those of sim/harness/account.py, in this order.
+  flex_sim_account #(
+    .Causes(5)
+  ) u_account (
+    .clk_i,
+    .rst_ni,
+    .start_i(u_top.start),
+    .running_i(u_top.u_csr.busy),
+    .valid_i(u_top.u_core.u_vsa.u_sequencer.u_issue.cur_valid_q),
+    .step_i(u_top.u_core.u_vsa.u_sequencer.u_issue.step),
+    .tile_end_i(
+        u_top.u_core.u_vsa.u_sequencer.u_issue.step &&
+        u_top.u_core.u_vsa.u_sequencer.u_issue.tile_end),
+    .wait_i({
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_drain,
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_output,
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_params,
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_weights,
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_window
+    })
+  );
+
   // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
   `FLEX_ASSERT(ActNeverWaits, act_rvalid |-> act_rready)
   `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid |-> wgt_rready)

@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan, StagePlan, build_plan
+from flexcc.measured import total_cycles
 from flexcc.program.encode import record, to_bytes
 from flexcc.program.formats import CONTROL_END
 from flexcc.simulation import rtl_parameters
@@ -79,6 +80,16 @@ def program_alone(words: list[int], seed: int) -> Image:
     return image
 
 
+def steps_of(stage: StagePlan) -> int:
+    runs = [entry.run for entry in stage.entries]
+    return sum(
+        tile.array.rows
+        * tile.array.groups
+        * sum(sum(runs[p.list_start : p.list_start + p.list_entries]) for p in tile.passes)
+        for tile in stage.tiles
+    )
+
+
 def empty_program(seed: int, tiles: int = 0) -> Image:
     return program_alone(record(CONTROL_END, tiles=tiles), seed)
 
@@ -94,6 +105,30 @@ def test_layer_leaves_the_expected_memory(behaviour: MemoryBehaviour, seed: int)
     assert outcome.ports["act"]["read_beats"] > 0
     assert outcome.ports["out"]["write_beats"] > 0
     assert all(outcome.engines[engine]["busy"] > 0 for engine in ("load", "weights", "array"))
+    assert all(sum(counts.values()) <= outcome.cycles for counts in outcome.engines.values())
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_every_cycle_of_the_array_has_a_name(behaviour: MemoryBehaviour, seed: int) -> None:
+    """Over several runs, each with its own account; the accelerator's counters agree with it."""
+    seen: list[int] = []
+    runs = run(
+        IMAGE, PLAN.program_address, PROGRAM_BEATS, memory=behaviour, seed=seed,
+        inputs=[{}, {}], watch=seen.append,
+    )  # fmt: skip
+    for done in runs:
+        account, counts = done.account, done.outcome.engines["array"]
+        assert account is not None
+        assert account.cycles == done.outcome.cycles
+        assert len(account.tiles) == PLAN.tiles
+        total = total_cycles(account.tiles)
+        assert total.steps == sum(map(steps_of, PLAN.stages))
+        assert counts["busy"] == total.steps
+        assert counts["starved"] == total.window + total.weights + total.parameters
+        assert counts["blocked"] == total.output + total.drain
+        assert account.end.total == account.end.end > behaviour.latency_cycles
+    assert seen == sorted(seen)
+    assert all(tiles <= 2 * PLAN.tiles for tiles in seen)
 
 
 def test_runs_follow_each_other_in_the_same_memory(seed: int, tmp_path: Path) -> None:
