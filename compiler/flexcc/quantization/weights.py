@@ -17,6 +17,7 @@ from flexcc.ir.requantize import (
 )
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.widths import widths_of
+from flexcc.quantization.exact_ratios import exact_ratios
 from flexcc.quantization.moments import Moments
 from flexcc.quantization.rounding import Rounding, mean_shift, nearest
 
@@ -55,6 +56,7 @@ def quantize_convolution(
     # A bias of 2^-8 output steps is exact enough; the scale must stay a normal float32.
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
     scale = np.where(motionless, np.float32(step), scale)
+    scale = exact_ratios(conv, scale, source, target)
     for doubling in range(_DOUBLINGS_MAX):
         result = _integer(conv, source, scale, rounding(conv, scale), moments)
         fits = _in_all_groups(~_too_wide(result, source, target), sharing)
