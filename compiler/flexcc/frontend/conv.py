@@ -10,6 +10,7 @@ from flexcc.frontend.transposed_weights import from_onnx
 from flexcc.frontend.transposed_window import take_transposed_window
 from flexcc.frontend.values import Activation, Constant, QuantizedConstant, Shape
 from flexcc.frontend.volume import plane_weights
+from flexcc.frontend.wide_weights import with_narrow_weights
 from flexcc.frontend.window import (
     Values,
     Window,
@@ -38,11 +39,13 @@ def import_conv(node: Node, build: GraphBuilder) -> Activation:
         raise _misfit(weights, groups, source)
     window = take_window(node, _kernel(node, weights), source)
     planes = plane_weights(weights, read_bias(node, 2, source, weights), window, source)
+    node.finish()
+    operand, weight = with_narrow_weights(build, node.label, source, planes.weight, groups)
     conv = Conv2d(
         name=node.label,
-        inputs=(source.tensor,),
+        inputs=(operand.tensor,),
         output=node.output,
-        weight=planes.weight,
+        weight=weight,
         weight_scale=planes.weight_scale,
         bias=planes.bias,
         strides=window.strides,
@@ -51,8 +54,7 @@ def import_conv(node: Node, build: GraphBuilder) -> Activation:
         groups=groups,
         cost=planes.cost,
     )
-    node.finish()
-    return build.add(conv, source, _output_shape(source, channels, window), None)
+    return build.add(conv, operand, _output_shape(source, channels, window), None)
 
 
 def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
@@ -74,11 +76,13 @@ def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
     window, output_padding = take_transposed_window(node, kernel, source)
     bias = read_bias(node, 2, source, weights)
     planes = plane_weights(weights, bias, window, source, transposed=True)
+    node.finish()
+    operand, weight = with_narrow_weights(build, node.label, source, planes.weight, groups)
     conv = ConvTranspose2d(
         name=node.label,
-        inputs=(source.tensor,),
+        inputs=(operand.tensor,),
         output=node.output,
-        weight=planes.weight,
+        weight=weight,
         weight_scale=planes.weight_scale,
         bias=planes.bias,
         strides=window.strides,
@@ -88,8 +92,7 @@ def import_conv_transpose(node: Node, build: GraphBuilder) -> Activation:
         output_padding=output_padding,
         cost=planes.cost,
     )
-    node.finish()
-    return build.add(conv, source, _output_shape(source, channels, window), None)
+    return build.add(conv, operand, _output_shape(source, channels, window), None)
 
 
 def _source(node: Node) -> Activation:

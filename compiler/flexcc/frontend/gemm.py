@@ -9,7 +9,8 @@ from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.node import Node, NodeError
 from flexcc.frontend.parameters import Bias, Weights, read_bias, read_weights
 from flexcc.frontend.values import Activation
-from flexcc.ir.layers import Conv2d
+from flexcc.frontend.wide_weights import with_narrow_weights
+from flexcc.ir.layers import Conv2d, Cost
 
 __all__ = ["import_gemm", "import_matmul"]
 
@@ -59,13 +60,17 @@ def _product(
         raise NodeError(
             f"its weights of {values.shape[0]} outputs do not fit an input of {source.shape[-1]}"
         )
+    node.finish()
+    kernel = values.reshape(*values.shape, 1, 1)
+    operand, weight = with_narrow_weights(build, node.label, source, kernel, 1)
+    cost = Cost(macs=values.size, parameters=values.size + (bias.size if bias.any() else 0))
     conv = Conv2d(
         name=node.label,
-        inputs=(source.tensor,),
+        inputs=(operand.tensor,),
         output=node.output,
-        weight=values.reshape(*values.shape, 1, 1),
+        weight=weight,
         weight_scale=weights.scale,
         bias=bias,
+        cost=None if operand is source else cost,
     )
-    node.finish()
-    return build.add(conv, source, (*source.shape[:-1], values.shape[0]), None)
+    return build.add(conv, operand, (*source.shape[:-1], values.shape[0]), None)

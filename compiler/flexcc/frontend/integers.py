@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.conv import import_conv
@@ -122,18 +123,36 @@ def _with_unit_products(node: Node, axis: int = 0) -> Node:
         raise NodeError(
             f"its zero point {_zero_point(node, 2)} is not that of its input, {zero_point}"
         )
-    integers, zero = shifted(weights, np.array(_zero_point(node, 3)))
+    integers, zero = _weights(node, weights, axis)
     scale = np.float32(1) / np.float32(source.quantization.scale)
     if not np.isfinite(scale):
         raise NodeError(f"the scale {source.quantization.scale:.6g} of its input is too small")
     unit = QuantizedConstant(
         name=weights.name,
         integers=integers,
-        scale=np.array([scale], np.float32),
-        zero_point=zero.reshape(1),
+        scale=np.full(zero.size, scale, np.float32),
+        zero_point=zero,
         axis=axis,
     )
     return node.reading(as_reals(source), unit)
+
+
+def _weights(
+    node: Node, weights: Constant, axis: int
+) -> tuple[NDArray[np.int8] | NDArray[np.int32], NDArray[np.int64]]:
+    """The weights as int8 and their zero points: one, or one per output channel."""
+    if not node.has_input(3):
+        return shifted(weights, np.zeros(1, weights.array.dtype))
+    zero = node.parameter(3)
+    array = weights.array
+    if isinstance(zero, QuantizedConstant) or zero.array.dtype != array.dtype:
+        raise NodeError(f"its zero point '{zero.name}' is not of the type of its weights")
+    channels = array.shape[axis] if array.ndim > axis else 0
+    if zero.array.size not in (1, channels):
+        raise NodeError(
+            f"its zero point '{zero.name}' has {zero.array.size} values for {channels} channels"
+        )
+    return shifted(weights, zero.array.reshape(-1))
 
 
 def _zero_point(node: Node, index: int) -> int:

@@ -61,8 +61,10 @@ given, and some values of the others, each by its name.
 
 ## Quantised operators
 
-They are spelled as DequantizeLinear, operator and QuantizeLinear, whose rules hold. Weights are
-int8, or uint8 around 128, with one scale or one per output channel. Between QuantizeLinear and
+They are spelled as DequantizeLinear, operator and QuantizeLinear, whose rules hold. Activations
+have 8 or 16 bits, signed or not, with one scale. Weights have 2, 4 or 8 bits, signed or not, with
+one scale and zero point or one per output channel; where a weight less its zero point (128 of
+uint8) is beyond -128..127, its input channel is read again. Between QuantizeLinear and
 DequantizeLinear, Clip and these work on the integers as they are: {moving}.
 
 | operator | stands for |

@@ -22,9 +22,12 @@ _SAME_SCALE = 2.0**-20
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weights:
-    """Weights; `scale` has a value per output channel when they are int8, else it is None."""
+    """Weights; `scale` has a value per output channel when they are integers, else it is None.
 
-    values: NDArray[np.float32] | NDArray[np.int8]
+    Integers are less their zero point: int8, or int16 if some are beyond.
+    """
+
+    values: NDArray[np.float32] | NDArray[np.int8] | NDArray[np.int16]
     scale: NDArray[np.float32] | None
 
 
@@ -39,7 +42,7 @@ def read_weights(
     """The weight input of a node, whose output channels `channel_axis` counts.
 
     That axis moves to the front, unless `move_channels` is False. The weights of a node with a
-    quantised input are int8, those of the others float32.
+    quantised input are integers, those of the others float32.
     """
     value = node.parameter(index)
     if value_rank(value) <= channel_axis:
@@ -51,15 +54,16 @@ def read_weights(
         return Weights(values=np.moveaxis(floats, channel_axis, front), scale=None)
     if not isinstance(value, QuantizedConstant):
         raise NodeError(f"its input is quantised, its weights '{value.name}' are not")
-    integers = _int8(value)
+    integers = _centred(value)
     channels = integers.shape[channel_axis]
     if value.scale.size > 1 and value.axis != channel_axis:
         raise NodeError(
             f"its weights '{value.name}' are quantised along axis {value.axis}; only per tensor or "
             f"per output channel (axis {channel_axis}) is supported"
         )
+    moved: NDArray[np.int8] | NDArray[np.int16] = np.moveaxis(integers, channel_axis, front)
     return Weights(
-        values=np.ascontiguousarray(np.moveaxis(integers, channel_axis, front)),
+        values=moved.copy(),
         scale=np.broadcast_to(value.scale, channels).copy(),
     )
 
@@ -124,12 +128,11 @@ def _spread(array: NDArray[Scalar], channels: int) -> NDArray[Scalar]:
     return result
 
 
-def _int8(value: QuantizedConstant) -> NDArray[np.int8]:
+def _centred(value: QuantizedConstant) -> NDArray[np.int8] | NDArray[np.int16]:
+    """The weights less their zero point, which lie between -255 and 255."""
     if value.integers.dtype != np.int8:
         raise NodeError(f"its weights '{value.name}' are {value.integers.dtype}, not int8")
-    if value.zero_point.any():
-        raise NodeError(
-            f"its weights '{value.name}' are asymmetric; only zero point 0 (128 for uint8) is "
-            "supported, quantise them symmetrically"
-        )
-    return value.integers.astype(np.int8)
+    centred = value.centred()
+    if centred.min(initial=0) < -128 or centred.max(initial=0) > 127:
+        return centred.astype(np.int16)
+    return centred.astype(np.int8)

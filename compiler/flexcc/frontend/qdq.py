@@ -4,6 +4,9 @@
 uint8 becomes int8 by subtracting 128 from integers and zero point alike.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,12 +103,17 @@ def _quantization(node: Node, default: NDArray[np.uint8]) -> Quantization:
 
 def _constant(node: Node, source: Constant) -> QuantizedConstant:
     integers = source.array
-    if integers.dtype not in (np.int8, np.uint8, np.int32):
-        raise NodeError(f"it dequantises {integers.dtype}; int8, uint8 and int32 are supported")
+    if integers.dtype not in (np.int8, np.uint8, np.int32) and not _is_narrow(integers):
+        raise NodeError(
+            f"it dequantises {integers.dtype}; int32 and integers of 2, 4 and 8 bits are supported"
+        )
     scale = _scales(node).reshape(-1)
     zero_point = _array(node, 2) if node.has_input(2) else np.zeros(1, integers.dtype)
     if zero_point.dtype != integers.dtype or zero_point.size not in (1, scale.size):
         raise NodeError("its zero point does not belong to its input and scale")
+    if _is_narrow(integers):
+        source = replace(source, array=integers.astype(np.int8))
+        zero_point = zero_point.astype(np.int8)
     axis = node.take_int("axis", 1)
     if scale.size > 1:
         if not -integers.ndim <= axis < integers.ndim:
@@ -131,6 +139,11 @@ def shifted(
     if integers.dtype != np.uint8:
         return integers, zeros
     return (integers.astype(np.int16) - 128).astype(np.int8), zeros - 128
+
+
+def _is_narrow(integers: NDArray[Any]) -> bool:
+    """Whether integers have 2 or 4 bits, so that int8 holds them, signed or not."""
+    return integers.dtype.name in ("int2", "int4", "uint2", "uint4")
 
 
 def _scales(node: Node) -> NDArray[np.float32]:

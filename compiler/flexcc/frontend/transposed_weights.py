@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 __all__ = ["from_onnx", "to_onnx"]
 
-Weight = NDArray[np.float32] | NDArray[np.int8]
+Weight = NDArray[np.float32] | NDArray[np.int8] | NDArray[np.int16]
 
 
 def from_onnx(weight: Weight, groups: int) -> Weight:

@@ -47,12 +47,20 @@ class QuantizedConstant:
 
     def real(self) -> NDArray[np.float32]:
         """The real numbers, float32."""
+        scale = self.scale.reshape(self._view())
+        result: NDArray[np.float32] = self.centred().astype(np.float32) * scale
+        return result
+
+    def centred(self) -> NDArray[np.int64]:
+        """The integers less their zero point."""
+        result: NDArray[np.int64] = self.integers - self.zero_point.reshape(self._view())
+        return result
+
+    def _view(self) -> list[int]:
         view = [1] * self.integers.ndim
         if self.scale.size > 1:
             view[self.axis] = -1
-        centred = self.integers.astype(np.int64) - self.zero_point.reshape(view)
-        result: NDArray[np.float32] = centred.astype(np.float32) * self.scale.reshape(view)
-        return result
+        return view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from flexcc.frontend.node import NodeError
 from flexcc.frontend.parameters import Bias, Weights
 from flexcc.frontend.values import Activation
-from flexcc.frontend.window import DepthWindow, Window
+from flexcc.frontend.window import DepthWindow, Window, axis_sizes
 from flexcc.ir.layers import Cost
 
 __all__ = ["PlaneWeights", "plane_weights"]
@@ -37,7 +37,7 @@ class PlaneWeights:
     `cost` is what the model's layer takes where the weights do not tell.
     """
 
-    weight: NDArray[np.float32] | NDArray[np.int8]
+    weight: NDArray[np.float32] | NDArray[np.int8] | NDArray[np.int16]
     weight_scale: NDArray[np.float32] | None
     bias: Bias
     cost: Cost | None
@@ -54,12 +54,17 @@ def plane_weights(
         NodeError: the weights of a volume would be too many.
     """
     values, depth = weights.values, window.depth
+    pixels = prod(axis_sizes(source)[-2:] if transposed else window.size)
+    parameters = values.size + (bias.size if bias.any() else 0)
     if depth is None:
         return PlaneWeights(
             weight=values.reshape(*values.shape[:2], *window.kernel),
             weight_scale=weights.scale,
             bias=bias,
-            cost=None,
+            # Other weights will take the place of wide ones.
+            cost=Cost(macs=values.size * pixels, parameters=parameters)
+            if values.dtype == np.int16
+            else None,
         )
     channels, per_group = values.shape[:2]
     shape = (channels, depth.size, per_group, source.depth, *window.kernel)
@@ -73,14 +78,13 @@ def plane_weights(
     band = np.zeros(shape, values.dtype)
     for target, plane, element in products:
         band[:, target, :, plane] = values[:, :, element]
-    height, width = source.shape[-2:] if transposed else window.size
     return PlaneWeights(
         weight=band.reshape(channels * depth.size, per_group * source.depth, *window.kernel),
         weight_scale=None if weights.scale is None else np.repeat(weights.scale, depth.size),
         bias=bias.repeat(depth.size),
         cost=Cost(
-            macs=len(products) * channels * per_group * prod(window.kernel) * height * width,
-            parameters=values.size + (bias.size if bias.any() else 0),
+            macs=len(products) * channels * per_group * prod(window.kernel) * pixels,
+            parameters=parameters,
         ),
     )
 

@@ -214,10 +214,6 @@ def test_integers_in_and_out() -> None:
             r"conv.xq .DequantizeLinear.: its scale 0.02 and zero point -5 are not those",
         ),
         (
-            [IN, node("QLinearConv", "xq sx zx wu sw zx sy zy", "yq", "conv"), OUT],
-            r"conv .Conv.: its weights 'wu' are asymmetric; only zero point 0 .128 for uint8.",
-        ),
-        (
             [IN, node("QLinearConv", "xq sx zx w", "yq", "conv"), OUT],
             r"conv .QLinearConv.: this operator is not supported",
         ),
