@@ -20,6 +20,7 @@ from flexcc.dse.space import first_shortage
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
     Clamp,
+    Concat,
     Conv2d,
     Convolution,
     ConvTranspose2d,
@@ -225,9 +226,10 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
 def random_network(
     rng: random.Random, layers: int, *, most_channels: int = 70, slopes: bool = False
 ) -> Graph:
-    """A chain of `layers` convolutions and max-poolings, some with further users.
+    """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
-    About half of the convolutions are transposed; with `slopes` most bend at zero.
+    About half of the convolutions are transposed; with `slopes` most bend at zero. Concatenations
+    join what has the same pixels, be it the input, one tensor twice, or another concatenation.
     """
     ports: list[str] = []
     source = "x"
@@ -242,7 +244,9 @@ def random_network(
     nodes: list[Layer] = []
     for number in range(layers):
         shape = tensors[source]
-        if rng.random() < 0.35:
+        if number and rng.random() < 0.3:
+            nodes.append(_concat(rng, f"join{number}", source, tensors))
+        elif rng.random() < 0.35:
             kernel = rng.randint(1, min(4, shape.height)), rng.randint(1, min(5, shape.width))
             pool = MaxPool2d(
                 name=f"pool{number}",
@@ -289,6 +293,22 @@ def random_network(
         tensors=tensors,
         layers=tuple(nodes),
     )
+
+
+def _concat(rng: random.Random, name: str, source: str, tensors: dict[str, TensorType]) -> Concat:
+    """Joins `source` with others of its pixels, and adds the type of the result to `tensors`."""
+    shape = tensors[source]
+    alike = [t for t, s in tensors.items() if (s.height, s.width) == (shape.height, shape.width)]
+    inputs = [source, *rng.choices(alike, k=rng.choice([0, 1, 1, 2]))]
+    rng.shuffle(inputs)
+    concat = Concat(name=name, inputs=tuple(inputs), output=f"{name}_out")
+    kinds = [tensors[tensor] for tensor in inputs]
+    tensors[concat.output] = replace(
+        shape,
+        channels=sum(kind.channels for kind in kinds),
+        quantization=rng.choice([kind.quantization for kind in kinds]),
+    )
+    return concat
 
 
 def _port(tensor: str, type_: TensorType) -> Port:
@@ -449,15 +469,30 @@ def _pool(pool: MaxPool2d, x: NDArray[np.int8], source: TensorType) -> NDArray[n
     return result
 
 
+def _rescaled(x: NDArray[np.int8], source: TensorType, target: TensorType) -> NDArray[np.int8]:
+    """The integers of another scale; a ratio of scales has 24 bits, so the product is exact."""
+    before, after = source.quantization, target.quantization
+    assert before is not None
+    assert after is not None
+    ratio = float(np.float32(before.scale) / np.float32(after.scale))
+    steps = np.rint((x.astype(np.float64) - before.zero_point) * ratio)
+    result: NDArray[np.int8] = np.clip(steps + after.zero_point, -128, 127).astype(np.int8)
+    return result
+
+
 def evaluate(
     graph: Graph, inputs: MappingType[str, NDArray[np.int8]]
 ) -> dict[str, NDArray[np.int8]]:
     """All tensors of an integer graph, straight from the definitions."""
     values = dict(inputs)
     for layer in graph.layers:
-        (name,) = layer.inputs
-        source, target = graph.tensors[name], graph.tensors[layer.output]
-        if isinstance(layer, Convolution):
+        name, target = layer.inputs[0], graph.tensors[layer.output]
+        source = graph.tensors[name]
+        if isinstance(layer, Concat):
+            values[layer.output] = np.concatenate(
+                [_rescaled(values[part], graph.tensors[part], target) for part in layer.inputs]
+            )
+        elif isinstance(layer, Convolution):
             acc = _convolve(layer, values[name], source)
             rq = requantization(layer, source, target)
             values[layer.output] = requantize(acc, rq)

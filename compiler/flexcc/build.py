@@ -38,6 +38,7 @@ from flexcc.ir import (
     TensorType,
 )
 from flexcc.ir.graph import Signature
+from flexcc.ir.layers import Concat
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
@@ -45,7 +46,7 @@ from flexcc.program.encode import to_bytes
 __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
-_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Pads, Clamp, Cost)
+_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Pads, Clamp, Cost)
 _MAPPING = (Mapping, Group, Chain, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
@@ -245,8 +246,26 @@ def _plan_json(build: Build) -> dict[str, Any]:
         "regions": [asdict(region) for region in memory_map(plan, len(build.program))],
         "inputs": list(plan.inputs),
         "outputs": list(plan.outputs),
+        "joined": _joined_json(build, ports),
         "tensors": tensors,
     }
+
+
+def _joined_json(build: Build, ports: MappingType[str, Port]) -> list[dict[str, Any]]:
+    """Tensors whose channels are those of stored ones, one after the other."""
+    joined = []
+    for name, parts in build.plan.joined.items():
+        port = ports.get(name)
+        joined.append(
+            {
+                "name": name,
+                "onnx_name": None if port is None else port.onnx_name,
+                "onnx_shape": None if port is None else port.onnx_shape,
+                "onnx_axes": None if port is None else port.axes,
+                "parts": list(parts),
+            }
+        )
+    return joined
 
 
 def _system_view(build: Build) -> SystemView:

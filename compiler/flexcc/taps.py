@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 
-import numpy as np
-from numpy.typing import NDArray
-
+from flexcc.blocks import input_blocks, zero_taps
 from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d
 from flexcc.ir.types import TensorType
 
@@ -30,11 +28,9 @@ __all__ = [
     "conv_axis",
     "conv_taps",
     "convolution_axes",
-    "dense_block",
     "runs",
     "transposed_axis",
     "window_taps",
-    "zero_taps",
 ]
 
 
@@ -267,66 +263,6 @@ def conv_taps(conv: Convolution, *, in_block: int, out_block: int) -> Taps:
     )
 
 
-def dense_block(
-    conv: Convolution, block: int, *, in_block: int, out_block: int
-) -> NDArray[np.float32] | NDArray[np.int8]:
-    """Weights [out_block, input blocks, in_block, kh, kw] of an output block.
-
-    Zero where groups differ and where there is no such channel.
-    """
-    channels, inputs, *kernel = conv.weight.shape
-    per_group = channels // conv.groups
-    blocks = -(-inputs * conv.groups // in_block)
-    dense = np.zeros((out_block, blocks * in_block, *kernel), conv.weight.dtype)
-    first = block * out_block
-    for row, channel in enumerate(range(first, min(first + out_block, channels))):
-        begin = channel // per_group * inputs
-        dense[row, begin : begin + inputs] = conv.weight[channel]
-    return dense.reshape(out_block, blocks, in_block, *kernel)
-
-
-@lru_cache(maxsize=1024)
-def zero_taps(
-    conv: Convolution, *, in_block: int, out_block: int
-) -> tuple[frozenset[tuple[int, int, int]], ...]:
-    """Of each output block: the (input block, ky, kx) whose weights are all zero; () if none are.
-
-    Those that groups leave out anyway are not named.
-    """
-    if not _has_zero_taps(conv, in_block):
-        return ()
-    shape, result = conv.weight.shape, []
-    for block, first in enumerate(range(0, shape[0], out_block)):
-        last = min(first + out_block, shape[0]) - 1
-        own = _input_blocks(shape, conv.groups, first, last, in_block)
-        dense = dense_block(conv, block, in_block=in_block, out_block=out_block)
-        dead = ~dense.any(axis=(0, 2))
-        result.append(
-            frozenset((int(b), int(ky), int(kx)) for b, ky, kx in np.argwhere(dead) if b in own)
-        )
-    return tuple(result) if any(result) else ()
-
-
-@lru_cache(maxsize=4096)
-def _has_zero_taps(conv: Convolution, in_block: int) -> bool:
-    """Whether some kernel element is zero over a whole input block of some output channel."""
-    inputs = conv.weight.shape[1]
-    if conv.groups > 1 or inputs <= in_block:
-        return not bool(conv.weight.any(axis=1).all())
-    whole = range(0, inputs, in_block)
-    return not bool(np.logical_or.reduceat(conv.weight != 0, list(whole), axis=1).all())
-
-
-def _input_blocks(
-    shape: tuple[int, ...], groups: int, first: int, last: int, in_block: int
-) -> range:
-    """Channel blocks that output channels first..last (both included) read."""
-    outputs, inputs = shape[0] // groups, shape[1]
-    low = (first // outputs) * inputs
-    high = (last // outputs + 1) * inputs - 1
-    return range(low // in_block, high // in_block + 1)
-
-
 @lru_cache(maxsize=1024)
 def window_taps(
     *,
@@ -338,12 +274,14 @@ def window_taps(
     out_block: int,
     bundle: int = 1,
     zeros: tuple[frozenset[tuple[int, int, int]], ...] = (),
+    parts: tuple[int, ...] = (),
 ) -> Taps:
     """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group).
 
     A pass has `bundle` phases and reduces over the offsets that any of them has; equal lists are
     shared. Offsets stand outside, channel blocks inside. `zeros` are those of `zero_taps`: taps
-    that are zero for all phases of a pass are left out.
+    that are zero for all phases of a pass are left out. `parts` are the channels of the tensors
+    that the input is joined of.
     """
     channels = shape[0]
     maps = [_elements(py, px) for py in y.phases for px in x.phases]
@@ -354,8 +292,8 @@ def window_taps(
     numbers: dict[tuple[Tap, ...], int] = {}
     passes = []
     for block, first in enumerate(range(0, channels, out_block)):
-        last = min(first + out_block, channels) - 1
-        blocks = _input_blocks(shape, groups, first, last, in_block)
+        rows = range(first, min(first + out_block, channels))
+        blocks = input_blocks(shape, groups, rows, in_block=in_block, parts=parts)
         dead = zeros[block] if zeros else frozenset()
         for phases, places in zip(bundles, offsets, strict=True):
             elements = {

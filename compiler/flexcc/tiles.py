@@ -16,9 +16,11 @@ from itertools import product
 from math import gcd
 
 from flexcc.accelerator import Accelerator
+from flexcc.blocks import zero_taps
 from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
 from flexcc.ir.types import TensorType
-from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps, zero_taps
+from flexcc.joins import Part, plane_count
+from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
 
 _MOST_PRUNED_ENTRIES = 512
 """Output blocks of pruned layers have lists of their own; beyond this they share the whole one."""
@@ -58,7 +60,8 @@ class Span:
 class Stage:
     """One trip through the accelerator: a convolution and, fused, the layers behind it.
 
-    `raw` is the convolution's output type, `output` that of the tensor stored.
+    `raw` is the convolution's output type, `output` that of the tensor stored. `joined` are the
+    tensors that the input is a concatenation of; empty if it is stored as it is.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
@@ -70,6 +73,7 @@ class Stage:
     input: TensorType
     raw: TensorType
     output: TensorType
+    joined: tuple[Part, ...] = ()
     keep_zeros: bool = False
     may_bundle: bool = True
 
@@ -88,6 +92,16 @@ class Stage:
     def input_tensor(self) -> str:
         """The tensor that is read."""
         return self.conv.inputs[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The stored tensors that hold it, in the order of their channels."""
+        return tuple(part.tensor for part in self.joined) or (self.input_tensor,)
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """The channels of each of them."""
+        return tuple(part.channels for part in self.joined) or (self.input.channels,)
 
     @property
     def output_tensor(self) -> str:
@@ -319,18 +333,6 @@ class Tiling:
         for row, col in product(self.rows, self.cols):
             yield Tile(rows=row, cols=col)
 
-    def tiles_needed(self, reader: Tile) -> int:
-        """Tiles of this stage, in program order, whose pixels the window of `reader` reads.
-
-        Counts up to the last one needed: 0 for a window of padding, at most the number of tiles.
-        """
-        rows, cols = reader.rows, reader.cols
-        if not rows.count or not cols.count:
-            return 0
-        row = (rows.start + (rows.count - 1) * rows.step) // len(self.rows[0].stored)
-        col = (cols.start + cols.count - 1) // len(self.cols[0].stored)
-        return row * len(self.cols) + col + 1
-
     @property
     def out_words(self) -> int:
         """Words per bank that the largest tile needs in one half of the output buffer."""
@@ -413,11 +415,12 @@ def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
         "in_block": n,
         "out_block": block,
         "bundle": bundle,
+        "parts": stage.parts,
     }
     lists = _lists(window_taps(**geometry), m=m, n=n)
     if stage.keep_zeros:
         return lists
-    zeros = zero_taps(conv, in_block=n, out_block=block)
+    zeros = zero_taps(conv, in_block=n, out_block=block, parts=stage.parts)
     if not zeros:
         return lists
     pruned = _lists(window_taps(**geometry, zeros=zeros), m=m, n=n)
@@ -506,6 +509,6 @@ def tiling(
         columns=columns,
         row_step=taps.y.in_step // step * columns.row_words,
         plane_words=max(row.window for row in rows) * columns.row_words,
-        in_planes=-(-stage.input.channels // accelerator.n),
+        in_planes=plane_count(stage.parts, accelerator.n),
         out_planes=-(-stage.output.channels // accelerator.n),
     )

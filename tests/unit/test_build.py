@@ -67,9 +67,15 @@ def test_host_description_says_where_everything_lies(seed: int) -> None:
     assert image[begin : begin + beats].tobytes() == files["program.bin"]
     assert image[: regions["weights"]["size"]].tobytes() == files["weights.bin"]
     described = {tensor["name"]: tensor for tensor in plan["tensors"]}
+    joined = {tensor["name"]: tensor for tensor in plan["joined"]}
     for port in (*build.graph.inputs, *build.graph.outputs):
-        assert described[port.tensor]["onnx_name"] == port.onnx_name
-        assert described[port.tensor]["address"] == regions[port.tensor]["address"]
+        assert (described | joined)[port.tensor]["onnx_name"] == port.onnx_name
+        if port.tensor in joined:
+            parts = [described[part] for part in joined[port.tensor]["parts"]]
+            channels = build.graph.tensors[port.tensor].channels
+            assert sum(part["channels"] for part in parts) == channels
+        else:
+            assert described[port.tensor]["address"] == regions[port.tensor]["address"]
 
 
 @pytest.mark.parametrize("name", ["network.json", "network.npz", "program.bin", "weights.bin"])

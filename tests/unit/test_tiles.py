@@ -152,33 +152,6 @@ def test_passes_and_lists() -> None:
     assert (grouped.lists.of_pass, grouped.lists.steps) == ((0, 1, 2, 3), (9, 9, 9, 9))
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_tiles_needed_counts_to_the_last_one_read(seed: int) -> None:
-    rng = random.Random(seed)
-    stage = _stage(8, 8)
-    writer = tiling(stage, ACCELERATOR, tile_rows=rng.randint(1, 10), tile_cols=rng.choice([8, 13]))
-    kernel = rng.randint(1, 5), rng.randint(1, 5)
-    conv = replace(stage.conv, weight=np.ones((8, 8, *kernel), np.int8))
-    source = stage.output
-    target = replace(source, height=11 - kernel[0], width=14 - kernel[1])
-    reader = Stage(conv=conv, input=source, raw=target, output=target)
-    readers = tiling(
-        reader, ACCELERATOR, tile_rows=rng.randint(1, 4), tile_cols=rng.choice([8, 14])
-    )
-    written = {
-        (row, col): number
-        for number, tile in enumerate(writer.tiles())
-        for row in range(tile.rows.stored.start, tile.rows.stored.stop)
-        for col in range(tile.cols.stored.start, tile.cols.stored.stop)
-    }
-    for tile in readers.tiles():
-        rows, cols = tile.rows, tile.cols
-        read = product(
-            range(rows.start, rows.start + rows.count), range(cols.start, cols.start + cols.count)
-        )
-        assert writer.tiles_needed(tile) == 1 + max(written[pixel] for pixel in read)
-
-
 def test_accelerators_that_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="q divides m and n; packed needs n >= 8"):
         replace(ACCELERATOR, q=16, n=4)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flexcc.backend.plan import Plan, StagePlan, TensorPlan
+from flexcc.backend.plan import Plan, StagePlan
 from flexcc.backend.program import program_words
+from flexcc.backend.tensors import TensorPlan
 from flexcc.program.encode import to_bytes
 
 __all__ = [
@@ -152,9 +153,14 @@ def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.
 
 
 def read_tensor(plan: Plan, image: Bytes, name: str) -> NDArray[np.int8]:
-    """The values [C, H, W] of a tensor in memory."""
-    tensor = plan.tensors[name]
-    return tensor.layout.unpack(image[tensor.address : tensor.address + tensor.layout.size])
+    """The values [C, H, W] of a tensor in memory, stored or joined of stored ones."""
+    parts = [plan.tensors[part] for part in plan.joined.get(name, (name,))]
+    return np.concatenate(
+        [
+            part.layout.unpack(image[part.address : part.address + part.layout.size])
+            for part in parts
+        ]
+    )
 
 
 def _signed(value: np.uint8) -> int:

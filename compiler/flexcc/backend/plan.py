@@ -7,53 +7,35 @@ tile no later than the new tensor's first store: a store needs its tile's load, 
 order.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, fields
 from typing import Any
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.layout import TensorLayout, align
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
+from flexcc.backend.tensors import Placement, TensorPlan
 from flexcc.backend.weights import PassImage, pass_images, stage_requantization
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Concat
 from flexcc.ir.requantize import Requantization
-from flexcc.ir.types import TensorType
+from flexcc.joins import stored_parts
 from flexcc.program.formats import MAX_PHASES
 from flexcc.tiles import Tile, Tiling
+from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = [
-    "REGION_ALIGNMENT",
     "ArrayTile",
     "Load",
     "Pass",
     "Plan",
     "StagePlan",
     "Store",
-    "TensorPlan",
     "TilePlan",
     "WeightsFetch",
     "build_plan",
 ]
-
-REGION_ALIGNMENT = 4096
-"""Regions of memory start at multiples of this; AXI bursts never cross one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorPlan:
-    """A tensor in memory; `dead` is the value of lanes without a channel.
-
-    Lanes repeat with a period of `word_channels`, dead ones among them.
-    """
-
-    name: str
-    type: TensorType
-    layout: TensorLayout
-    address: int
-    dead: int
-    word_channels: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +161,8 @@ class StagePlan:
 class Plan:
     """A network ready to run: stages in order and where everything lies in memory.
 
+    `joined` are the concatenations, each with the tensors that hold its channels, one after the
+    other; it has no memory of its own.
     Memory is weights, then tensors (graph inputs first), then the program, from
     `program_address` to `memory_bytes` at the most; all offsets from the base register.
     """
@@ -188,6 +172,7 @@ class Plan:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: MappingType[str, TensorPlan]
+    joined: MappingType[str, tuple[str, ...]]
     stages: tuple[StagePlan, ...]
     weights_bytes: int
     program_address: int
@@ -222,6 +207,8 @@ def _describe(plan: Plan) -> Iterator[str]:
             f"{layout.channels}x{layout.height}x{layout.width}, row pitch {layout.row_pitch}, "
             f"plane pitch {layout.plane_pitch}, dead lanes {tensor.dead}"
         )
+    for name, parts in plan.joined.items():
+        yield f"joined {name}: {', '.join(parts)}"
     for stage in plan.stages:
         chain = stage.group.chain
         yield f"stage {chain}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
@@ -236,49 +223,28 @@ def _describe(plan: Plan) -> Iterator[str]:
                 yield from (_line(f"    before pass {index} fetch", fetch) for fetch in fetches)
 
 
-def _tensor_plan(
-    name: str,
-    type_: TensorType,
-    accelerator: Accelerator,
-    address: int,
-    *,
-    dead: int,
-    word_channels: int,
-) -> TensorPlan:
-    layout = TensorLayout(
-        channels=type_.channels,
-        height=type_.height,
-        width=type_.width,
-        lanes=accelerator.n,
-        beat_bytes=accelerator.beat_bytes,
-    )
-    return TensorPlan(
-        name=name,
-        type=type_,
-        layout=layout,
-        address=address,
-        dead=dead,
-        word_channels=word_channels,
-    )
+def _load(
+    tiling_: Tiling, tile: Tile, sources: Sequence[TensorPlan], stored: Sequence[StoredTiles]
+) -> Load:
+    """The input window of a tile; a window without a single pixel is padding rows only.
 
-
-def _load(tiling_: Tiling, tile: Tile, source: TensorPlan, wait_tiles: int) -> Load:
-    """The input window of a tile; a window without a single pixel is padding rows only."""
-    rows, cols, layout = tile.rows, tile.cols, source.layout
+    `sources` hold the input's channels, `stored` are the tiles of those that the program stores.
+    """
+    rows, cols, layout = tile.rows, tile.cols, sources[0].layout
     within = rows.count > 0 and cols.count > 0
     first_beat = cols.start // layout.beat_pixels if within else 0
     last_beat = (cols.start + cols.count - 1) // layout.beat_pixels if within else -1
     row_beats = last_beat - first_beat + 1
     row_pitch = rows.step * layout.row_pitch
     beat_bytes = layout.beat_bytes
-    begin = source.address + first_beat * beat_bytes
+    begin = first_beat * beat_bytes
     begin += rows.start * layout.row_pitch if within else 0
     columns = tiling_.columns
     unused = (0,) * (MAX_PHASES - columns.stride)
-    quantization = source.type.quantization
+    quantization = tiling_.stage.input.quantization
     assert quantization is not None
     return Load(
-        wait_tiles=wait_tiles,
+        wait_tiles=wait_tiles(tile, stored),
         row_beats=row_beats,
         row_pitch=row_pitch,
         mem_rows=rows.count if within else 0,
@@ -295,7 +261,7 @@ def _load(tiling_: Tiling, tile: Tile, source: TensorPlan, wait_tiles: int) -> L
         contiguous=int(row_pitch == row_beats * beat_bytes),
         phase_base=(*columns.base, *unused),
         phase_rot=(*columns.rotation, *unused),
-        addresses=tuple(begin + plane * layout.plane_pitch for plane in range(layout.planes)),
+        addresses=tuple(begin + plane for source in sources for plane in source.planes()),
     )
 
 
@@ -439,30 +405,23 @@ def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
     return _Resolved(group=group, tiling=tiling_, requantization=rq, images=images)
 
 
-def _wait_tiles(tile: Tile, producer: tuple[int, Tiling] | None) -> int:
-    """Stored tiles of the program until those whose pixels the tile's window reads are done."""
-    if producer is None:
-        return 0
-    first, tiling_ = producer
-    needed = tiling_.tiles_needed(tile)
-    return first + needed if needed else 0
-
-
 def _stage_plan(
     resolved: _Resolved,
     *,
     weights_address: int,
     first_tile: int,
     tensors: MappingType[str, TensorPlan],
-    producer: tuple[int, Tiling] | None,
+    producers: MappingType[str, StoredTiles],
 ) -> StagePlan:
     tiling_, group = resolved.tiling, resolved.group
     stage = tiling_.stage
     entries, ranges = reduction_lists(tiling_)
     tiles = tuple(tiling_.tiles())
+    sources = [tensors[name] for name in stage.sources]
+    stored = [producers[name] for name in stage.sources if name in producers]
     plans = []
     for number, tile in enumerate(tiles):
-        load = _load(tiling_, tile, tensors[stage.input_tensor], _wait_tiles(tile, producer))
+        load = _load(tiling_, tile, sources, stored)
         array = _array_tile(
             tiling_,
             tile,
@@ -493,6 +452,15 @@ def _stage_plan(
     )
 
 
+def _joined(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """The stored tensors that hold the channels of each concatenation, in order."""
+    return {
+        layer.output: tuple(part.tensor for part in stored_parts(graph, layer.output))
+        for layer in graph.layers
+        if isinstance(layer, Concat)
+    }
+
+
 def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     """Resolves a lowered graph and its mapping, which must be legal.
 
@@ -503,40 +471,26 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     resolved = [_resolve(graph, group, accelerator) for group in mapping.groups]
     weights_bytes = sum(stage.size for stage in resolved)
 
-    tensors: dict[str, TensorPlan] = {}
-    address = align(weights_bytes, REGION_ALIGNMENT)
-
-    def place(name: str, dead: int, word_channels: int) -> None:
-        nonlocal address
-        tensors[name] = _tensor_plan(
-            name,
-            graph.tensors[name],
-            accelerator,
-            address,
-            dead=dead,
-            word_channels=word_channels,
-        )
-        address = align(address + tensors[name].layout.size, REGION_ALIGNMENT)
-
+    memory = Placement(graph.tensors, accelerator, weights_bytes)
     for port in graph.inputs:
-        place(port.tensor, 0, accelerator.n)
+        memory.place(port.tensor, dead=0, word_channels=accelerator.n)
     for stage in resolved:
         target = stage.tiling.stage.output_tensor
-        place(target, stage.dead, stage.tiling.lists.word_channels)
+        memory.place(target, dead=stage.dead, word_channels=stage.tiling.lists.word_channels)
 
     stages: list[StagePlan] = []
-    producers: dict[str, tuple[int, Tiling]] = {}
+    producers: dict[str, StoredTiles] = {}
     weights_address = first_tile = 0
     for stage in resolved:
         plan = _stage_plan(
             stage,
             weights_address=weights_address,
             first_tile=first_tile,
-            tensors=tensors,
-            producer=producers.get(stage.tiling.stage.input_tensor),
+            tensors=memory.tensors,
+            producers=producers,
         )
         stages.append(plan)
-        producers[plan.output] = (first_tile, stage.tiling)
+        producers.update(stored_tiles(stage.tiling, first_tile))
         weights_address += stage.size
         first_tile += len(plan.tiles)
     return Plan(
@@ -544,8 +498,9 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         mapping=mapping,
         inputs=tuple(port.tensor for port in graph.inputs),
         outputs=tuple(port.tensor for port in graph.outputs),
-        tensors=tensors,
+        tensors=memory.tensors,
+        joined=_joined(graph),
         stages=tuple(stages),
         weights_bytes=weights_bytes,
-        program_address=address,
+        program_address=memory.end,
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.layout import align
+from flexcc.blocks import dense_block
 from flexcc.ir.bend import Bend, bend_of
 from flexcc.ir.clamping import require_lossless_clamp
 from flexcc.ir.kernel import weight_sums
@@ -26,7 +27,7 @@ from flexcc.ir.requantize import (
 )
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
-from flexcc.taps import PassTaps, dense_block
+from flexcc.taps import PassTaps
 from flexcc.tiles import Tiling
 
 __all__ = ["PassImage", "channel_rows", "pass_images", "stage_requantization"]
@@ -161,7 +162,9 @@ def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
     taps = lists.taps.taps(item)
     if not taps:
         return np.zeros((1, m * n), np.int8)
-    blocks = dense_block(tiling.stage.conv, item.block, in_block=n, out_block=block)
+    blocks = dense_block(
+        tiling.stage.conv, item.block, in_block=n, out_block=block, parts=tiling.stage.parts
+    )
     by_channel = np.zeros((len(taps), m, n), np.int8)
     for slot, phase in enumerate(item.phases):
         elements = lists.taps.elements[phase]

@@ -32,7 +32,7 @@ from flexcc.ir.layers import (
     SpaceToDepth,
     Table,
 )
-from flexcc.ir.types import TensorType
+from flexcc.ir.types import Quantization, TensorType
 from flexcc.program.formats import MAX_PHASES
 
 __all__ = ["fusion_groups", "lower"]
@@ -64,12 +64,14 @@ def lower(graph: Graph) -> Graph:
 
     - A max-pooling that cannot be fused gets an identity 1x1 convolution in front.
     - A column stride that the loader cannot split becomes a smaller one and a subsampling.
+    - What a concatenation joins has its scale: others go through a 1x1 convolution that rescales.
+      It then moves no byte: its channels are where its inputs are.
 
     Raises:
         InputError: names every layer that the accelerator cannot run, and why.
     """
     problems = [problem for layer in graph.layers if (problem := _problem(graph, layer))]
-    if not graph.layers:
+    if all(isinstance(layer, Concat) for layer in graph.layers):
         problems.append(f"{graph.name}: there is no layer to run; the outputs are the inputs")
     if problems:
         raise InputError("\n".join(problems))
@@ -82,6 +84,8 @@ def lower(graph: Graph) -> Graph:
                 rewriter.layers.append(layer)
             case MaxPool2d():
                 rewriter.layers += _lower_pool(layer, rewriter)
+            case Concat():
+                rewriter.layers += _lower_concat(layer, rewriter)
             case _:
                 raise TypeError(f"{layer.name}: {type(layer).__name__} has no lowering")
     return replace(graph, layers=tuple(rewriter.layers), tensors=rewriter.tensors)
@@ -96,6 +100,12 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
     engine = _missing_engine(layer)
     if engine is not None:
         return f"{layer.name}: it needs {engine}, which is not built yet"
+    if isinstance(layer, Concat) and layer.axis:
+        along = "rows" if layer.axis == 1 else "columns"
+        return (
+            f"{layer.name}: it joins {along} of tensors, and only channels are joined; "
+            "join channels, or leave this layer to the host"
+        )
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
@@ -128,8 +138,8 @@ def _missing_engine(layer: Layer) -> str | None:
             return "an engine that compares channels"
         case LocalNorm():
             return "an engine that normalises over channels"
-        case Concat() | Select() | DepthToSpace() | SpaceToDepth():
-            return "layouts that join, pick and move parts of tensors"
+        case Select() | DepthToSpace() | SpaceToDepth():
+            return "layouts that pick and move parts of tensors"
     return None
 
 
@@ -171,11 +181,33 @@ def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
     return [identity, replace(pool, inputs=(identity.output,))]
 
 
-def _identity(name: str, source: str, rewriter: _Rewriter) -> Conv2d:
-    """A depthwise 1x1 convolution of weight 1 and scale 1: multiplier 2^23, shift 23, exact."""
+def _lower_concat(concat: Concat, rewriter: _Rewriter) -> list[Layer]:
+    """The concatenation of tensors of its own scale, behind the convolutions that rescale others.
+
+    Weights and scales of 1: the ratio is that of the scales, and an output is rounded once.
+    """
+    target = rewriter.tensors[concat.output].quantization
+    rescaled: dict[str, Conv2d] = {}
+    for source in concat.inputs:
+        if source not in rescaled and rewriter.tensors[source].quantization != target:
+            name = rewriter.new_name(f"{concat.name}_rescale")
+            rescaled[source] = _identity(name, source, rewriter, target)
+    inputs = tuple(
+        rescaled[source].output if source in rescaled else source for source in concat.inputs
+    )
+    return [*rescaled.values(), replace(concat, inputs=inputs)]
+
+
+def _identity(
+    name: str, source: str, rewriter: _Rewriter, target: Quantization | None = None
+) -> Conv2d:
+    """A depthwise 1x1 convolution of weight 1 and scale 1, to another scale if one is given.
+
+    To the same scale it is exact: multiplier 2^23, shift 23.
+    """
     output = rewriter.new_name(f"{name}_out")
     tensor = rewriter.tensors[source]
-    rewriter.tensors[output] = tensor
+    rewriter.tensors[output] = tensor if target is None else replace(tensor, quantization=target)
     return Conv2d(
         name=name,
         inputs=(source,),
@@ -198,6 +230,8 @@ def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
                     chains.append(Chain(conv=layer.name, pool=pool.name))
                 case _:
                     chains.append(Chain(conv=layer.name))
-        elif not isinstance(layer, MaxPool2d) or not _fuses(graph, layer):
+        elif isinstance(layer, MaxPool2d) and _fuses(graph, layer):
+            continue
+        elif not isinstance(layer, Concat):
             raise ValueError(f"{layer.name}: the graph has not been lowered")
     return tuple(chains)

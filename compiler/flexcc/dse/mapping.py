@@ -8,6 +8,7 @@ from typing import TypeVar
 from flexcc.accelerator import Accelerator
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
+from flexcc.joins import stored_parts
 from flexcc.tiles import Stage, Tiling, tiling
 
 __all__ = ["Chain", "Group", "Mapping", "WeightMode", "chain_of", "group_tiling", "stage_of"]
@@ -119,14 +120,17 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     layers = {layer.name: layer for layer in graph.layers}
     conv = _named(layers, chain.conv, Convolution)
     assert conv is not None
+    (source,) = conv.inputs
+    parts = stored_parts(graph, source)
     return Stage(
         conv=conv,
         sum=_named(layers, chain.sum, Add),
         affine=_named(layers, chain.affine, Conv2d),
         pool=_named(layers, chain.pool, MaxPool2d),
-        input=graph.tensors[conv.inputs[0]],
+        input=graph.tensors[source],
         raw=graph.tensors[conv.output],
         output=graph.tensors[layers[chain.names[-1]].output],
+        joined=() if parts[0].tensor == source else parts,
     )
 
 

@@ -37,6 +37,7 @@ from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
 from flexcc.tiles import Stage, StageLists, Tiling, tiling
+from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = ["Estimate", "Exploration", "StageEstimate", "explore"]
 
@@ -377,19 +378,18 @@ def _name(accelerator: Accelerator) -> str:
 
 def _works(candidates: Sequence[_Candidate]) -> Iterator[TileWork]:
     """The tiles of the whole network in program order."""
-    producers: dict[str, tuple[int, Tiling]] = {}
+    producers: dict[str, StoredTiles] = {}
     number = 0
     for index, candidate in enumerate(candidates):
         tiles = candidate.tiling
-        source = producers.get(tiles.stage.input_tensor)
+        sources = [producers[name] for name in tiles.stage.sources if name in producers]
         mode: WeightMode = candidate.group.weights
-        producers[tiles.stage.output_tensor] = (number, tiles)
+        producers.update(stored_tiles(tiles, number))
         for position, tile in enumerate(tiles.tiles()):
-            needed = 0 if source is None else source[1].tiles_needed(tile)
             yield TileWork(
                 stage=index,
                 cycles=tile_cycles(tiles, tile, mode, first=position == 0),
-                wait_tiles=source[0] + needed if source is not None and needed else 0,
+                wait_tiles=wait_tiles(tile, sources),
             )
             number += 1
 

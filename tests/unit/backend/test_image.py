@@ -13,8 +13,9 @@ from flexcc.backend.image import (
     memory_map,
     read_tensor,
 )
-from flexcc.backend.plan import REGION_ALIGNMENT, Plan, build_plan
+from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
+from flexcc.backend.tensors import REGION_ALIGNMENT
 from flexcc.program.decode import decode, listing
 from flexcc.program.formats import CONTROL_END, STORE_TILE
 from tests.networks import ACCELERATORS, Case, evaluate, random_case

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.image import expected_image, first_difference, initial_image, read_tensor
 from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
@@ -44,6 +44,8 @@ def _run(case: Case, seed: int) -> tuple[Plan, list[Counts]]:
         )
         difference = first_difference(plan, expected_image(plan, initial, tensors), actual)
         assert difference is None, f"{schedule.name}: {difference}\n{case.mapping}"
+        for name in plan.outputs:
+            assert np.array_equal(read_tensor(plan, actual, name), tensors[name]), name
         counts.append(count)
     return plan, counts
 

@@ -2,10 +2,12 @@
 """Lowering keeps every number and ends in stages; what cannot run is refused by name."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from flexcc import reference
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.errors import InputError
 from flexcc.ir.functions import X, apply
@@ -26,6 +28,7 @@ from flexcc.ir.layers import (
 from flexcc.ir.requantize import requantization
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.verify import verify
+from flexcc.joins import stored_parts
 from tests.networks import evaluate, random_network
 
 QUANTIZATION = Quantization(scale=0.125, zero_point=-7)
@@ -185,7 +188,7 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         Table(name="silu", inputs=("c",), output="d", function=apply("Sigmoid", X)),
         AveragePool2d(name="mean", inputs=("d",), output="e", kernel=(1, 1), strides=(1, 1)),
         ChannelMax(name="max", inputs=("d",), output="f"),
-        Concat(name="join", inputs=("d", "e"), output="g"),
+        Concat(name="join", inputs=("d", "e"), output="g", axis=1),
         LocalNorm(name="lrn", inputs=("g",), output="h", size=5, alpha=1, beta=1, bias=1),
     ]
     with pytest.raises(InputError) as caught:
@@ -196,11 +199,59 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         "silu: it needs look-up tables behind the requantiser, which is not built yet",
         "mean: it needs the window engine, which is not built yet",
         "max: it needs an engine that compares channels, which is not built yet",
-        "join: it needs layouts that join, pick and move parts of tensors, which is not built yet",
+        (
+            "join: it joins rows of tensors, and only channels are joined; join channels, or leave "
+            "this layer to the host"
+        ),
         "lrn: it needs an engine that normalises over channels, which is not built yet",
     ]
+
+
+def _joining(scale: float) -> Graph:
+    """Two 4-channel tensors joined, the input again with itself, all that with a pool of it."""
+    sizes = dict.fromkeys("xyabp", (6, 6))
+    layers: list[Layer] = [
+        _conv("c", "x", "y"),
+        Concat(name="one", inputs=("x", "y", "x"), output="a"),
+        _pool("q", "a", "p"),
+        Concat(name="two", inputs=("p", "a"), output="b"),
+    ]
+    graph = _graph(layers, "b", sizes)
+    other = Quantization(scale=float(np.float32(scale)), zero_point=5)
+    kinds = {"x": (4, other), "y": (4, QUANTIZATION), "b": (24, QUANTIZATION)}
+    kinds |= dict.fromkeys("ap", (12, QUANTIZATION))
+    tensors = {
+        name: TensorType(channels=c, height=6, width=6, quantization=q)
+        for name, (c, q) in kinds.items()
+    }
+    port = Port(tensor="b", onnx_name="b", onnx_shape=(1, 24, 6, 6))
+    return replace(graph, tensors=tensors, outputs=(port,))
+
+
+def test_concatenations_stay_and_rescale_what_has_another_scale() -> None:
+    graph = _joining(0.31)
+    lowered = lower(graph)
+    verify(lowered)
+    assert _names(lowered) == [("c", None), ("one_rescale", None), ("q_identity", "q")]
+    joins = [layer for layer in lowered.layers if isinstance(layer, Concat)]
+    rescaled = lowered.layers[1].output
+    assert [join.inputs for join in joins] == [(rescaled, "y", rescaled), ("p", "a")]
+    stored = [part.tensor for part in stored_parts(lowered, "b")]
+    assert stored == ["p", rescaled, "y", rescaled]
+
+
+@pytest.mark.parametrize("scale", [0.125, 0.31, 0.011, 1.7, 1e-9])
+def test_rescaling_rounds_as_the_reference_does(scale: float) -> None:
+    graph = _joining(scale)
+    x = np.random.default_rng(3).integers(-128, 128, (1, 4, 6, 6)).astype(np.int8)
+    expected = reference.run(graph, {"x": x})
+    actual = reference.run(lower(graph), {"x": x})
+    assert all(np.array_equal(actual[name], value) for name, value in expected.items())
 
 
 def test_nothing_to_run_is_refused() -> None:
     with pytest.raises(InputError, match="g: there is no layer to run"):
         lower(_graph([], "x", {"x": (1, 1)}))
+    join = Concat(name="join", inputs=("x",), output="y")
+    with pytest.raises(InputError, match="g: there is no layer to run"):
+        lower(_graph([join], "y", dict.fromkeys("xy", (1, 1))))

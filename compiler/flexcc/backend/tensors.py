@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors in memory: where each lies, and what lanes without a channel hold."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flexcc.accelerator import Accelerator
+from flexcc.backend.layout import TensorLayout, align
+from flexcc.ir.types import TensorType
+
+__all__ = ["REGION_ALIGNMENT", "Placement", "TensorPlan"]
+
+REGION_ALIGNMENT = 4096
+"""Regions of memory start at multiples of this; AXI bursts never cross one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorPlan:
+    """A tensor in memory; `dead` is the value of lanes without a channel.
+
+    Lanes repeat with a period of `word_channels`, dead ones among them.
+    """
+
+    name: str
+    type: TensorType
+    layout: TensorLayout
+    address: int
+    dead: int
+    word_channels: int
+
+    def planes(self) -> Iterator[int]:
+        """The address of each plane."""
+        for plane in range(self.layout.planes):
+            yield self.address + plane * self.layout.plane_pitch
+
+
+class Placement:
+    """Gives tensors their addresses, one behind the other."""
+
+    def __init__(
+        self, types: Mapping[str, TensorType], accelerator: Accelerator, address: int
+    ) -> None:
+        """Places tensors of `types` from `address` on, or the next multiple of a region."""
+        self._types, self._accelerator = types, accelerator
+        self.end = align(address, REGION_ALIGNMENT)
+        self.tensors: dict[str, TensorPlan] = {}
+
+    def place(self, name: str, *, dead: int, word_channels: int) -> None:
+        """Places a tensor; `end` is then where the next region begins."""
+        type_ = self._types[name]
+        layout = TensorLayout(
+            channels=type_.channels,
+            height=type_.height,
+            width=type_.width,
+            lanes=self._accelerator.n,
+            beat_bytes=self._accelerator.beat_bytes,
+        )
+        self.tensors[name] = TensorPlan(
+            name=name,
+            type=type_,
+            layout=layout,
+            address=self.end,
+            dead=dead,
+            word_channels=word_channels,
+        )
+        self.end = align(self.end + layout.size, REGION_ALIGNMENT)

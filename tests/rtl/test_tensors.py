@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks whose tensors share memory in more ways than one after the other."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from flexcc import reference
+from flexcc.accelerator import Accelerator
+from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.dse.mapping import stage_of
+from flexcc.simulation import rtl_parameters
+from sim.harness.job import MemoryBehaviour
+from sim.run_program import run_program
+from tests.networks import Case, case_on
+from tests.rtl.test_layer_sweep import SHAPES
+
+pytestmark = pytest.mark.rtl
+
+_CASES = 3
+
+
+def _cases(accelerator: Accelerator, seed: str) -> Iterator[Case]:
+    """Networks in which a convolution or a pool reads a concatenation."""
+    rng = random.Random(seed)
+    while True:
+        case = case_on(rng, 4, accelerator)
+        stages = [stage_of(case.graph, group.chain) for group in case.mapping.groups]
+        if any(len(stage.joined) > 1 for stage in stages):
+            yield case
+
+
+def _run(case: Case, plan: Plan, memory: MemoryBehaviour) -> None:
+    image = initial_image(plan, case.inputs)
+    batched = {name: x[np.newaxis] for name, x in case.inputs.items()}
+    tensors = {name: x[0] for name, x in reference.run(case.graph, batched).items()}
+    [run] = run_program(
+        rtl_parameters(plan),
+        image,
+        program_offset=plan.program_address,
+        program_beats=(len(image) - plan.program_address) // plan.accelerator.beat_bytes,
+        watchdog_cycles=20_000_000,
+        memory=memory,
+    )
+    actual = run.memory[: len(image)]
+    difference = first_difference(plan, expected_image(plan, image, tensors), actual)
+    assert difference is None, str(difference)
+
+
+@pytest.mark.parametrize("shape", ["8x4x8-packed", "4x3x16-packed", "16x5x4"])
+def test_networks_equal_the_reference(shape: str) -> None:
+    cases = _cases(SHAPES[shape], f"tensors {shape}")
+    for _, case in zip(range(_CASES), cases, strict=False):
+        plan = build_plan(case.graph, case.mapping)
+        for memory in (MemoryBehaviour(), MemoryBehaviour(stall_seed=3, stall_percent=30)):
+            _run(case, plan, memory)
