@@ -23,6 +23,14 @@ array/flex_mac_cell.sv
 array/flex_pe.sv
 array/flex_systolic_array.sv
 engine/flex_fetch.sv
+engine/flex_requantize_lane.sv
+window/flex_window_pkg.sv
+window/flex_window_parameters.sv
+window/flex_window_walk.sv
+window/flex_window_lines.sv
+window/flex_window_taps.sv
+window/flex_window_pack.sv
+window/flex_window.sv
 engine/flex_load_pkg.sv
 engine/flex_load_scatter.sv
 engine/flex_load_prepare.sv
@@ -34,7 +42,6 @@ engine/flex_list_reader.sv
 engine/flex_step_issue.sv
 engine/flex_sequencer.sv
 engine/flex_vsa.sv
-engine/flex_requantize_lane.sv
 engine/flex_requantize.sv
 engine/flex_pool.sv
 engine/flex_store_pkg.sv

@@ -66,6 +66,25 @@ package flex_program_pkg;
     logic [39:0] address;  // byte offset, beat aligned
   } plane_t;
 
+  parameter int unsigned WindowWords = 1;
+  // Layer of the window engine for the tiles that follow. For each of its channels come `parameter`, `slope` in accelerators with slopes, and `window_weights`.
+  typedef struct packed {
+    logic [15:0] unused_0;
+    logic signed [7:0] high;  // upper clamp
+    logic signed [7:0] low;  // lower clamp
+    logic signed [7:0] zero_point;  // output zero point
+    logic signed [7:0] pad_value;  // what pixels outside the image are
+    logic [15:0] channels;  // channels that follow, a multiple of N
+  } window_t;
+
+  parameter int unsigned WindowWeightsWords = 2;
+  // Weights of one channel of a window layer: 3x3 taps, row by row.
+  typedef struct packed {
+    logic [55:0] unused_1;
+    logic signed [7:0] last_weight;  // the ninth
+    logic signed [7:0][7:0] weights;  // the first eight; smaller kernels stand in the last rows and columns
+  } window_weights_t;
+
   parameter int unsigned WeightsFetchWords = 2;
   parameter logic [7:0] WeightsFetchKind = 8'd0;
   // Streams pass images into the parameter and weight rings.

@@ -17,6 +17,12 @@ TESTS = ROOT / "tests"
 COVERED_BY = {
     "flex_csr_regs": "flex_csr",  # generated from the register map, only ever used inside flex_csr
     "flex_step_issue": "flex_sequencer",  # its outputs are the sequencer's
+    # Parts of one pipeline with fixed latencies, whose every beat the bench of the whole compares.
+    "flex_window_parameters": "flex_window",
+    "flex_window_walk": "flex_window",
+    "flex_window_lines": "flex_window",
+    "flex_window_taps": "flex_window",
+    "flex_window_pack": "flex_window",
     # Whole programs run on them, with their memory around them.
     "flex_core": "flex_top",
     "flex_top": "flex_sim_top",

@@ -26,6 +26,8 @@ __all__ = [
     "STORE_TILE",
     "WEIGHTS_FETCH",
     "WEIGHT_IMAGE",
+    "WINDOW",
+    "WINDOW_WEIGHTS",
     "WORD_BITS",
     "Engine",
     "Field",
@@ -157,6 +159,40 @@ PLANE = Format(
     name="plane",
     doc="Where one channel group of the input window starts.",
     words=((Field(name="address", width=40, doc="byte offset, beat aligned"),),),
+)
+
+WINDOW = Format(
+    name="window",
+    doc=(
+        "Layer of the window engine for the tiles that follow. For each of its channels come "
+        "`parameter`, `slope` in accelerators with slopes, and `window_weights`."
+    ),
+    words=(
+        (
+            Field(name="channels", width=16, doc="channels that follow, a multiple of N"),
+            Field(name="pad_value", width=8, doc="what pixels outside the image are", signed=True),
+            Field(name="zero_point", width=8, doc="output zero point", signed=True),
+            Field(name="low", width=8, doc="lower clamp", signed=True),
+            Field(name="high", width=8, doc="upper clamp", signed=True),
+        ),
+    ),
+)
+
+WINDOW_WEIGHTS = Format(
+    name="window_weights",
+    doc="Weights of one channel of a window layer: 3x3 taps, row by row.",
+    words=(
+        (
+            Field(
+                name="weights",
+                width=8,
+                count=8,
+                doc="the first eight; smaller kernels stand in the last rows and columns",
+                signed=True,
+            ),
+        ),
+        (Field(name="last_weight", width=8, doc="the ninth", signed=True),),
+    ),
 )
 
 WEIGHTS_FETCH = Format(
@@ -345,6 +381,8 @@ ALL_FORMATS = (
     CONTROL_END,
     LOAD_TILE,
     PLANE,
+    WINDOW,
+    WINDOW_WEIGHTS,
     WEIGHTS_FETCH,
     WEIGHT_IMAGE,
     PARAMETER,
