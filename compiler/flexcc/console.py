@@ -21,6 +21,13 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Column, Table
 
+from flexcc.account_text import (
+    ARRAY_TITLE,
+    ENGINE_HEADER,
+    account_rows,
+    array_header,
+    engine_rows,
+)
 from flexcc.progress import Progress
 from flexcc.report import Report, RunSummary
 from flexcc.report_text import busiest_text, known, operation_text, summary_rows, tiles_text
@@ -83,11 +90,18 @@ class TerminalProgress(Progress):
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._step: TaskID | None = None
+        self._title = ""
 
     def step(self, title: str) -> None:
         """Shows `title` as the live line."""
         self.finish()
+        self._title = title
         self._step = self._bars.add_task(title, total=None)
+
+    def detail(self, text: str) -> None:
+        """Shows `text` behind the title."""
+        if self._step is not None:
+            self._bars.update(self._step, description=f"{self._title}, {text}")
 
     def track(self, total: int, chunk: int, title: str) -> Iterator[range]:
         """Shows how much of `total` is done."""
@@ -102,6 +116,7 @@ class TerminalProgress(Progress):
     def finish(self) -> None:
         """Marks the current step as done."""
         if self._step is not None:
+            self._bars.update(self._step, description=self._title)
             total = self._bars.tasks[self._step].total or 1
             self._bars.update(self._step, total=total, completed=total)
             self._step = None
@@ -163,7 +178,7 @@ def print_report(report: Report) -> None:
             tiles_text(layer),
             layer.weights,
         )
-    for table in (summary, layers):
+    for table in (summary, layers, *_account_tables(report)):
         stdout().print(table)
 
 
@@ -176,7 +191,23 @@ def print_summary(summary: RunSummary) -> None:
         table.add_row("cycles per image", f"{summary.cycles:,}")
     if summary.compared_bytes is not None:
         table.add_row("equal to the reference", f"all {summary.compared_bytes:,} bytes")
-    stdout().print(table)
+    for part in (table, *_account_tables(summary)):
+        stdout().print(part)
+
+
+def _account_tables(report: Report | RunSummary) -> Iterator[Table]:
+    """Where the cycles went; nothing when no cycles were measured."""
+    if report.run is None:
+        return
+    for title, header, rows in (
+        (f"{ARRAY_TITLE}, measured", array_header(), account_rows(report)),
+        ("engines, measured", ENGINE_HEADER, engine_rows(report.run)),
+    ):
+        name, *kinds = header
+        table = _table(title, Column(name), *(Column(kind, justify="right") for kind in kinds))
+        for row in rows:
+            table.add_row(*map(escape, row))
+        yield table
 
 
 def print_targets(devices: Iterable[Device]) -> None:

@@ -82,7 +82,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     if Backend.RTL in options.verify:
         inputs = graph.pack_inputs(model.samples)
         run = verify(build, inputs, Executor.RTL, progress)
-        report = with_verification(report, run.verification, run.cycles)
+        report = with_verification(report, run.verification, run.measured)
 
     progress.step("writing the build")
     with output_folder(options.output) as folder:

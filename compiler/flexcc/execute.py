@@ -15,9 +15,11 @@ from flexcc.backend.image import expected_image, first_difference, read_tensor
 from flexcc.backend.interpret import interpret
 from flexcc.build import Build, load_build
 from flexcc.errors import InputError, MismatchError
+from flexcc.figures import layer_cycles, run_report
 from flexcc.frontend.host import Host
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
+from flexcc.measured import ArrayCycles, Measured
 from flexcc.options import Executor, MemoryOptions, RunOptions
 from flexcc.output_file import check_output_file
 from flexcc.progress import Progress
@@ -27,8 +29,8 @@ from flexcc.simulation import simulate
 __all__ = ["VerifiedRun", "run_build", "verify"]
 
 Image = NDArray[np.uint8]
-Machine = Callable[[Sequence[Image]], Sequence[tuple[Image, int | None]]]
-"""Memory before each run to memory after it, and the cycles where they are counted."""
+Machine = Callable[[Sequence[Image]], Sequence[tuple[Image, Measured | None]]]
+"""Memory before each run to memory after it, and what it measured if it counts cycles."""
 
 _REFERENCE_CHUNK = 256
 # Images that one process simulates: few, for progress and memory; some, as it takes time to start.
@@ -37,10 +39,15 @@ _SIMULATED_CHUNK_BYTES, _LEAST_CHUNK, _CHUNKS = 256 << 20, 16, 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedRun:
-    """A comparison over several images, and the cycles of the longest of them."""
+    """A comparison over several images, and what the longest of them measured."""
 
     verification: Verification
-    cycles: int | None
+    measured: Measured | None
+
+    @property
+    def cycles(self) -> int | None:
+        """The cycles of the longest run."""
+        return None if self.measured is None else self.measured.cycles
 
 
 def run_build(options: RunOptions, progress: Progress) -> RunSummary:
@@ -59,12 +66,12 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
         batch = read_batch(options.input, build.graph, raw=options.raw)
     else:
         known, batch = _before(build.graph, build.host, options, progress)
-    cycles, compared = None, None
+    measured, compared = None, None
     if options.on is Executor.REFERENCE:
         outputs = _reference_outputs(build, batch, progress)
     else:
-        machine = _machine(build, options.on, options.memory)
-        outputs, cycles, compared = _machine_outputs(build, batch, machine, options, progress)
+        machine = _machine(build, options.on, options.memory, progress)
+        outputs, measured, compared = _machine_outputs(build, batch, machine, options, progress)
     if build.host is None or known is None:
         write_outputs(options.output, build.graph, outputs, batch.axis, raw=options.raw)
     else:
@@ -74,8 +81,10 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
         on=options.on.value,
         images=batch.images,
         output=str(options.output),
-        cycles=cycles,
+        cycles=None if measured is None else measured.cycles,
         compared_bytes=compared,
+        run=None if measured is None else run_report(measured),
+        layers=None if measured is None else _by_layer(build, measured),
     )
 
 
@@ -93,13 +102,13 @@ def verify(
     Stops after the first image that differs. `optimise` is for many long runs of one accelerator:
     a simulator that takes longer to build and runs faster.
     """
-    machine = _machine(build, on, memory or MemoryOptions(), optimise=optimise)
+    machine = _machine(build, on, memory or MemoryOptions(), progress, optimise=optimise)
     images = len(next(iter(inputs.values())))
     compared, longest, difference = 0, None, None
     done = 0
     for run in _runs(build, inputs, machine, progress, f"simulating on {on.value}", check=True):
         done, compared = done + 1, compared + run.compared_bytes
-        longest = _longer(longest, run.cycles)
+        longest = _longer(longest, run.measured)
         if run.difference is not None:
             difference = _reported(done - 1, run.difference)
             break
@@ -111,8 +120,15 @@ def verify(
             compared_bytes=compared,
             first_difference=difference,
         ),
-        cycles=longest,
+        measured=longest,
     )
+
+
+def _by_layer(build: Build, measured: Measured) -> dict[str, ArrayCycles]:
+    """The array's cycles by the layers of the build, in order."""
+    stages = build.plan.stages
+    parts = layer_cycles(measured, [len(stage.tiles) for stage in stages])
+    return {stage.name: part for stage, part in zip(stages, parts, strict=True)}
 
 
 def _before(
@@ -169,7 +185,7 @@ class _Run:
     """One image on a machine; compared with the reference if asked for."""
 
     image: Image
-    cycles: int | None
+    measured: Measured | None
     compared_bytes: int = 0
     difference: ImageDifference | None = None
 
@@ -191,11 +207,11 @@ def _runs(
         picked = [{name: values[i] for name, values in inputs.items()} for i in indices]
         initial = [build.image(values) for values in picked]
         results = machine(initial)
-        for values, before, (after, cycles) in zip(picked, initial, results, strict=True):
+        for values, before, (after, measured) in zip(picked, initial, results, strict=True):
             yield (
-                _compared(build, values, before, after, cycles)
+                _compared(build, values, before, after, measured)
                 if check
-                else _Run(image=after, cycles=cycles)
+                else _Run(image=after, measured=measured)
             )
 
 
@@ -204,21 +220,22 @@ def _compared(
     inputs: Mapping[str, NDArray[np.int8]],
     before: Image,
     after: Image,
-    cycles: int | None,
+    measured: Measured | None,
 ) -> _Run:
     tensors = reference.run(build.graph, {name: values[None] for name, values in inputs.items()})
     single = {name: values[0] for name, values in tensors.items()}
     expected = expected_image(build.plan, before, single)
     return _Run(
         image=after,
-        cycles=cycles,
+        measured=measured,
         compared_bytes=len(expected),
         difference=first_difference(build.plan, expected, after),
     )
 
 
-def _longer(one: int | None, other: int | None) -> int | None:
-    return max((cycles for cycles in (one, other) if cycles is not None), default=None)
+def _longer(one: Measured | None, other: Measured | None) -> Measured | None:
+    known = [measured for measured in (one, other) if measured is not None]
+    return max(known, key=lambda measured: measured.cycles, default=None)
 
 
 def _reported(image: int, difference: ImageDifference) -> Difference:
@@ -246,11 +263,28 @@ def _check_options(options: RunOptions) -> None:
 
 
 def _machine(
-    build: Build, on: Executor, memory: MemoryOptions, *, optimise: bool = False
+    build: Build,
+    on: Executor,
+    memory: MemoryOptions,
+    progress: Progress,
+    *,
+    optimise: bool = False,
 ) -> Machine:
     match on:
         case Executor.RTL:
-            return lambda images: simulate(build, images, memory, optimise=optimise)
+
+            def simulated(images: Sequence[Image]) -> list[tuple[Image, Measured]]:
+                tiles = build.plan.tiles * len(images)
+                runs = simulate(
+                    build,
+                    images,
+                    memory,
+                    optimise=optimise,
+                    watch=lambda done: progress.detail(f"{done:,} of {tiles:,} tiles"),
+                )
+                return [(run.memory, run.measured) for run in runs]
+
+            return simulated
         case Executor.INTERPRETER:
             return lambda images: [(_interpret(build, image), None) for image in images]
         case Executor.REFERENCE:
@@ -283,10 +317,10 @@ def _reference_outputs(
 
 def _machine_outputs(
     build: Build, batch: Batch, machine: Machine, options: RunOptions, progress: Progress
-) -> tuple[dict[str, NDArray[np.int8]], int | None, int | None]:
-    """Outputs, cycles of the longest image, bytes compared."""
+) -> tuple[dict[str, NDArray[np.int8]], Measured | None, int | None]:
+    """Outputs, what the longest image measured, bytes compared."""
     parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in build.plan.outputs}
-    longest: int | None = None
+    longest: Measured | None = None
     compared = 0
     title = f"running on {options.on.value}"
     runs = _runs(build, batch.tensors, machine, progress, title, check=options.check)
@@ -296,7 +330,7 @@ def _machine_outputs(
                 f"image {index}: {options.on.value} and the reference differ, first in "
                 f"{run.difference}; nothing was written"
             )
-        longest, compared = _longer(longest, run.cycles), compared + run.compared_bytes
+        longest, compared = _longer(longest, run.measured), compared + run.compared_bytes
         for name, values in parts.items():
             values.append(read_tensor(build.plan, run.image, name))
     outputs = {name: np.stack(values) for name, values in parts.items()}

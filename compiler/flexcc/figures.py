@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the figures of a report come from."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flexcc.backend.plan import StagePlan
@@ -12,6 +13,7 @@ from flexcc.ir.layers import Convolution
 from flexcc.ir.macs import is_depthwise, useful_macs
 from flexcc.ir.printer import layer_kind, print_packing
 from flexcc.ir.types import TensorType
+from flexcc.measured import ArrayCycles, Measured, total_cycles
 from flexcc.report import (
     ArrayReport,
     EngineCycles,
@@ -21,13 +23,14 @@ from flexcc.report import (
     LayerReport,
     Report,
     ResourceReport,
+    RunReport,
     Usage,
     Verification,
     VerifyReport,
 )
 from flexcc.targets.device import Device
 
-__all__ = ["build_report", "host_report", "with_verification"]
+__all__ = ["build_report", "host_report", "layer_cycles", "run_report", "with_verification"]
 
 
 def build_report(
@@ -89,16 +92,38 @@ def host_report(network: Network) -> HostReport:
     return HostReport(before=before, behind=behind)
 
 
-def with_verification(report: Report, rtl: Verification, cycles: int | None) -> Report:
+def with_verification(report: Report, rtl: Verification, measured: Measured | None) -> Report:
     """The report after the RTL has been simulated; cycles of a wrong result are no measurement."""
-    measured = cycles if rtl.equal else None
+    report = replace(report, verify=replace(report.verify, rtl=rtl))
+    if measured is None or not rtl.equal:
+        return report
+    parts = layer_cycles(measured, [layer.tiles for layer in report.layers])
+    layers = (
+        replace(layer, measured=part) for layer, part in zip(report.layers, parts, strict=True)
+    )
     return _with_ratios(
         replace(
             report,
-            cycles=replace(report.cycles, measured=measured),
-            verify=replace(report.verify, rtl=rtl),
+            cycles=replace(report.cycles, measured=measured.cycles),
+            layers=tuple(layers),
+            run=run_report(measured),
         )
     )
+
+
+def run_report(measured: Measured) -> RunReport:
+    """Where the cycles of a run went, as a report tells it."""
+    return RunReport(array=measured.array, engines=measured.engines, beats=measured.beats)
+
+
+def layer_cycles(measured: Measured, tiles: Sequence[int]) -> Iterator[ArrayCycles]:
+    """The array's cycles by layer, given how many tiles each has, in order."""
+    if sum(tiles) != len(measured.tiles):
+        raise ValueError(f"{len(measured.tiles)} tiles were computed, of {sum(tiles)}")
+    first = 0
+    for count in tiles:
+        yield total_cycles(measured.tiles[first : first + count])
+        first += count
 
 
 def _layer(

@@ -12,6 +12,9 @@ class Progress:
     def step(self, title: str) -> None:
         """A new step begins; the one before it is over."""
 
+    def detail(self, text: str) -> None:
+        """How far the current step is, told beside its title."""
+
     def track(self, total: int, chunk: int, title: str) -> Iterator[range]:
         """The numbers 0 .. total-1 in chunks; each counts as done when the next is asked for."""
         self.step(title)

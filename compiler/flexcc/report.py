@@ -5,7 +5,10 @@ What is not known is None: nothing in a report is guessed.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+
+from flexcc.measured import ArrayCycles, EngineCounts
 
 __all__ = [
     "ArrayReport",
@@ -17,6 +20,7 @@ __all__ = [
     "LayerReport",
     "Report",
     "ResourceReport",
+    "RunReport",
     "RunSummary",
     "Usage",
     "Verification",
@@ -78,6 +82,7 @@ class LayerReport:
     """A fusion group: its useful MAC, and the estimated cycles that it adds to the run.
 
     The packings are those of the tensors read and stored, as `flexcc inspect` prints them.
+    `measured` are the array's cycles from the last step of the layer before to its own.
     """
 
     name: str
@@ -91,6 +96,7 @@ class LayerReport:
     tile_rows: int
     tile_cols: int
     weights: str
+    measured: ArrayCycles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +148,19 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Where the cycles of a simulated run went.
+
+    `array` splits them by what the array did or waited for; `engines` are the accelerator's
+    counters by engine, `beats` what each memory port moved.
+    """
+
+    array: ArrayCycles
+    engines: Mapping[str, EngineCounts]
+    beats: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The figures of one build, for one image."""
 
@@ -159,6 +178,7 @@ class Report:
     resources: ResourceReport
     host: HostReport
     layers: tuple[LayerReport, ...]
+    run: RunReport | None = None
     verify: VerifyReport
 
 
@@ -166,7 +186,9 @@ class Report:
 class RunSummary:
     """One execution of a build: the file written, and cycles of an image where they were counted.
 
-    `compared_bytes` were compared with the reference, and equal; None when it was not asked for.
+    Of several images the one that took longest is told: `run` says where its cycles went, `layers`
+    the same by name. `compared_bytes` were compared with the reference, and equal; None when it was
+    not asked for.
     """
 
     on: str
@@ -174,6 +196,8 @@ class RunSummary:
     output: str
     cycles: int | None
     compared_bytes: int | None
+    run: RunReport | None
+    layers: Mapping[str, ArrayCycles] | None
 
 
 def report_json(report: Report | RunSummary) -> str:

@@ -4,6 +4,7 @@
 from dataclasses import asdict
 
 from flexcc import __version__
+from flexcc.account_text import ENGINE_HEADER, account_rows, array_header, engine_rows, losses_text
 from flexcc.backend.render import render
 from flexcc.backend.views import LayerRow, ReportView
 from flexcc.report import Figure, LayerReport, Report, Usage, Verification
@@ -33,6 +34,9 @@ def summary_rows(report: Report) -> tuple[tuple[str, str], ...]:
         ("latency", latency_text(report)),
         ("DSP", usage_text(report.resources.dsp)),
     ]
+    losses = losses_text(report)
+    if losses is not None:
+        rows.append(("cycles of the array", losses))
     for when, nodes in (("before", report.host.before), ("behind", report.host.behind)):
         if nodes:
             there = ", ".join(f"{node.name} ({node.op})" for node in nodes)
@@ -114,6 +118,10 @@ def report_html(report: Report) -> str:
         summary=summary_rows(report),
         resources=tuple((name, usage_text(usage)) for name, usage in resources),
         layers=tuple(_layer_row(layer, total) for layer in report.layers),
+        array_header=array_header(),
+        array_rows=account_rows(report),
+        engine_header=ENGINE_HEADER,
+        engine_rows=() if report.run is None else engine_rows(report.run),
     )
     return render("report/report.html.j2", view)
 

@@ -2,7 +2,8 @@
 """The simulated RTL as a machine that turns memory images into memory images."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +11,37 @@ from numpy.typing import NDArray
 from flexcc.backend.plan import Plan
 from flexcc.build import Build
 from flexcc.errors import InputError, MismatchError
+from flexcc.measured import EngineCounts, Measured
 from flexcc.options import MemoryOptions
 from flexcc.resources import ROOT
 
-__all__ = ["Image", "rtl_parameters", "simulate", "work_cycles"]
+__all__ = ["Image", "Simulated", "rtl_parameters", "simulate", "work_cycles"]
 
 Image = NDArray[np.uint8]
 
 _OPTIMISE_FROM_CYCLES = 3_000_000
 
 
-def simulate(
-    build: Build, images: Sequence[Image], memory: MemoryOptions, *, optimise: bool = False
-) -> list[tuple[Image, int]]:
-    """Memory after a run on each of `images`, which `build.image` made, and the cycles it took.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simulated:
+    """The memory after a simulated run, and what it measured."""
 
-    `optimise` builds the faster simulator however short the runs are; long ones always do.
+    memory: Image
+    measured: Measured
+
+
+def simulate(
+    build: Build,
+    images: Sequence[Image],
+    memory: MemoryOptions,
+    *,
+    optimise: bool = False,
+    watch: Callable[[int], None] | None = None,
+) -> list[Simulated]:
+    """Runs on each of `images`, which `build.image` made.
+
+    `optimise` builds the faster simulator however short the runs are; long ones always do. `watch`
+    is told now and then how many tiles have been computed, of all images together.
 
     Raises:
         InputError: a tool that simulation needs is not installed.
@@ -61,12 +77,43 @@ def simulate(
             inputs=[{variable.start: image[variable]} for image in images],
             memory=behaviour,
             optimise=optimise or work * len(images) > _OPTIMISE_FROM_CYCLES,
+            watch=watch,
         )
     except MissingToolError as error:
         raise InputError(f"the RTL cannot be simulated: {error}") from error
     except (ProgramError, SimulationError) as error:
         raise MismatchError(f"the simulated RTL failed: {error}") from error
-    return [(run.memory, run.outcome.cycles) for run in runs]
+    simulated: list[Simulated] = []
+    moved: dict[str, int] = {}
+    for run in runs:
+        assert run.account is not None
+        outcome, account = run.outcome, run.account
+        # The memory counts on from run to run.
+        before, moved = (
+            moved,
+            {
+                port: counts["read_beats"] + counts["write_beats"]
+                for port, counts in outcome.ports.items()
+            },
+        )
+        engines = {
+            name: EngineCounts(
+                busy=counts["busy"],
+                starved=counts["starved"],
+                blocked=counts["blocked"],
+                idle=outcome.cycles - sum(counts.values()),
+            )
+            for name, counts in outcome.engines.items()
+        }
+        measured = Measured(
+            cycles=outcome.cycles,
+            tiles=account.tiles,
+            end=account.end,
+            engines=engines,
+            beats={port: beats - before.get(port, 0) for port, beats in moved.items()},
+        )
+        simulated.append(Simulated(memory=run.memory, measured=measured))
+    return simulated
 
 
 def rtl_parameters(plan: Plan) -> dict[str, int]:

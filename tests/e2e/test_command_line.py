@@ -18,8 +18,9 @@ from flexcc import reference
 from flexcc.backend.image import expected_image, read_tensor
 from flexcc.build import Build
 from flexcc.dse.resources import CONTROL_MULTIPLIERS
+from flexcc.measured import ArrayCycles, EngineCounts, Measured
 from flexcc.options import MemoryOptions
-from flexcc.simulation import Image
+from flexcc.simulation import Image, Simulated
 from tests.e2e.command import Result, conv_model, flexcc, save, tree
 
 ROOT = Path(__file__).parents[2]
@@ -351,9 +352,17 @@ def test_a_difference_is_named_and_the_build_kept(
     """A simulator that flips one bit of the output; the real one takes a minute to build."""
 
     def faulty(
-        build: Build, images: list[Image], _: MemoryOptions, **_options: bool
-    ) -> list[tuple[Image, int]]:
+        build: Build, images: list[Image], _: MemoryOptions, **_options: object
+    ) -> list[Simulated]:
         results = []
+        tiles = (ArrayCycles(steps=1000), *(ArrayCycles(window=7),) * (build.plan.tiles - 1))
+        measured = Measured(
+            cycles=1007 + 7 * len(tiles),
+            tiles=tiles,
+            end=ArrayCycles(end=14),
+            engines={"array": EngineCounts(busy=1000, starved=0, blocked=0, idle=0)},
+            beats={"act": 5},
+        )
         for image in images:
             tensors = reference.run(build.graph, {"x": read_tensor(build.plan, image, "x")[None]})
             after = expected_image(build.plan, image, {n: t[0] for n, t in tensors.items()})
@@ -362,7 +371,7 @@ def test_a_difference_is_named_and_the_build_kept(
             places = np.ndindex(kind.channels, kind.height, kind.width)
             wrong = next(place for place in places if kind.locate(*place) == (2, 3, 5))
             after[output.address + layout.offset(*wrong)] ^= 1
-            results.append((after, 1234))
+            results.append(Simulated(memory=after, measured=measured))
         return results
 
     monkeypatch.setattr("flexcc.execute.simulate", faulty)
@@ -378,13 +387,17 @@ def test_a_difference_is_named_and_the_build_kept(
     assert found["first_difference"]["channel"] == 2
     assert abs(found["first_difference"]["expected"] - found["first_difference"]["actual"]) == 1
     assert report["cycles"]["measured"] is None
+    assert report["run"] is None
 
     run = ["run", "b", "--input", str(work / "data.npz"), "--output", "y.npz", "--on", "rtl"]
     checked = flexcc(*run, "--check", cwd=tmp_path)
     assert checked.code == 1
     assert "channel 2, row 3, column 5" in checked.stderr
     assert not (tmp_path / "y.npz").exists()
-    assert flexcc(*run, cwd=tmp_path).code == 0
+    unchecked = flexcc(*run, cwd=tmp_path)
+    assert unchecked.code == 0
+    assert "where the array's cycles went" in unchecked.stdout
+    assert "1,000" in unchecked.stdout
 
 
 # As `python -m flexcc`, also where the tests run in the background, which ignores interrupts.

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from flexcc.account_text import losses_text
 from flexcc.backend.plan import build_plan
 from flexcc.build import Build
 from flexcc.dse import explore, lower
@@ -15,6 +16,7 @@ from flexcc.ir.layers import Conv2d, MaxPool2d, Pads
 from flexcc.ir.macs import is_depthwise, useful_macs
 from flexcc.ir.shapes import output_shape
 from flexcc.ir.types import Quantization, TensorType
+from flexcc.measured import ArrayCycles, Measured
 from flexcc.report import Difference, Report, Verification
 from flexcc.targets.device import load_device
 from tests.models import transposed
@@ -60,6 +62,16 @@ def _report(source: Graph) -> Report:
     plan = build_plan(graph, exploration.mapping)
     build = Build(model="m", target="u250", graph=graph, mapping=exploration.mapping, plan=plan)
     return build_report(build, source, exploration, device, clock_mhz=200)
+
+
+def measurement(report: Report) -> Measured:
+    """50,000 cycles: tile i has i steps and waits once for its input, the rest is at the end."""
+    count = sum(layer.tiles for layer in report.layers)
+    tiles = tuple(ArrayCycles(steps=i, window=1) for i in range(count))
+    end = 50_000 - sum(tile.total for tile in tiles)
+    return Measured(
+        cycles=50_000, tiles=tiles, end=ArrayCycles(end=end), engines={}, beats={"act": 5}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +137,43 @@ def test_ratios_follow_from_cycles(report: Report) -> None:
 
 
 def test_measured_cycles_take_over(report: Report) -> None:
-    measured = with_verification(report, EQUAL, 50_000)
+    run = measurement(report)
+    measured = with_verification(report, EQUAL, run)
     assert measured.cycles.measured == 50_000
+    assert measured.run is not None
+    assert measured.run.array.total == 50_000
     assert measured.cycles.estimated == report.cycles.estimated
     assert measured.mac_efficiency.measured == report.macs / (50_000 * 256)
     assert measured.latency_ms == 0.25
     assert measured.verify.rtl == EQUAL
 
 
+def test_every_layer_has_its_share_of_the_cycles(report: Report) -> None:
+    """From the last step of the layer before to its own."""
+    run = measurement(report)
+    measured = with_verification(report, EQUAL, run)
+    starts = [sum(layer.tiles for layer in report.layers[:i]) for i in range(4)]
+    for i, layer in enumerate(measured.layers):
+        assert layer.measured == ArrayCycles(
+            steps=sum(range(starts[i], starts[i + 1])), window=layer.tiles
+        )
+    text = losses_text(measured)
+    assert text is not None
+    assert text.startswith(f"{measured.mac_efficiency.measured:.1%} useful, ")
+    assert "after the last step" in text
+    with pytest.raises(ValueError, match="tiles were computed"):
+        with_verification(replace(report, layers=report.layers[1:]), EQUAL, run)
+
+
+def test_no_cycle_is_without_a_name() -> None:
+    with pytest.raises(ValueError, match="9 of 10 cycles are accounted for"):
+        Measured(cycles=10, tiles=(ArrayCycles(steps=9),), end=ArrayCycles(), engines={}, beats={})
+
+
 def test_cycles_of_a_wrong_result_are_no_measurement(report: Report) -> None:
     place = Difference(image=0, tensor="x", channel=0, row=0, column=0, expected=1, actual=2)
     wrong = replace(EQUAL, equal=False, first_difference=place)
-    assert with_verification(report, wrong, 50_000).cycles.measured is None
+    changed = with_verification(report, wrong, measurement(report))
+    assert changed.cycles.measured is None
+    assert changed.run is None
+    assert losses_text(changed) is None

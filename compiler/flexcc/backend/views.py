@@ -49,7 +49,10 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """What `report/report.html.j2` sees: rows of label and text, and the layer table."""
+    """What `report/report.html.j2` sees: rows of label and text, and tables.
+
+    The tables on cycles have no rows when nothing was measured.
+    """
 
     version: str
     model: str
@@ -57,3 +60,7 @@ class ReportView:
     summary: tuple[tuple[str, str], ...]
     resources: tuple[tuple[str, str], ...]
     layers: tuple[LayerRow, ...]
+    array_header: tuple[str, ...]
+    array_rows: tuple[tuple[str, ...], ...]
+    engine_header: tuple[str, ...]
+    engine_rows: tuple[tuple[str, ...], ...]
