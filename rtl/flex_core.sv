@@ -356,6 +356,7 @@ module flex_core
     .cmd_valid_i (load_cmd_valid),
     .cmd_ready_o (load_cmd_ready),
     .tiles_done_i(tiles_done_o),
+    .cores_done_i(tiles_done_o[15:0]),
     .req_addr_o  (load_req_addr),
     .req_beats_o (load_req_beats),
     .req_valid_o (load_req_valid),

@@ -6,6 +6,7 @@ package flex_program_pkg;
 
   parameter int unsigned WordBits = 64;
   parameter int unsigned MaxPhases = 4;
+  parameter int unsigned MaxCores = 4;
   parameter int unsigned NumEngines = 5;
 
   typedef enum logic [7:0] {
@@ -58,6 +59,13 @@ package flex_program_pkg;
     logic [15:0] planes;  // channel groups, one `plane` word each
     logic [31:0] wait_tiles;  // read memory once this many tiles are stored
   } load_tile_t;
+
+  parameter int unsigned LoadWaitWords = 1;
+  parameter logic [7:0] LoadWaitKind = 8'd1;
+  // Holds up the records of its engine behind it until every core has stored as many tiles; counts are modulo 2^16.
+  typedef struct packed {
+    logic [3:0][15:0] core_tiles;  // tiles stored by each core, or 0
+  } load_wait_t;
 
   parameter int unsigned PlaneWords = 1;
   // Where one channel group of the input window starts.

@@ -23,6 +23,7 @@ class Shape:
     beat_bytes: int
     act_words: int
     column_phases: int = MAX_PHASES
+    cores: int = 1
 
     @classmethod
     def from_environment(cls) -> "Shape":
@@ -33,6 +34,7 @@ class Shape:
             beat_bytes=int(os.environ["DATA_BYTES"]),
             act_words=int(os.environ["ACT_WORDS"]),
             column_phases=int(os.environ.get("COLUMN_PHASES", MAX_PHASES)),
+            cores=int(os.environ.get("CORES", "1")),
         )
 
     @property

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accelerator: the parameters of one core, as the RTL names and limits them."""
+"""Accelerator: the parameters of the hardware, as the RTL names and limits them."""
 
 from dataclasses import dataclass
+
+from flexcc.program.formats import MAX_CORES
 
 __all__ = ["Accelerator"]
 
@@ -18,6 +20,7 @@ class Accelerator:
     multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero.
+    All `cores` are alike.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -35,6 +38,7 @@ class Accelerator:
     out_words: int
     list_entries: int
     slopes: bool = False
+    cores: int = 1
 
     def __post_init__(self) -> None:
         rules = (
@@ -43,6 +47,7 @@ class Accelerator:
             (_power_of_two(self.n) and 4 <= self.n <= 32, "n is a power of two, 4..32"),
             (_power_of_two(self.q) and self.q <= min(self.m, self.n), "q divides m and n"),
             (not self.packed or self.n >= 8, "packed needs n >= 8"),
+            (1 <= self.cores <= MAX_CORES, f"cores lies in 1..{MAX_CORES}"),
             (
                 _power_of_two(self.beat_bytes) and max(8, self.n) <= self.beat_bytes <= 128,
                 "beat_bytes is a power of two, 8..128 and at least n",
@@ -67,8 +72,8 @@ class Accelerator:
 
     @property
     def macs_per_cycle(self) -> int:
-        """Products per cycle."""
-        return self.m * self.p * self.n
+        """Products per cycle of all cores."""
+        return self.m * self.p * self.n * self.cores
 
     @property
     def drain_cycles(self) -> int:

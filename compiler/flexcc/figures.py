@@ -58,7 +58,7 @@ def build_report(
         clock_source="assumed",
         macs=useful,
         depthwise_macs=depthwise,
-        array=ArrayReport(m=a.m, p=a.p, n=a.n, cores=1, macs_per_cycle=a.macs_per_cycle),
+        array=ArrayReport(m=a.m, p=a.p, n=a.n, cores=a.cores, macs_per_cycle=a.macs_per_cycle),
         cycles=Figure(estimated=exploration.estimate.cycles, measured=None),
         mac_efficiency=Figure(estimated=None, measured=None),
         latency_ms=None,

@@ -159,6 +159,7 @@ module flex_fetch
     })
       {EngineControl, ControlEndKind} :   fits = h.words == 16'(ControlEndWords);
       {EngineLoad, LoadTileKind} :        fits = h.words >= 16'(LoadTileWords);
+      {EngineLoad, LoadWaitKind} :        fits = h.words == 16'(LoadWaitWords);
       {EngineWeights, WeightsFetchKind} : fits = h.words == 16'(WeightsFetchWords);
       {EngineArray, ArrayListsKind} :     fits = 1'b1;
       {EngineArray, ArrayTileKind} :      fits = h.words == 16'(ArrayTileWords);
@@ -210,7 +211,8 @@ module flex_fetch
   load_tile_t tile;
   control_end_t control_end;
   logic unused_fields;
-  logic consistent;  // a load record's number of planes
+  logic consistent;  // a tile's number of planes
+  logic planes_q;  // the record is one of a tile with planes
   logic [NumFifos-1:0] to_q;  // where the record goes
   logic [NumFifos-1:0] to;  // where the word goes
   logic [NumFifos-1:0] fifo_ready, fifo_valid;
@@ -228,7 +230,7 @@ module flex_fetch
   assign unused_fields = ^{tile, control_end.unused_0, header};
 
   assign to = record_left_q == '0 ? header_to : to_q;
-  assign consistent = !to_q[LoadFifo] || !first_q ||
+  assign consistent = !planes_q || !first_q ||
       17'(tile.planes) + 17'(LoadTileWords) == 17'(record_left_q);
   assign word_ready = (to & ~fifo_ready) == '0;
   assign fifo_valid = word_valid && parsing_q && (record_left_q != '0 || known) ? to : '0;
@@ -284,7 +286,10 @@ module flex_fetch
     words_left_q  <= words_left_d;
     record_left_q <= record_left_d;
     first_q       <= first_d;
-    if (word_take && record_left_q == '0) to_q <= header_to;
+    if (word_take && record_left_q == '0) begin
+      to_q     <= header_to;
+      planes_q <= header_to[LoadFifo] && header.kind == LoadTileKind;
+    end
     if (word_take) end_tiles_q <= control_end.tiles;
   end
 

@@ -26,6 +26,8 @@ module flex_load
   parameter  int unsigned DataBytes    = 64,
   // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
   parameter  int unsigned ColumnPhases = 4,
+  // Cores that work together, 1..MaxCores.
+  parameter  int unsigned Cores        = 1,
   // Words per bank and half; a power of two, at most 65536.
   parameter  int unsigned ActWords     = 1024,
   localparam int unsigned AddrWidth    = $clog2(2 * ActWords)
@@ -38,6 +40,8 @@ module flex_load
   output logic                                  cmd_ready_o,
   // Stored tiles, modulo 2^32
   input  logic [           31:0]                tiles_done_i,
+  // The same of every core, modulo 2^16
+  input  logic [      Cores-1:0][         15:0] cores_done_i,
   // Memory
   output logic [OffsetWidth-1:0]                req_addr_o,
   output logic [ BeatsWidth-1:0]                req_beats_o,
@@ -65,11 +69,16 @@ module flex_load
   // Records
   ////////////////////////////////////////////////////////////////
 
-  typedef enum logic [1:0] {
+  `FLEX_ASSERT_INIT(CoresInRange, Cores >= 1 && Cores <= MaxCores)
+
+  typedef enum logic [2:0] {
     RecordHeader,
     RecordBody,
     RecordDecode,
-    RecordPlanes
+    RecordPlanes,
+    RecordCounts,
+    RecordSettle,
+    RecordWait
   } record_e;
 
   record_e record_d, record_q;
@@ -81,8 +90,16 @@ module flex_load
   logic [15:0] planes_left_d, planes_left_q;  // plane words to come
   logic plane_ready, plane_take;
 
-  assign tile       = load_tile_t'(body_q);
-  assign plane_take = record_q == RecordPlanes && cmd_valid_i && plane_ready;
+  header_t header;
+  load_wait_t wait_q;  // what the cores must have stored
+  logic reached_q;  // and whether they have
+  logic unused_record;
+
+  assign header        = header_t'(cmd_data_i);
+  assign unused_record = ^{header, wait_q};
+
+  assign tile          = load_tile_t'(body_q);
+  assign plane_take    = record_q == RecordPlanes && cmd_valid_i && plane_ready;
 
   always_comb begin
     record_d      = record_q;
@@ -95,7 +112,9 @@ module flex_load
         // The body is kept until the walker has taken it.
         cmd_ready_o = !tile_valid_q;
         index_d     = '0;
-        if (cmd_valid_i && !tile_valid_q) record_d = RecordBody;
+        if (cmd_valid_i && !tile_valid_q) begin
+          record_d = header.kind == LoadWaitKind ? RecordCounts : RecordBody;
+        end
       end
       RecordBody: begin
         cmd_ready_o = 1'b1;
@@ -116,8 +135,23 @@ module flex_load
           if (planes_left_q == 16'd1) record_d = RecordHeader;
         end
       end
-      default: record_d = RecordHeader;
+      RecordCounts: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_valid_i) record_d = RecordSettle;
+      end
+      RecordSettle: record_d = RecordWait;
+      RecordWait:   if (reached_q) record_d = RecordHeader;
+      default:      record_d = RecordHeader;
     endcase
+  end
+
+  // As signed differences; counts of cores that are not there do not count.
+  always_ff @(posedge clk_i) begin
+    if (record_q == RecordCounts && cmd_valid_i) wait_q <= load_wait_t'(cmd_data_i);
+    reached_q <= 1'b1;
+    for (int unsigned c = 0; c < Cores; c++) begin
+      if (cores_done_i[c] - wait_q.core_tiles[c] >= 16'h8000) reached_q <= 1'b0;
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -324,9 +358,10 @@ module flex_load
   // Rows start at beats.
   `FLEX_ASSERT(RequestAligned, req_valid_o |-> 32'(req_addr_o) % DataBytes == 0)
   // Only records of this engine come here.
-  `FLEX_ASSERT(
-      RecordKnown,
-      record_q == RecordHeader && cmd_valid_i |-> cmd_data_i[31:16] == {EngineLoad, LoadTileKind})
+  logic is_header, header_known;
+  assign is_header    = record_q == RecordHeader && cmd_valid_i;
+  assign header_known = header.kind == LoadTileKind || header.kind == LoadWaitKind;
+  `FLEX_ASSERT(RecordKnown, is_header |-> header.engine == EngineLoad && header_known)
   // The beats of a contiguous plane can be counted, and its rows are as long as their pitch.
   logic check_plane;
   logic [31:0] plane_beats, row_bytes;

@@ -183,6 +183,7 @@ async def names_every_mistake(dut: Any) -> None:
         [header(255, 0, 1), 0],
         [header(Engine.CONTROL, 1, 1), 0],
         [header(Engine.LOAD, 1, 6), *[0] * 6],
+        [header(Engine.LOAD, 2, 1), 0],
         [header(Engine.ARRAY, 3, 0)],
         [header(Engine.CONTROL, 0, 0)],
         [header(Engine.CONTROL, 0, 2), 0, 0],

@@ -2,6 +2,7 @@
 """Bench of flex_load: random tiles against a plain model of the buffer, halves, waits, rate."""
 
 import itertools
+import operator
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,6 +11,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles, Event, FallingEdge, RisingEdge
 
+from flexcc.program.encode import record
+from flexcc.program.formats import LOAD_WAIT, MAX_CORES
 from sim.bus.clock import reset, start_clock
 from sim.bus.read_engine import ReadEngine
 from sim.bus.stream import Pauses, StreamSource, bursty, mostly_paused, never
@@ -82,6 +85,7 @@ async def check_waits(dut: Any, waits: Sequence[int]) -> None:
 async def _start(dut: Any) -> None:
     start_clock(dut)
     dut.tiles_done_i.value = 0
+    dut.cores_done_i.value = 0
     dut.freed_i.value = 0
     await reset(dut)
 
@@ -157,6 +161,61 @@ async def reads_what_is_stored(dut: Any, pauses: Callable[[], Pauses]) -> None:
     checker = cocotb.start_soon(
         check_waits(dut, [tile.wait_tiles for tile in tiles for _ in tile.requests()])
     )
+    await array.wait_for(len(tiles))
+    await checker
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(pauses=[never, bursty])
+async def waits_for_other_cores(dut: Any, pauses: Callable[[], Pauses]) -> None:
+    """No request behind a wait comes before every core has stored what it names; counts wrap."""
+    cores, modulus = SHAPE.cores, 1 << 16
+    start = [random.randrange(modulus) for _ in range(cores)]
+    counts = list(start)
+    words: list[int] = []
+    expected: list[list[int]] = []
+    tiles = [random_tile(SHAPE, MEMORY_BYTES, 0) for _ in range(12)]
+    for tile in tiles:
+        for _ in range(random.choice([0, 1, 1, 2])):
+            core = random.randrange(cores)
+            counts[core] += random.randrange(6)
+            named = [value % modulus for value in counts] + [0] * (MAX_CORES - cores)
+            words += record(LOAD_WAIT, core_tiles=named)
+        words += tile.words()
+        expected += [list(counts)] * len(tile.requests())
+    memory = random.randbytes(MEMORY_BYTES)
+    source = StreamSource(dut, "cmd", pauses())
+    ReadEngine(dut, memory, pauses())
+    array = Array(dut, tiles, memory, never())
+    done = list(start)
+
+    def put() -> None:
+        dut.cores_done_i.value = sum(value % modulus << 16 * c for c, value in enumerate(done))
+
+    async def store() -> None:
+        while done != counts:
+            core = random.choice([c for c in range(cores) if done[c] != counts[c]])
+            done[core] += 1
+            await ClockCycles(dut.clk_i, random.randint(1, 80))
+            put()
+
+    async def check() -> None:
+        for number, waited in enumerate(expected):
+            while True:
+                await RisingEdge(dut.clk_i)
+                if dut.req_valid_o.value == 1:
+                    assert all(map(operator.ge, done, waited)), f"request {number} came early"
+                    if dut.req_ready_i.value == 1:
+                        break
+
+    start_clock(dut)
+    dut.tiles_done_i.value = 0
+    put()
+    dut.freed_i.value = 0
+    await reset(dut)
+    cocotb.start_soon(store())
+    cocotb.start_soon(source.send(words))
+    checker = cocotb.start_soon(check())
     await array.wait_for(len(tiles))
     await checker
 

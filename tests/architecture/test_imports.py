@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "resources": set[str](),
     "ir": set[str](),
     "program": set[str](),
-    "accelerator": set[str](),
+    "accelerator": {"program.formats"},
     "joins": {"ir"},
     "blocks": {"ir", "joins"},
     "taps": {"ir", "blocks"},

@@ -11,14 +11,14 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("banks", "pixel_bytes", "beat_bytes", "act_words", "column_phases"),
+    ("banks", "pixel_bytes", "beat_bytes", "act_words", "column_phases", "cores"),
     [
-        (4, 8, 64, 256, 4),
-        (3, 16, 64, 256, 4),
-        (7, 4, 32, 128, 2),
-        (1, 4, 16, 512, 4),
-        (16, 8, 64, 128, 3),
-        (5, 32, 32, 128, 4),
+        (4, 8, 64, 256, 4, 1),
+        (3, 16, 64, 256, 4, 2),
+        (7, 4, 32, 128, 2, 4),
+        (1, 4, 16, 512, 4, 3),
+        (16, 8, 64, 128, 3, 1),
+        (5, 32, 32, 128, 4, 4),
     ],
 )
 def test_flex_load(
@@ -28,6 +28,7 @@ def test_flex_load(
     beat_bytes: int,
     act_words: int,
     column_phases: int,
+    cores: int,
 ) -> None:
     parameters = {
         "P": banks,
@@ -35,6 +36,7 @@ def test_flex_load(
         "DataBytes": beat_bytes,
         "ActWords": act_words,
         "ColumnPhases": column_phases,
+        "Cores": cores,
     }
     env = {
         "P": str(banks),
@@ -42,5 +44,6 @@ def test_flex_load(
         "DATA_BYTES": str(beat_bytes),
         "ACT_WORDS": str(act_words),
         "COLUMN_PHASES": str(column_phases),
+        "CORES": str(cores),
     }
-    assert simulate("flex_load", tmp_path, parameters, env=env) == 19
+    assert simulate("flex_load", tmp_path, parameters, env=env) == 21

@@ -3,13 +3,14 @@
 
 It knows the record formats and the accelerator's parameters, not the plan, so that compiler and
 program format are proven against `docs/rtl/microarchitecture.md` without any RTL. Four engines run
-as coroutines that share rings, buffer halves and the progress counter. Which of those that can go
-on does go on is the `Schedule`'s choice: every schedule must give the same memory, or a record
-waits for too little. Buffers start with random bytes, so that reading what was never written shows.
+as coroutines that share rings, buffer halves and the progress counter; cores share memory and each
+other's progress. Which of those that can go on does go on is the `Schedule`'s choice: every
+schedule must give the same memory, or a record waits for too little. Buffers start with random
+bytes, so that reading what was never written shows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 
 import numpy as np
@@ -22,6 +23,7 @@ from flexcc.program.formats import (
     ARRAY_LISTS,
     ARRAY_TILE,
     CONTROL_END,
+    LOAD_WAIT,
     WEIGHT_IMAGE,
     Engine,
 )
@@ -39,7 +41,7 @@ class HazardError(Exception):
 
 
 class Schedule(Enum):
-    """Which engine goes first when several can: the left one."""
+    """Which engine goes first when several can: the left one, on the first or the last core."""
 
     EAGER_LOADS = (Engine.LOAD, Engine.WEIGHTS, Engine.ARRAY, Engine.STORE)
     EAGER_STORES = (Engine.STORE, Engine.ARRAY, Engine.WEIGHTS, Engine.LOAD)
@@ -55,12 +57,21 @@ class Counts:
     tiles: int = 0
     stored_pixels: int = 0
 
+    def __add__(self, other: "Counts") -> "Counts":
+        names = (f.name for f in fields(Counts))
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """Everything the engines share. Rings are numbered without end; halves are counted."""
+    """Everything a core's engines share. Rings are numbered without end; halves are counted.
+
+    `done` holds the stored tiles of all cores, this one being `core`.
+    """
 
     accelerator: Accelerator
+    core: int
+    done: list[int]
     memory: NDArray[np.uint8]
     act: NDArray[np.int8]
     out: NDArray[np.int8]
@@ -121,10 +132,22 @@ def _plane(state: _State, record: Decoded, address: int) -> NDArray[np.int8]:
     return window
 
 
+def _reached(done: Sequence[int], counts: Sequence[int]) -> bool:
+    """Whether no core has stored less; counts are known modulo 2^16, as in the hardware."""
+    pairs = zip(done, counts, strict=False)
+    return all((stored - count) % 2**16 < 2**15 for stored, count in pairs)
+
+
 def _load(state: _State, records: Sequence[Decoded]) -> _Process:
     p, words = state.accelerator.p, state.accelerator.act_words
     half = 0
     for record in records:
+        if record.format is LOAD_WAIT:
+            counts = _ints(record.fields, "core_tiles")
+            _require(not any(counts[len(state.done) :]), record, "a core that is not there")
+            while not _reached(state.done, counts):
+                yield False
+            continue
         _require(len(record.tail) == record["planes"], record, "planes and plane words differ")
         pitch = record["row_beats"] * state.accelerator.beat_bytes
         contiguous = record["contiguous"] == (record["row_pitch"] == pitch)
@@ -435,6 +458,7 @@ def _store(state: _State, records: Sequence[Decoded]) -> _Process:
                 half = 1 - half
                 yield True
         state.counts.tiles += 1
+        state.done[state.core] += 1
         yield True
 
 
@@ -446,12 +470,16 @@ _ENGINES: Mapping[Engine, Callable[[_State, Sequence[Decoded]], _Process]] = {
 }
 
 
-def _run(state: _State, processes: Sequence[_Process]) -> None:
+def _run(states: Sequence[_State], processes: Sequence[_Process]) -> None:
     """Lets the first process that can go on do so, until all have ended."""
+
+    def ring_words() -> int:
+        return sum(state.weights_written + state.weights_released for state in states)
+
     waiting = list(processes)
     while waiting:
         # A process that waits again may have moved ring words before.
-        moved = state.weights_written + state.weights_released
+        moved = ring_words()
         for process in waiting:
             outcome = next(process, None)
             if outcome is None:
@@ -459,7 +487,7 @@ def _run(state: _State, processes: Sequence[_Process]) -> None:
             if outcome is not False:
                 break
         else:
-            if moved == state.weights_written + state.weights_released:
+            if moved == ring_words():
                 raise HazardError(f"deadlock: {len(waiting)} engines wait for each other")
 
 
@@ -472,39 +500,66 @@ def interpret(
     schedule: Schedule = Schedule.EAGER_LOADS,
     seed: int = 1,
 ) -> tuple[NDArray[np.uint8], Counts]:
-    """Memory after the program has run on a copy of `memory`, and what the run did.
+    """Memory after the cores have run their programs on a copy of `memory`, and what they did.
 
-    `seed` chooses what the buffers hold at first.
+    `program_beats` is the length of each core's program; they follow each other. `seed` chooses
+    what the buffers hold at first.
 
     Raises:
-        HazardError: the program breaks a rule of the hardware.
+        HazardError: a program breaks a rule of the hardware.
         ValueError: its words are no program.
     """
     a = accelerator
     random = np.random.default_rng(seed)
+    shared, done = memory.copy(), [0] * a.cores
+    states, processes = [], []
+    ends: list[Decoded] = []
+    for core in range(a.cores):
+        state = _new_state(a, core, done, shared, random)
+        at = program_address + core * program_beats * a.beat_bytes
+        program = _read(state, at, program_beats * a.beat_bytes)
+        records = decode(from_bytes(program.tobytes()))
+        ends += [record for record in records if record.format is CONTROL_END]
+        own = {
+            engine: [record for record in records if record.format.engine is engine]
+            for engine in _ENGINES
+        }
+        states.append(state)
+        processes.append([_ENGINES[engine](state, own[engine]) for engine in schedule.value])
+    order = processes if schedule is Schedule.EAGER_LOADS else processes[::-1]
+    _run(states, [process for core in order for process in core])
+    for state, end in zip(states, ends, strict=True):
+        _check_end(state, end)
+    return shared, sum((state.counts for state in states), Counts())
+
+
+def _new_state(
+    a: Accelerator,
+    core: int,
+    done: list[int],
+    memory: NDArray[np.uint8],
+    random: np.random.Generator,
+) -> _State:
+    """A core before its run."""
 
     def garbage(*shape: int) -> NDArray[np.int8]:
         return random.integers(-128, 128, shape, dtype=np.int8)
 
-    state = _State(
+    return _State(
         accelerator=a,
-        memory=memory.copy(),
+        core=core,
+        done=done,
+        memory=memory,
         act=garbage(2 * a.act_words, a.p, a.n),
         out=garbage(2 * a.out_words, a.p, a.n),
         weights=garbage(a.weight_words, a.m, a.n),
         params=[()] * a.param_passes,
     )
-    program = _read(state, program_address, program_beats * a.beat_bytes)
-    records = decode(from_bytes(program.tobytes()))
-    (end,) = (record for record in records if record.format is CONTROL_END)
-    own = {
-        engine: [record for record in records if record.format.engine is engine]
-        for engine in _ENGINES
-    }
-    _run(state, [_ENGINES[engine](state, own[engine]) for engine in schedule.value])
+
+
+def _check_end(state: _State, end: Decoded) -> None:
+    """Nothing is left over."""
     _require(state.counts.tiles == end["tiles"], end, "another number of tiles was stored")
     released = (state.weights_released, state.params_released)
     _require(released == (state.weights_written, state.params_written), end, "rings not empty")
-    halves = (state.act_free, state.out_free)
-    _require(halves == (2, 2), end, "a buffer half was never freed")
-    return state.memory, state.counts
+    _require((state.act_free, state.out_free) == (2, 2), end, "a buffer half was never freed")

@@ -18,6 +18,8 @@ __all__ = [
     "HEADER",
     "LIST_ENTRY",
     "LOAD_TILE",
+    "LOAD_WAIT",
+    "MAX_CORES",
     "MAX_PHASES",
     "PARAMETER",
     "PASS",
@@ -36,6 +38,7 @@ __all__ = [
 
 WORD_BITS = 64
 MAX_PHASES = 4
+MAX_CORES = 4
 
 
 class Engine(IntEnum):
@@ -192,6 +195,23 @@ WINDOW_WEIGHTS = Format(
             ),
         ),
         (Field(name="last_weight", width=8, doc="the ninth", signed=True),),
+    ),
+)
+
+LOAD_WAIT = Format(
+    name="load_wait",
+    doc=(
+        "Holds up the records of its engine behind it until every core has stored as many tiles; "
+        "counts are modulo 2^16."
+    ),
+    engine=Engine.LOAD,
+    kind=1,
+    words=(
+        (
+            Field(
+                name="core_tiles", width=16, count=MAX_CORES, doc="tiles stored by each core, or 0"
+            ),
+        ),
     ),
 )
 
@@ -380,6 +400,7 @@ ALL_FORMATS = (
     HEADER,
     CONTROL_END,
     LOAD_TILE,
+    LOAD_WAIT,
     PLANE,
     WINDOW,
     WINDOW_WEIGHTS,

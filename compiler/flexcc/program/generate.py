@@ -8,7 +8,15 @@
 import sys
 from pathlib import Path
 
-from flexcc.program.formats import ALL_FORMATS, MAX_PHASES, WORD_BITS, Engine, Field, Format
+from flexcc.program.formats import (
+    ALL_FORMATS,
+    MAX_CORES,
+    MAX_PHASES,
+    WORD_BITS,
+    Engine,
+    Field,
+    Format,
+)
 
 __all__ = ["markdown", "systemverilog"]
 
@@ -45,6 +53,7 @@ def systemverilog() -> str:
         "",
         f"  parameter int unsigned WordBits = {WORD_BITS};",
         f"  parameter int unsigned MaxPhases = {MAX_PHASES};",
+        f"  parameter int unsigned MaxCores = {MAX_CORES};",
         f"  parameter int unsigned NumEngines = {len(Engine)};",
         "",
         "  typedef enum logic [7:0] {",
