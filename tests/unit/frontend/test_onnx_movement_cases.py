@@ -27,7 +27,6 @@ Arrays = dict[str, NDArray[np.float32]]
 REFUSED = {
     "cubic": "mode=cubic is not supported",
     "crop": "coordinate_transformation_mode=tf_crop_and_resize is not supported",
-    "aspect": "keep_aspect_ratio_policy=not_.* is not supported",
     "antialias": "antialias=1 is not supported",
     "fraction": "no whole number",
     "single": "pytorch_half_pixel to a single pixel is not supported",

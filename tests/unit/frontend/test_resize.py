@@ -56,17 +56,40 @@ def test_linear_to_sizes(seed: int, coordinates: str, sizes: list[int]) -> None:
 @pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
 @pytest.mark.parametrize("sizes", [[1, 3, 12, 16], [1, 3, 18, 24], [1, 3, 3, 16], [1, 3, 2, 2]])
 def test_nearest(seed: int, coordinates: str, nearest: str, sizes: list[int]) -> None:
-    if (coordinates, nearest, sizes[2]) == ("half_pixel_symmetric", "floor", 2):
-        pytest.skip("ONNX Runtime computes row 1 as 0.99999994 and takes row 0")
     model = _model(sizes=sizes, coordinate_transformation_mode=coordinates, nearest_mode=nearest)
     graph = assert_imports_like_onnx_runtime(model, np.random.default_rng(seed))
     assert isinstance(graph.layers[-1], Select)
+
+
+@pytest.mark.parametrize("scales", [[1, 1, 1.3, 0.7], [1, 1, 1.1, 1], [1, 1, 1.1, 2.5]])
+@pytest.mark.parametrize("nearest", ["round_prefer_floor", "floor", "ceil"])
+def test_scales_of_no_whole_sizes(seed: int, nearest: str, scales: list[float]) -> None:
+    """Sizes are rounded down; where all stay nothing happens, though positions would move."""
+    model = _model(scales, coordinate_transformation_mode="asymmetric", nearest_mode=nearest)
+    assert_imports_like_onnx_runtime(model, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
+@pytest.mark.parametrize("sizes", [[9, 16], [12, 12], [3, 12], [18, 24]])
+def test_shapes_that_are_kept(seed: int, mode: str, policy: str, sizes: list[int]) -> None:
+    model = _model(sizes=sizes, mode=mode, keep_aspect_ratio_policy=policy, axes=[2, 3])
+    assert_imports_like_onnx_runtime(model, np.random.default_rng(seed))
 
 
 def test_axes(seed: int) -> None:
     for mode in ("nearest", "linear"):
         model = _model([2, 3], mode=mode, axes=[3, 2])
         assert_imports_like_onnx_runtime(model, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("scales", [[0.4, 0.7], [0.5, 0.25], [1.7, 1.3], [1.2, 0.9]])
+def test_nearest_before_operator_set_11(seed: int, scales: list[float]) -> None:
+    """Smaller images take the next pixel, larger ones that before."""
+    nodes = [node("Relu", "x", "a"), node("Resize", "a s", "y")]
+    constants = {"s": np.array([1, 1, *scales], np.float32)}
+    model = make_model(nodes, constants, opset=10, ir_version=4, shape=(1, 2, 17, 19))
+    assert_imports_like_onnx_runtime(model, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
@@ -85,7 +108,10 @@ def test_old_forms(seed: int, mode: str) -> None:
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        (_model([1, 1, 1.3, 1]), "its scale 1.3 of 6 pixels gives 7.8, no whole number"),
+        (
+            _model([1, 1, 1.3, 1], mode="linear"),
+            "its scale 1.3 of 6 pixels gives 7.8, no whole number",
+        ),
         (_model([1, 1, 2, 2], mode="cubic"), "mode=cubic is not supported"),
         (_model([1, 2, 2, 2], mode="linear"), "it interpolates between channels"),
         (
@@ -94,11 +120,16 @@ def test_old_forms(seed: int, mode: str) -> None:
         ),
         (_model([1, 1, 0.5, 1], mode="linear", antialias=1), "antialias=1 is not supported"),
         (
-            _model(sizes=[1, 3, 9, 9], keep_aspect_ratio_policy="not_larger"),
-            "keep_aspect_ratio_policy=not_larger is not supported",
+            _model(sizes=[1, 3, 9, 9], keep_aspect_ratio_policy="any"),
+            "keep_aspect_ratio_policy=any is not defined by ONNX",
         ),
         (_model(sizes=[1, 3, 12]), "its sizes .* are not one for each of 4 axes"),
-        (_model([1, 1, 0.01, 1]), "no whole number"),
+        (_model([1, 1, 0.01, 1]), "its scales .* do not give sizes from 1 to 2147483647"),
+        (_model([1, 1, np.nan, 1]), "holds 1 NaN"),
+        (_model([1, 1, 1e30, 1]), "its scales .* do not give sizes from 1 to 2147483647"),
+        (_model(sizes=[1, 3, 0, 1]), "its sizes .* are not from 1 to 2147483647"),
+        (_model([2, 2], axes=[2, -2]), "its axes .* are no dimensions of shape"),
+        (_model([2, 2], axes=[2, 4]), "its axes .* are no dimensions of shape"),
         (_model([2, 1, 1, 1]), "it changes the batch"),
         (_model([1, 1, 2, 2], nearest_mode="up"), "nearest_mode=up is not defined"),
     ],
