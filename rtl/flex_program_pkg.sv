@@ -180,7 +180,7 @@ package flex_program_pkg;
 
   parameter int unsigned StoreTileWords = 5;
   parameter logic [7:0] StoreTileKind = 8'd0;
-  // Writes a tile to memory, max-pooled or as it is; counts as one stored tile.
+  // Writes a tile or a part of it to memory, max-pooled or as it is; counts as a stored tile unless `part`.
   typedef struct packed {
     logic [15:0] valid_cols;  // columns of the buffer that hold pixels
     logic [15:0] valid_rows;  // rows of the buffer that hold pixels
@@ -199,7 +199,9 @@ package flex_program_pkg;
     logic [15:0] rows;  // rows written
     logic [31:0] row_pitch;  // bytes between rows in memory
     logic [31:0] plane_pitch;  // bytes between planes in memory
-    logic [6:0] unused_0;
+    logic [4:0] unused_0;
+    logic part;  // a later record completes the tile
+    logic keep;  // the last half stays for the next record
     logic pool;  // reduce windows with max
     logic [15:0] planes;  // output planes (N channels each)
     logic [39:0] address;  // byte offset of the first stored pixel, beat aligned

@@ -4,7 +4,7 @@
 import enum
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -110,6 +110,8 @@ class StoreTile:
     origin_x: int
     valid_rows: int
     valid_cols: int
+    keep: int = 0
+    part: int = 0
 
     def words(self) -> list[int]:
         """The record, header first."""
@@ -123,6 +125,10 @@ class StoreTile:
     def halves(self, shape: Shape) -> int:
         """Halves of the output buffer that hold the tile."""
         return -(-self.planes // shape.planes_per_half)
+
+    def freed(self, shape: Shape) -> int:
+        """Halves that it frees: a kept one is the next tile's first."""
+        return self.halves(shape) - self.keep
 
     def single(self, shape: Shape) -> bool:
         """Whether each of its pixels goes by way of the pool."""
@@ -215,6 +221,13 @@ def random_tile(
         fewest = min(in_last_half, tile.planes, shape.planes_per_half)
         if reads >= least_reads and reads // tile.planes * fewest >= least_half_reads:
             return tile
+
+
+def with_parts(tiles: Sequence[StoreTile]) -> list[StoreTile]:
+    """`tiles`, some of which keep their last half, and some of which are parts of the next one."""
+    *others, last = tiles
+    marked = [replace(t, keep=random.getrandbits(1), part=random.getrandbits(1)) for t in others]
+    return [*marked, last]
 
 
 def _random_tile(shape: Shape, kind: Kind) -> StoreTile:

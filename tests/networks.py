@@ -254,10 +254,12 @@ def random_network(
                 output=f"pool{number}_out",
                 kernel=kernel,
                 strides=(rng.randint(1, 3), rng.randint(1, 4)),
-                pads=_pads(rng, min(kernel) - 1),
+                pads=_pads(rng, rng.choice([0, min(kernel) - 1])),
             )
             height, width = _sizes(pool, shape)
             tensors[pool.output] = replace(shape, height=height, width=width)
+            if nodes and source == nodes[-1].output and rng.random() < 0.5:
+                ports.append(source)
             nodes.append(pool)
         else:
             most = 7 if layers == 1 else 3

@@ -61,7 +61,8 @@ class Stage:
     """One trip through the accelerator: a convolution and, fused, the layers behind it.
 
     `raw` is the convolution's output type, `output` that of the tensor stored. `joined` are the
-    tensors that the input is a concatenation of; empty if it is stored as it is.
+    tensors that the input is a concatenation of; empty if it is stored as it is. With `keeps` what
+    is pooled is stored, too.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
@@ -74,6 +75,7 @@ class Stage:
     raw: TensorType
     output: TensorType
     joined: tuple[Part, ...] = ()
+    keeps: bool = False
     keep_zeros: bool = False
     may_bundle: bool = True
 
@@ -108,14 +110,29 @@ class Stage:
         """The tensor that is stored."""
         return self.layers[-1].output
 
+    @property
+    def stored_tensors(self) -> tuple[str, ...]:
+        """All tensors that are stored, in the order of the chain."""
+        kept = self.kept_tensor
+        return (self.output_tensor,) if kept is None else (kept, self.output_tensor)
+
+    @property
+    def kept_tensor(self) -> str | None:
+        """The tensor that is pooled, if it is stored, too."""
+        return self.pool.inputs[0] if self.pool is not None and self.keeps else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolAxis:
-    """One axis of a pooling window; `pad` is the padding before the first pixel."""
+    """One axis of a pooling window; `pad` is the padding before the first pixel.
+
+    `outputs` is the number of pooled pixels, given where those in front of them are stored, too.
+    """
 
     kernel: int
     stride: int
     pad: int
+    outputs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +140,15 @@ class AxisTile:
     """One axis of one tile, in pixels.
 
     `stored` of the stored tensor need `raw` of the convolution's output, which the positions `grid`
-    of the array make; the first pool window starts `origin` pixels after raw.start. The input
+    of the array make; the first pool window starts `origin` pixels after raw.start. Of `raw` the
+    tile stores `kept`, from the first on: what no later tile stores, if it is stored. The input
     window has `pad_before` pixels of padding, `count` pixels of
     memory from `start` on, `step` apart, and `pad_after` pixels of padding.
     """
 
     stored: Span
     raw: Span
+    kept: Span
     grid: Span
     origin: int
     pad_before: int
@@ -157,13 +176,19 @@ def axis_tile(
     `step` divides the input step and all distances between tap offsets. With several phases there
     is no pool and stored.start is a multiple of the output step.
     """
-    if pool is None:
-        raw, origin = stored, 0
-    else:
+    raw, kept, origin = stored, Span(start=0, stop=0), 0
+    if pool is not None:
         first = stored.start * pool.stride - pool.pad
         last = (stored.stop - 1) * pool.stride - pool.pad + pool.kernel - 1
         start = min(max(first, 0), raw_size - 1)
-        raw = Span(start=start, stop=max(min(last, raw_size - 1), start) + 1)
+        stop = max(min(last, raw_size - 1), start) + 1
+        if pool.outputs is not None:
+            # Also the pixels between this tile's windows and the next one's, or the border.
+            following = stored.stop * pool.stride - pool.pad
+            end = raw_size if stored.stop == pool.outputs else min(max(following, 0), raw_size)
+            kept = Span(start=min(max(first, 0), raw_size), stop=end)
+            stop = max(stop, end)
+        raw = Span(start=start, stop=stop)
         origin = first - start
     grid = Span(start=raw.start // axis.out_step, stop=-(-raw.stop // axis.out_step))
     begin = grid.start * axis.in_step + axis.low
@@ -174,6 +199,7 @@ def axis_tile(
     return AxisTile(
         stored=stored,
         raw=raw,
+        kept=kept,
         grid=grid,
         origin=origin,
         pad_before=before,
@@ -352,14 +378,21 @@ def _spans(size: int, step: int) -> list[Span]:
     return [Span(start=s, stop=min(s + step, size)) for s in range(0, size, step)]
 
 
-def _pool_axes(pool: MaxPool2d | None) -> tuple[PoolAxis | None, PoolAxis | None]:
+def _pool_axes(stage: Stage) -> tuple[PoolAxis | None, PoolAxis | None]:
+    pool = stage.pool
     if pool is None:
         return None, None
-    (kernel_h, kernel_w), (stride_h, stride_w) = pool.kernel, pool.strides
-    return (
-        PoolAxis(kernel=kernel_h, stride=stride_h, pad=pool.pads.top),
-        PoolAxis(kernel=kernel_w, stride=stride_w, pad=pool.pads.left),
+    rows, cols = (
+        PoolAxis(kernel=kernel, stride=stride, pad=pad, outputs=outputs if stage.keeps else None)
+        for kernel, stride, pad, outputs in zip(
+            pool.kernel,
+            pool.strides,
+            (pool.pads.top, pool.pads.left),
+            (stage.output.height, stage.output.width),
+            strict=True,
+        )
     )
+    return rows, cols
 
 
 @lru_cache(maxsize=4096)
@@ -466,7 +499,7 @@ def tiling(
     """
     lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
     taps = lists.taps
-    pool_y, pool_x = _pool_axes(stage.pool)
+    pool_y, pool_x = _pool_axes(stage)
     step = _kept_step(taps.y)
     rows = axis_tiles(
         axis=taps.y,

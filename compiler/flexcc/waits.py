@@ -42,7 +42,12 @@ def stored_tiles(tiling: Tiling, first: int) -> dict[str, StoredTiles]:
     """The tiles of what a stage stores, by tensor; its first is number `first` of the program."""
     rows = tuple(row.stored for row in tiling.rows)
     cols = tuple(col.stored for col in tiling.cols)
-    return {tiling.stage.output_tensor: StoredTiles(first=first, rows=rows, cols=cols)}
+    result = {tiling.stage.output_tensor: StoredTiles(first=first, rows=rows, cols=cols)}
+    if tiling.stage.kept_tensor is not None:
+        rows = tuple(row.kept for row in tiling.rows)
+        cols = tuple(col.kept for col in tiling.cols)
+        result[tiling.stage.kept_tensor] = StoredTiles(first=first, rows=rows, cols=cols)
+    return result
 
 
 def wait_tiles(reader: Tile, sources: Iterable[StoredTiles]) -> int:

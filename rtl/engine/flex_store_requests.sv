@@ -2,10 +2,10 @@
 //
 // Write requests of the store engine's tiles, and the count of tiles that are in memory.
 //
-// A tile takes one request per plane when its rows follow each other in memory without gaps, else
-// one per row. One request per cycle, 3 cycles between tiles. A tile counts when the write engine
-// has acknowledged all its requests, in order, 3 cycles after the last acknowledgement; about
-// TilesAhead tiles may be unacknowledged.
+// A record takes one request per plane when its rows follow each other in memory without gaps, else
+// one per row. One request per cycle, 3 cycles between records. A tile is a record, and those marked
+// `part` before it. It counts when the write engine has acknowledged all its requests, in order, 3
+// cycles after the last acknowledgement; about TilesAhead tiles may be unacknowledged.
 
 `include "flex_assert.svh"
 
@@ -54,7 +54,7 @@ module flex_store_requests
   logic [15:0] rows_q, rows_left_q, planes_left_q;
   logic [15:0] row_beats_q;
   logic [BeatsWidth-1:0] product_q, beats_q;
-  logic merged_q;
+  logic merged_q, part_q;
   logic load, fire, row_last, tile_last;
   logic [15:0] row_beats;
 
@@ -95,6 +95,7 @@ module flex_store_requests
       addr_q        <= tile_data_i.address;
       plane_pitch_q <= tile_data_i.plane_pitch;
       row_pitch_q   <= tile_data_i.row_pitch;
+      part_q        <= tile_data_i.part;
       rows_q        <= tile_data_i.rows;
       rows_left_q   <= tile_data_i.rows - 1'b1;
       planes_left_q <= tile_data_i.planes - 1'b1;
@@ -129,7 +130,7 @@ module flex_store_requests
   logic [$clog2(TilesAhead+1)-1:0] unused_level;
 
   assign issued_next = issued_q + 1'b1;
-  assign totals_push = fire && tile_last;
+  assign totals_push = fire && tile_last && !part_q;
   assign total_ready = !total_valid_q;
   assign behind      = done_q - total_q;
 

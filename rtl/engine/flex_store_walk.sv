@@ -8,6 +8,8 @@
 // With two or four column phases a window is a run of columns, its rows are the phases; a read
 // brings U = min(RawPixels, BeatPixels / phases) pixels. Where U is 1, and with any other number of
 // phases but one, a read brings one pixel, by way of the pool. Row phases cost no cycles.
+// A half is freed with its last read, unless it is a tile's last one and the tile keeps it: then the
+// next tile begins with the same half.
 // One read per cycle, also across rows, planes, halves and tiles; 17 cycles to prepare a tile with
 // pooling or phases, 1 for another, spent while the tile before is read. A tile that does not go by
 // way of the pool waits until PoolLatency cycles after the last read of one that does, so that
@@ -170,11 +172,11 @@ module flex_store_walk
   logic [HoldWidth-1:0] hold_q;
   logic held_q, half_open_d, half_there_q;
   logic issue, take_half;
-  logic window_end, pixel_end, row_end, plane_end, half_end, tile_end, beat_end;
+  logic window_end, pixel_end, row_end, plane_end, half_end, half_done, tile_end, beat_end;
 
   assign issue       = active_q && half_there_q && room_i && !held_q;
   assign take_half   = issue && !half_open_q;
-  assign half_open_d = issue ? !half_end : half_open_q;
+  assign half_open_d = issue ? !half_done : half_open_q;
   assign full_d      = full_q + 2'(group_full_i) - 2'(take_half);
   assign load        = next_valid && (!active_q || (issue && tile_end));
 
@@ -183,6 +185,7 @@ module flex_store_walk
   assign row_end     = pixel_end && window_last_q;
   assign plane_end   = row_end && row_last_q;
   assign half_end    = plane_end && half_last_q;
+  assign half_done   = half_end && !(plane_last_q && tile_q.keep);
   assign tile_end    = plane_end && plane_last_q;
   assign beat_end    = pixel_end && (window_last_q || slot_q == slot_full);
   assign beat_o      = issue && beat_end;
@@ -248,7 +251,7 @@ module flex_store_walk
     end else begin
       if (load) active_q <= 1'b1;
       else if (issue && tile_end) active_q <= 1'b0;
-      if (issue && half_end) half_q <= !half_q;
+      if (issue && half_done) half_q <= !half_q;
       half_open_q  <= half_open_d;
       half_there_q <= half_open_d || full_d != '0;
       full_q       <= full_d;
@@ -351,8 +354,8 @@ module flex_store_walk
       step_phase_q    <= next_step_phase;
       origin_column_q <= next_origin;
       origin_row_q    <= next_origin_row;
-      // A tile ends with its half.
-      plane_word_q    <= {half_q ^ active_q, {(AddrWidth - 1) {1'b0}}};
+      // A tile ends with its half, which is the next one's if it is kept.
+      plane_word_q    <= {half_q ^ (active_q && !tile_q.keep), {(AddrWidth - 1) {1'b0}}};
       phase_row_q     <= next_origin_row;
       window_row_q    <= next_origin_row;
       row_q           <= next_origin_row;
@@ -473,7 +476,7 @@ module flex_store_walk
   ) u_valid (
     .clk_i,
     .rst_ni,
-    .data_i({issue, issue && half_end}),
+    .data_i({issue, issue && half_done}),
     .data_o({data_valid_o, group_freed_o})
   );
 

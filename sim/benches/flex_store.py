@@ -23,7 +23,7 @@ from sim.bus.stream import (
     mostly_paused,
     never,
 )
-from sim.store_program import Bytes, Kind, Shape, StoreTile, random_tile
+from sim.store_program import Bytes, Kind, Shape, StoreTile, random_tile, with_parts
 
 SHAPE = Shape(
     m=int(os.environ["M"]),
@@ -131,9 +131,10 @@ class WriteEngine:
     async def run(self, tiles: list[StoreTile]) -> None:
         """Acknowledges until all tiles count; checks that no tile counts too early."""
         dut, acknowledged, counted = self._dut, 0, 0
-        ends = np.cumsum([len(tile.requests(SHAPE)) for tile in tiles])
+        totals = np.cumsum([len(tile.requests(SHAPE)) for tile in tiles])
+        ends = totals[[not tile.part for tile in tiles]]
         beats_needed = 0
-        while counted < len(tiles):
+        while counted < len(ends):
             await FallingEdge(dut.clk_i)
             done = False
             if acknowledged < len(self._requests.words) and not next(self._done_pauses):
@@ -190,7 +191,7 @@ def disjoint_tiles(count: int, kinds: Sequence[Kind], long: bool = False) -> lis
         if not beats & taken:
             taken |= beats
             tiles.append(tile)
-    return tiles
+    return with_parts(tiles)
 
 
 async def store(
@@ -202,7 +203,7 @@ async def store(
     dut.group_full_i.value = 0
     dut.done_i.value = 0
     source = StreamSource(dut, "cmd", record)
-    buffer = OutputBuffer(dut, sum(tile.halves(SHAPE) for tile in tiles), fill)
+    buffer = OutputBuffer(dut, sum(tile.freed(SHAPE) for tile in tiles), fill)
     requests = [request for tile in tiles for request in tile.requests(SHAPE)]
     engine = WriteEngine(
         dut, len(requests), sum(beats for _, beats in requests), (request, beat, done)
@@ -218,7 +219,7 @@ async def store(
     first = 0
     for number, tile in enumerate(tiles):
         halves = buffer.filled[first : first + tile.halves(SHAPE)]
-        first += len(halves)
+        first += tile.freed(SHAPE)
         for addr, pixel in tile.stored(SHAPE, halves).items():
             got = memory.pop(addr, None)
             assert got == pixel, f"tile {number} at {addr:#x}: {got!r}, not {pixel!r}: {tile}"

@@ -13,7 +13,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamSource, bursty, mostly_paused, never
-from sim.store_program import Kind, Shape, Source, StoreTile, random_tile
+from sim.store_program import Kind, Shape, Source, StoreTile, random_tile, with_parts
 
 SHAPE = Shape(
     m=int(os.environ["M"]),
@@ -57,7 +57,9 @@ def reads_of(tile: StoreTile, first_half: int) -> Iterator[Read]:
         for row in range(tile.rows):
             reads = list(_row(tile, base, row))
             yield from reads[:-1]
-            yield replace(reads[-1], half_last=row == tile.rows - 1 and group_ends)
+            kept = tile.keep and plane == tile.planes - 1
+            half_last = row == tile.rows - 1 and group_ends and not kept
+            yield replace(reads[-1], half_last=half_last)
 
 
 def _row(tile: StoreTile, base: int, row: int) -> Iterator[Read]:
@@ -117,7 +119,7 @@ class Surroundings:
         halves = 0
         for tile in tiles:
             self._expected += reads_of(tile, halves % 2)
-            halves += tile.halves(SHAPE)
+            halves += tile.freed(SHAPE)
         self._halves = halves
         self.read_cycles: list[int] = []
 
@@ -219,7 +221,7 @@ async def reads_in_the_order_of_memory(
     dut: Any, pauses: tuple[Callable[[], Pauses], Callable[[], Pauses], Callable[[], Pauses]]
 ) -> None:
     """With pauses in tiles, full halves and room."""
-    tiles = [random_tile(SHAPE, random.choice(list(Kind))) for _ in range(30)]
+    tiles = with_parts([random_tile(SHAPE, random.choice(list(Kind))) for _ in range(30)])
     tile_pauses, fill_pauses, room_pauses = pauses
     surroundings = await start(dut, tiles, tile_pauses())
     await surroundings.run(fill_pauses(), room_pauses())
@@ -231,10 +233,12 @@ async def reads_in_the_order_of_memory(
 )
 async def reads_every_cycle(dut: Any, kinds: tuple[Kind, ...]) -> None:
     """No cycle is lost across rows, planes, halves and tiles, but where the pool's way ends."""
-    tiles = [
-        random_tile(SHAPE, kind, least_reads=LONG_TILE, least_half_reads=LONG_HALF)
-        for kind in kinds * 4
-    ]
+    tiles = with_parts(
+        [
+            random_tile(SHAPE, kind, least_reads=LONG_TILE, least_half_reads=LONG_HALF)
+            for kind in kinds * 4
+        ]
+    )
     surroundings = await start(dut, tiles, never())
     await surroundings.run(never(), never())
     cycles = surroundings.read_cycles

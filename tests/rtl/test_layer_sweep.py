@@ -138,8 +138,8 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
             counts["bundled"] += group.bundle > 1
     for stage in plan.stages:
         counts["several tiles"] += len(stage.tiles) > 1
-        starts = {tile.store.address for tile in stage.tiles}
-        counts["several columns"] += len({tile.store.cols for tile in stage.tiles}) > 1
+        starts = {tile.stores[-1].address for tile in stage.tiles}
+        counts["several columns"] += len({tile.stores[-1].cols for tile in stage.tiles}) > 1
         assert len(starts) == len(stage.tiles)
     return counts
 

@@ -18,6 +18,7 @@ from flexcc.tiles import (
     Span,
     Stage,
     axis_tile,
+    axis_tiles,
     beat_cycles,
     best_rotation,
     column_phases,
@@ -89,6 +90,39 @@ def test_windows_hold_what_the_definition_reads(seed: int) -> None:
             assert offset % tile.step == 0
             expected = pixel if 0 <= pixel < in_size else None
             assert window_pixels[offset // tile.step] == expected
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_is_pooled_is_kept_once(seed: int) -> None:
+    """The tiles of an axis share out its pixels, whatever the windows overlap or leave out."""
+    rng = random.Random(seed)
+    kernel, stride, raw_size = rng.randint(1, 4), rng.randint(1, 5), rng.randint(4, 40)
+    pad, behind = rng.randint(0, kernel - 1), rng.randint(0, 3)
+    outputs = (raw_size + pad + behind - kernel) // stride + 1
+    axis = conv_axis(kernel=1, stride=1, dilation=1, pad=0)
+    plain = PoolAxis(kernel=kernel, stride=stride, pad=pad)
+    kept: list[int] = []
+    for pool in (plain, replace(plain, outputs=outputs)):
+        tiles = axis_tiles(
+            axis=axis,
+            size=outputs,
+            tile=rng.randint(1, outputs),
+            raw_size=raw_size,
+            in_size=raw_size,
+            pool=pool,
+            step=1,
+        )
+        for tile in tiles:
+            first = tile.stored.start * stride - pad
+            assert tile.raw.start + tile.origin == first
+            own = range(tile.kept.start, tile.kept.stop)
+            assert not own or own[0] == tile.raw.start
+            beyond = first + (len(tile.stored) - 1) * stride + kernel
+            windows = range(max(first, 0), min(beyond, raw_size))
+            computed = range(tile.raw.start, tile.raw.stop)
+            assert {*own, *windows} <= {*computed}
+            kept += own
+    assert kept == list(range(raw_size))
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -112,9 +112,12 @@ def initial_image(plan: Plan, inputs: Mapping[str, NDArray[np.int8]]) -> Bytes:
 
 def _covered(stage: StagePlan, tensor: TensorPlan) -> NDArray[np.bool_]:
     """The pixels [H, W] whose pooling window holds at least one pixel; all without pooling."""
-    covered = np.empty((tensor.type.height, tensor.type.width), np.bool_)
+    covered = np.ones((tensor.type.height, tensor.type.width), np.bool_)
+    if tensor.name == stage.kept:
+        return covered
     for tile in stage.tiles:
-        store, layout = tile.store, tensor.layout
+        # The first record that frees its half begins with the first plane.
+        store, layout = next(store for store in tile.stores if not store.keep), tensor.layout
         row, rest = divmod(store.address - tensor.address, layout.row_pitch)
         column = rest // layout.lanes
         y = store.origin_y + np.arange(store.rows) * store.stride_h
@@ -142,9 +145,9 @@ def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.
     `tensors` may hold more than the plan stores; a missing one is a KeyError.
     """
     image = initial.copy()
-    for stage in plan.stages:
-        tensor = plan.tensors[stage.output]
-        values = tensors[tensor.name]
+    stored = [(stage, name) for stage in plan.stages for name in (stage.kept, stage.output) if name]
+    for stage, name in stored:
+        tensor, values = plan.tensors[name], tensors[name]
         packed = tensor.layout.pack(values, _dead_lanes(stage, tensor, values))
         written = tensor.layout.pack(np.full_like(values, -1), -1).astype(np.bool_)
         region = image[tensor.address : tensor.address + tensor.layout.size]

@@ -452,13 +452,14 @@ def _store(state: _State, records: Sequence[Decoded]) -> _Process:
                 data = np.ascontiguousarray(pixels[row, :cols]).view(np.uint8).reshape(-1)
                 state.memory[at : at + cols * a.n] = data
             state.counts.stored_pixels += rows * cols
-            if within == a.planes_per_half - 1 or plane == record["planes"] - 1:
+            last = plane == record["planes"] - 1
+            if (within == a.planes_per_half - 1 or last) and not (last and record["keep"]):
                 state.out_full -= 1
                 state.out_free += 1
                 half = 1 - half
                 yield True
-        state.counts.tiles += 1
-        state.done[state.core] += 1
+        state.counts.tiles += not record["part"]
+        state.done[state.core] += not record["part"]
         yield True
 
 

@@ -9,7 +9,7 @@ order.)
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from flexcc.accelerator import Accelerator
@@ -91,6 +91,8 @@ class Store:
     address: int
     planes: int
     pool: int
+    keep: int
+    part: int
     plane_pitch: int
     row_pitch: int
     rows: int
@@ -129,10 +131,14 @@ class ArrayTile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:
-    """One tile. `fetches[i]` precede pass i; all others precede the first pass of the tile."""
+    """One tile. `fetches[i]` precede pass i; all others precede the first pass of the tile.
+
+    `stores` is one record, or for each half of the output buffer one of what is pooled and one of
+    the pooled pixels.
+    """
 
     load: Load
-    store: Store
+    stores: tuple[Store, ...]
     array: ArrayTile
     passes: tuple[Pass, ...]
     fetches: tuple[tuple[WeightsFetch, ...], ...]
@@ -140,11 +146,15 @@ class TilePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StagePlan:
-    """One fusion group: its lists, weights and tiles; `first_tile` counts from 0."""
+    """One fusion group: its lists, weights and tiles; `first_tile` counts from 0.
+
+    `kept` is the tensor in front of the pooling if it is stored, too.
+    """
 
     group: Group
     input: str
     output: str
+    kept: str | None
     entries: tuple[Entry, ...]
     weights_address: int
     images: tuple[PassImage, ...]
@@ -218,7 +228,7 @@ def _describe(plan: Plan) -> Iterator[str]:
             yield _line("    load", tile.load)
             yield _line("    array", tile.array)
             yield from (_line(f"    pass {i}:", item) for i, item in enumerate(tile.passes))
-            yield _line("    store", tile.store)
+            yield from (_line("    store", store) for store in tile.stores)
             for index, fetches in enumerate(tile.fetches):
                 yield from (_line(f"    before pass {index} fetch", fetch) for fetch in fetches)
 
@@ -286,6 +296,49 @@ def _array_tile(
     )
 
 
+def _stores(
+    tiling_: Tiling, tile: Tile, target: TensorPlan, kept: TensorPlan | None
+) -> tuple[Store, ...]:
+    """The store records of a tile: what is pooled goes to `kept`, half by half, if that is given.
+
+    A half is stored as it is first and kept for the record that pools it.
+    """
+    whole = _store(tiling_, tile, target)
+    if kept is None:
+        return (whole,)
+    raw = _raw_store(tiling_, tile, kept)
+    per_half = tiling_.accelerator.planes_per_half
+    records = []
+    for first in range(0, whole.planes, per_half):
+        planes = min(per_half, whole.planes - first)
+        for store in (raw, whole):
+            part = store.part or first + planes < whole.planes
+            address = store.address + first * store.plane_pitch
+            if store.rows and store.cols:
+                records.append(replace(store, address=address, planes=planes, part=int(part)))
+    return tuple(records)
+
+
+def _raw_store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
+    """The pixels of a tile that are pooled, those that no other tile stores."""
+    rows, cols, layout = tile.rows.kept, tile.cols.kept, target.layout
+    return replace(
+        _store(tiling_, tile, target),
+        address=target.address + rows.start * layout.row_pitch + cols.start * layout.lanes,
+        pool=0,
+        keep=1,
+        part=1,
+        rows=len(rows),
+        cols=len(cols),
+        kernel_h=1,
+        kernel_w=1,
+        stride_h=1,
+        stride_w=1,
+        origin_y=0,
+        origin_x=0,
+    )
+
+
 def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
     """The stored pixels of a tile; without pooling every window is the pixel itself."""
     layout, pool = target.layout, tiling_.stage.pool
@@ -297,6 +350,8 @@ def _store(tiling_: Tiling, tile: Tile, target: TensorPlan) -> Store:
         address=target.address + begin,
         planes=layout.planes,
         pool=int(pool is not None),
+        keep=0,
+        part=0,
         plane_pitch=layout.plane_pitch,
         row_pitch=layout.row_pitch,
         rows=len(tile.rows.stored),
@@ -419,6 +474,7 @@ def _stage_plan(
     tiles = tuple(tiling_.tiles())
     sources = [tensors[name] for name in stage.sources]
     stored = [producers[name] for name in stage.sources if name in producers]
+    kept = None if stage.kept_tensor is None else tensors[stage.kept_tensor]
     plans = []
     for number, tile in enumerate(tiles):
         load = _load(tiling_, tile, sources, stored)
@@ -437,13 +493,16 @@ def _stage_plan(
             first=number == 0,
             pixel_groups=array.rows * array.groups,
         )
-        store = _store(tiling_, tile, tensors[stage.output_tensor])
+        stores = _stores(tiling_, tile, tensors[stage.output_tensor], kept)
         passes = _passes(tiling_, tile, ranges)
-        plans.append(TilePlan(load=load, store=store, array=array, passes=passes, fetches=fetches))
+        plans.append(
+            TilePlan(load=load, stores=stores, array=array, passes=passes, fetches=fetches)
+        )
     return StagePlan(
         group=group,
         input=stage.input_tensor,
         output=stage.output_tensor,
+        kept=stage.kept_tensor,
         entries=entries,
         weights_address=weights_address,
         images=resolved.images,
@@ -475,8 +534,8 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     for port in graph.inputs:
         memory.place(port.tensor, dead=0, word_channels=accelerator.n)
     for stage in resolved:
-        target = stage.tiling.stage.output_tensor
-        memory.place(target, dead=stage.dead, word_channels=stage.tiling.lists.word_channels)
+        for tensor in stage.tiling.stage.stored_tensors:
+            memory.place(tensor, dead=stage.dead, word_channels=stage.tiling.lists.word_channels)
 
     stages: list[StagePlan] = []
     producers: dict[str, StoredTiles] = {}

@@ -40,7 +40,8 @@ def _tile_words(tile: TilePlan) -> list[int]:
     load = tile.load
     planes = [word for address in load.addresses for word in encode(PLANE, address=address)]
     words = record(LOAD_TILE, planes, planes=len(planes), **_fields(load, without=("addresses",)))
-    words += record(STORE_TILE, **_fields(tile.store))
+    for store in tile.stores:
+        words += record(STORE_TILE, **_fields(store))
     words += record(ARRAY_TILE, **_fields(tile.array))
     ready: list[int] = []
     for item, fetches in zip(tile.passes, tile.fetches, strict=True):

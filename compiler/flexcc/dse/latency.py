@@ -6,13 +6,13 @@ progress counter. `timeline` plays exactly that, tile by tile and half by half.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import row_beats
-from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles
+from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles
 
 __all__ = [
     "BURST_CYCLES",
@@ -106,7 +106,8 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     """Planes x rows x reads of a row.
 
     Without pooling a read has as many pixels as the largest power of two that neither a beat nor
-    the banks exceed; with pooling it has up to four columns of a row of one window.
+    the banks exceed; with pooling it has up to four columns of a row of one window. What is pooled
+    may be stored, too.
     """
     a, pool = tiling.accelerator, tiling.stage.pool
     rows, cols = len(tile.rows.stored), len(tile.cols.stored)
@@ -115,7 +116,13 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
         reads = row_reads(cols, step=step, banks=a.p, beat_pixels=a.beat_pixels)
     else:
         reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
-    return tiling.out_planes * rows * reads
+    return tiling.out_planes * (rows * reads + len(tile.rows.kept) * _kept_reads(tiling, tile.cols))
+
+
+def _kept_reads(tiling: Tiling, cols: AxisTile) -> int:
+    """Reads of a row of what is pooled, if it is stored, too."""
+    a = tiling.accelerator
+    return row_reads(len(cols.kept), step=1, banks=a.p, beat_pixels=a.beat_pixels)
 
 
 def row_reads(cols: int, *, step: int, banks: int, beat_pixels: int) -> int:
@@ -245,8 +252,11 @@ def _totals(tiling: Tiling) -> tuple[float, int, int]:
     pads = sum(row.window - row.count for row in tiling.rows)
     load = rows * sum(memory for memory, _ in cycles) + pads * sum(padding for _, padding in cycles)
     top = tiling.rows[0]
-    one_row = sum(store_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
+    unkept = replace(top, kept=Span(start=0, stop=0))
+    one_row = sum(store_cycles(tiling, Tile(rows=unkept, cols=col)) for col in tiling.cols)
     store = one_row * sum(len(row.stored) for row in tiling.rows) // len(top.stored)
+    kept = sum(len(row.kept) for row in tiling.rows)
+    store += tiling.out_planes * kept * sum(_kept_reads(tiling, col) for col in tiling.cols)
     groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
     return (
         tiling.in_planes * load,

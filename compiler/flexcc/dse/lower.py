@@ -165,10 +165,19 @@ def _lower_conv(conv: Conv2d, rewriter: _Rewriter) -> list[Layer]:
 
 
 def _fuses(graph: Graph, pool: MaxPool2d) -> bool:
+    """Whether a pooling runs behind the convolution that it reads.
+
+    Where others read that one, too, both are stored: with one pooling, and one whose tiles of
+    columns begin with a beat of either.
+    """
     source = pool.inputs[0]
-    producer = graph.producer(source)
-    only_user = len(graph.users(source)) == 1 and not graph.is_output(source)
-    return isinstance(producer, Conv2d) and only_user
+    if not isinstance(graph.producer(source), Conv2d):
+        return False
+    users = graph.users(source)
+    if len(users) == 1 and not graph.is_output(source):
+        return True
+    candidates = (user for user in users if isinstance(user, MaxPool2d) and not user.pads.left)
+    return next(candidates, None) is pool
 
 
 def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
@@ -225,11 +234,9 @@ def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
     chains: list[Chain] = []
     for layer in graph.layers:
         if isinstance(layer, Convolution):
-            match graph.users(layer.output):
-                case (MaxPool2d() as pool,) if _fuses(graph, pool):
-                    chains.append(Chain(conv=layer.name, pool=pool.name))
-                case _:
-                    chains.append(Chain(conv=layer.name))
+            users = (user for user in graph.users(layer.output) if isinstance(user, MaxPool2d))
+            pool = next((user.name for user in users if _fuses(graph, user)), None)
+            chains.append(Chain(conv=layer.name, pool=pool))
         elif isinstance(layer, MaxPool2d) and _fuses(graph, layer):
             continue
         elif not isinstance(layer, Concat):

@@ -122,15 +122,18 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     assert conv is not None
     (source,) = conv.inputs
     parts = stored_parts(graph, source)
+    pool = _named(layers, chain.pool, MaxPool2d)
+    pooled = None if pool is None else pool.inputs[0]
     return Stage(
         conv=conv,
         sum=_named(layers, chain.sum, Add),
         affine=_named(layers, chain.affine, Conv2d),
-        pool=_named(layers, chain.pool, MaxPool2d),
+        pool=pool,
         input=graph.tensors[source],
         raw=graph.tensors[conv.output],
         output=graph.tensors[layers[chain.names[-1]].output],
         joined=() if parts[0].tensor == source else parts,
+        keeps=pooled is not None and (graph.is_output(pooled) or len(graph.users(pooled)) > 1),
     )
 
 

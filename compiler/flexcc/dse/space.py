@@ -90,9 +90,10 @@ def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str
     window_rows = max(row.window for row in tiling.rows)
     window_cols = max(col.window for col in tiling.cols)
     beats = max(row_beats(col, a.beat_pixels) for col in tiling.cols)
-    image = tiling.stage.input
+    image, raw = tiling.stage.input, tiling.stage.raw
     pitch = -(-image.width // a.beat_pixels) * a.beat_bytes
     out_pitch = -(-tiling.stage.output.width // a.beat_pixels) * a.beat_bytes
+    raw_pitch = -(-raw.width // a.beat_pixels) * a.beat_bytes
     fixed, streamed = image_beats(tiling, stream=mode is WeightMode.STREAM)
     rows = max(row.count for row in tiling.rows)
     yield LOAD_TILE, "planes", tiling.in_planes
@@ -117,6 +118,9 @@ def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str
     yield STORE_TILE, "planes", tiling.out_planes
     yield STORE_TILE, "row_pitch", out_pitch
     yield STORE_TILE, "plane_pitch", out_pitch * (tiling.stage.output.height + 1)
+    if tiling.stage.keeps:
+        yield STORE_TILE, "row_pitch", raw_pitch
+        yield STORE_TILE, "plane_pitch", raw_pitch * (raw.height + 1)
     yield STORE_TILE, "origin_y", max(abs(row.origin) for row in tiling.rows)
     yield STORE_TILE, "origin_x", max(abs(col.origin) for col in tiling.cols)
 

@@ -75,8 +75,10 @@ def store_beats(tiling: Tiling) -> int:
     """Beats written by all tiles; rows of a tile start with a beat."""
     beat_pixels = tiling.accelerator.beat_pixels
     rows = sum(len(row.stored) for row in tiling.rows)
-    beats = sum(-(-len(col.stored) // beat_pixels) for col in tiling.cols)
-    return tiling.out_planes * rows * beats
+    beats = rows * sum(-(-len(col.stored) // beat_pixels) for col in tiling.cols)
+    rows = sum(len(row.kept) for row in tiling.rows)
+    beats += rows * sum(-(-len(col.kept) // beat_pixels) for col in tiling.cols)
+    return tiling.out_planes * beats
 
 
 def stage_traffic(tiling: Tiling, mode: WeightMode) -> Traffic:

@@ -355,7 +355,10 @@ PASS = Format(
 
 STORE_TILE = Format(
     name="store_tile",
-    doc="Writes a tile to memory, max-pooled or as it is; counts as one stored tile.",
+    doc=(
+        "Writes a tile or a part of it to memory, max-pooled or as it is; counts as a stored tile "
+        "unless `part`."
+    ),
     engine=Engine.STORE,
     kind=0,
     words=(
@@ -365,6 +368,8 @@ STORE_TILE = Format(
             ),
             Field(name="planes", width=16, doc="output planes (N channels each)"),
             Field(name="pool", width=1, doc="reduce windows with max"),
+            Field(name="keep", width=1, doc="the last half stays for the next record"),
+            Field(name="part", width=1, doc="a later record completes the tile"),
         ),
         (
             Field(name="plane_pitch", width=32, doc="bytes between planes in memory"),

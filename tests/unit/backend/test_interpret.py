@@ -28,9 +28,9 @@ def _run(case: Case, seed: int) -> tuple[Plan, list[Counts]]:
     tensors = evaluate(case.graph, case.inputs)
     dirty = clean.copy()
     for stage in plan.stages:
-        tensor = plan.tensors[stage.output]
-        region = dirty[tensor.address : tensor.address + tensor.layout.size]
-        region[...] = np.random.default_rng(seed).integers(0, 256, len(region))
+        for tensor in (plan.tensors[name] for name in (stage.kept, stage.output) if name):
+            region = dirty[tensor.address : tensor.address + tensor.layout.size]
+            region[...] = np.random.default_rng(seed).integers(0, 256, len(region))
     counts = []
     for schedule, initial in zip(Schedule, (clean, dirty), strict=True):
         program_bytes = len(initial) - plan.program_address
@@ -65,6 +65,19 @@ def test_single_layers(seed: int, shape: int) -> None:
 def test_networks(seed: int, shape: int) -> None:
     rng = random.Random(f"network {shape} {seed}")
     _run(random_case(rng, rng.randint(2, 5), ACCELERATORS[shape]), seed)
+
+
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+def test_what_is_pooled_is_stored_too(shape: int) -> None:
+    """Networks with a stage that stores two tensors, in several tiles."""
+    rng = random.Random(f"kept {shape}")
+    found = 0
+    while found < 3:
+        case = random_case(rng, 3, ACCELERATORS[shape])
+        stages = build_plan(case.graph, case.mapping).stages
+        if any(stage.kept is not None and len(stage.tiles) > 1 for stage in stages):
+            found += 1
+            _run(case, found)
 
 
 def _tiled_pair() -> Case:

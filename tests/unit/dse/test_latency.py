@@ -75,8 +75,8 @@ def test_the_store_engine_reads_as_often_as_it_is_charged(seed: int) -> None:
     ):
         tiles = group_tiling(stage_of(case.graph, group.chain), group, a)
         for tile, planned in zip(tiles.tiles(), stage.tiles, strict=True):
-            reads = StoreTile(**asdict(planned.store)).reads(shape)
-            assert store_cycles(tiles, tile) == reads
+            reads = [StoreTile(**asdict(store)).reads(shape) for store in planned.stores]
+            assert store_cycles(tiles, tile) == sum(reads)
 
 
 def _work(wait_tiles: int = 0, **changes: int) -> TileWork:

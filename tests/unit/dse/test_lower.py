@@ -105,12 +105,17 @@ def test_a_pool_fuses_with_the_convolution_that_only_it_reads() -> None:
         (
             [_conv("c", "x", "y"), _pool("p", "y", "z")],
             "yz",
-            [("c", None), ("p_identity", "p")],
+            [("c", "p")],
         ),
         (
             [_conv("c", "x", "y"), _pool("p", "y", "z"), _conv("d", "y", "w")],
             "zw",
-            [("c", None), ("p_identity", "p"), ("d", None)],
+            [("c", "p"), ("d", None)],
+        ),
+        (
+            [_conv("c", "x", "y"), _pool("p", "y", "z"), _pool("q", "y", "w")],
+            "zw",
+            [("c", "p"), ("q_identity", "q")],
         ),
         (
             [_conv("c", "x", "y"), _pool("p", "y", "z"), _pool("q", "z", "w")],
@@ -119,7 +124,7 @@ def test_a_pool_fuses_with_the_convolution_that_only_it_reads() -> None:
         ),
     ],
 )
-def test_other_pools_get_an_identity(
+def test_one_pool_of_a_convolution_fuses_and_others_get_an_identity(
     layers: list[Layer], outputs: str, expected: list[tuple[str, str | None]]
 ) -> None:
     names = ["x", *(layer.output for layer in layers)]
