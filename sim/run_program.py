@@ -30,6 +30,7 @@ from sim.harness.job import (
     MemoryBehaviour,
     Outcome,
     Patch,
+    Trace,
     memory_file,
 )
 from sim.harness.registers import ERRORS
@@ -46,6 +47,7 @@ __all__ = [
     "ProgramRun",
     "ProgramTimeoutError",
     "SimulationError",
+    "Trace",
     "run_program",
 ]
 
@@ -102,7 +104,7 @@ def run_program(
     seed: int | None = None,
     timeout_s: float = 3600.0,
     folder: Path | None = None,
-    trace: bool = False,
+    trace: Trace | None = None,
     optimise: bool = False,
     watch: Callable[[int], None] | None = None,
 ) -> list[ProgramRun]:
@@ -112,9 +114,10 @@ def run_program(
     `base` (whole pages) and must hold everything that the program reads or writes, for other
     addresses answer with an error. Before each run its `inputs` are written into the memory, which
     otherwise stays as the previous run left it. `program_offset` is in bytes. `seed` drives
-    uninitialised state and what AXI leaves open. Files, `sim.log` and, with `trace`, `dump.fst`
-    are left in `folder` if given. `optimise` compiles longer and simulates faster. `watch` is told
-    now and then how many tiles have been computed, of all runs together.
+    uninitialised state and what AXI leaves open. Files and `sim.log` are left in `folder` if given.
+    `trace` writes waveforms of some cycles of the first run. `optimise` compiles longer and
+    simulates faster. `watch` is told now and then how many tiles have been computed, of all runs
+    together.
 
     Raises:
         AcceleratorError: a run ended with an error code.
@@ -139,12 +142,21 @@ def run_program(
             watchdog_cycles=watchdog_cycles,
             memory=memory or MemoryBehaviour(),
             runs=_write_patches(inputs, size, work / PATCHES),
+            trace=trace,
         )
         job.write(work)
         for stale in (*work.glob("outcome_*.json"), *work.glob("memory_*.bin")):
             stale.unlink()
         (work / ACCOUNT).unlink(missing_ok=True)
-        _simulate(parameters, work, seed, timeout_s, trace=trace, optimise=optimise, watch=watch)
+        _simulate(
+            parameters,
+            work,
+            seed,
+            timeout_s,
+            traced=trace is not None,
+            optimise=optimise,
+            watch=watch,
+        )
         accounts = read_account(work / ACCOUNT)
         return [_result(work, number, accounts) for number in range(len(inputs))]
 
@@ -155,7 +167,7 @@ def _simulate(
     seed: int | None,
     timeout_s: float,
     *,
-    trace: bool,
+    traced: bool,
     optimise: bool,
     watch: Callable[[int], None] | None,
 ) -> None:
@@ -175,7 +187,7 @@ def _simulate(
             plusargs=[f"+account={work / ACCOUNT}"],
             seed=seed,
             timeout_s=timeout_s,
-            trace=trace,
+            traceable=traced,
             optimise=optimise,
             watch=None if watch is None else lambda: watch(tiles_so_far(work / ACCOUNT)),
         )

@@ -49,6 +49,7 @@ def simulate(
     seed: int | None = None,
     timeout_s: float = 300.0,
     trace: bool = False,
+    traceable: bool = False,
     optimise: bool = False,
     watch: Callable[[], None] | None = None,
 ) -> int:
@@ -56,7 +57,8 @@ def simulate(
 
     The bench is the module `sim.benches.<top>` unless `bench` names another importable one. The
     run leaves `results.xml`, `sim.log` and, with `trace`, `dump.fst` in `build_dir` (a temporary
-    folder if None). `env` adds environment variables for the bench. `seed` drives Python's
+    folder if None); `traceable` leaves it to the bench what is written when
+    (`sim.start.trace`). `env` adds environment variables for the bench. `seed` drives Python's
     `random` in the bench and every uninitialised bit of the design. `watch` is called now and then
     while the simulator runs.
 
@@ -69,7 +71,7 @@ def simulate(
         top=top,
         parameters=dict(parameters),
         extra_sources=tuple(extra_sources),
-        trace=trace,
+        trace=trace or traceable,
         optimise=optimise,
     )
     executable = build(design)

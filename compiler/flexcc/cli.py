@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -15,15 +16,17 @@ import click
 import flexcc
 from flexcc import console, driver, execute, inspection
 from flexcc.dse import Reshape
-from flexcc.errors import FlexccError
+from flexcc.errors import FlexccError, InputError
 from flexcc.options import (
     ArrayShape,
     Backend,
     Executor,
+    LayerRange,
     MemoryOptions,
     Options,
     QuantizeOptions,
     RunOptions,
+    TraceOptions,
 )
 from flexcc.report import report_json
 from flexcc.source_options import INPUT_FILE, input_shape_option, source_options
@@ -57,6 +60,29 @@ def _array(_ctx: click.Context, param: click.Parameter, value: str | None) -> Ar
             f"{value!r} is not three integers like 8,4,8", param=param
         ) from None
     return ArrayShape(m=m, p=p, n=n)
+
+
+def _layers(_ctx: click.Context, param: click.Parameter, value: str | None) -> LayerRange | None:
+    if value is None:
+        return None
+    try:
+        return LayerRange.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=param) from None
+
+
+def _cycles(
+    _ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    try:
+        first, last = (int(part) for part in value.split(".."))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no range like 0..20000", param=param) from None
+    if not 0 <= first < last:
+        raise click.BadParameter(f"{value!r} holds no cycles", param=param)
+    return first, last
 
 
 def _backends(
@@ -195,12 +221,38 @@ def quantize_command(verbose: int, **named: Any) -> None:
 )
 @click.option("--raw", is_flag=True, help="Integers in and out instead of floats.")
 @click.option("--check", is_flag=True, help="Compare the whole memory with the reference.")
+@click.option(
+    "--layers",
+    callback=_layers,
+    metavar="A..B",
+    help="Only these layers, from the reference's results of those before; puts out and compares "
+    "what they store.",
+)
 @click.option("--stalls", type=int, metavar="SEED", help="Random memory back-pressure (rtl).")
 @click.option("--latency", type=click.IntRange(min=0), metavar="N", help="Memory latency (rtl).")
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.fst",
+    help="Write waveforms of the first image (rtl).",
+)
+@click.option(
+    "--trace-cycles",
+    callback=_cycles,
+    metavar="FIRST..LAST",
+    help="Cycles to write, from the start on; default: 0..20000.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
 @_verbosity
 def run_command(
-    as_json: bool, verbose: int, stalls: int | None, latency: int | None, **named: Any
+    *,
+    as_json: bool,
+    verbose: int,
+    stalls: int | None,
+    latency: int | None,
+    trace: Path | None,
+    trace_cycles: tuple[int, int] | None,
+    **named: Any,
 ) -> None:
     """Execute BUILD, a compiled folder, on the images of a file.
 
@@ -208,7 +260,13 @@ def run_command(
     more, or a batch dimension other than one, means several images.
     """
     memory = MemoryOptions(stalls=stalls, latency_cycles=latency)
-    options = RunOptions(memory=memory, **named)
+    if trace_cycles is not None and trace is None:
+        raise InputError("--trace-cycles says which cycles --trace writes; add --trace FILE.fst")
+    window = None if trace is None else TraceOptions(file=trace)
+    if window is not None and trace_cycles is not None:
+        first, last = trace_cycles
+        window = replace(window, first=first, last=last)
+    options = RunOptions(memory=memory, trace=window, **named)
     errors = console.ErrorConsole()
     errors.log_to(verbose)
     with console.progress(errors.console, wanted=not as_json) as progress:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executes builds: on the numpy reference, the program interpreter, or the simulated RTL."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,25 +12,22 @@ from flexcc import reference
 from flexcc.arrays import Batch, read_arrays, read_batch, write_arrays, write_outputs
 from flexcc.backend.image import Difference as ImageDifference
 from flexcc.backend.image import expected_image, first_difference, read_tensor
-from flexcc.backend.interpret import interpret
+from flexcc.backend.plan import Plan
 from flexcc.build import Build, load_build
 from flexcc.errors import InputError, MismatchError
 from flexcc.figures import layer_cycles, run_report
 from flexcc.frontend.host import Host
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
+from flexcc.layer_range import part_of
+from flexcc.machine import Image, Machine, machine
 from flexcc.measured import ArrayCycles, Measured
 from flexcc.options import Executor, MemoryOptions, RunOptions
 from flexcc.output_file import check_output_file
 from flexcc.progress import Progress
 from flexcc.report import Difference, RunSummary, Verification
-from flexcc.simulation import simulate
 
 __all__ = ["VerifiedRun", "run_build", "verify"]
-
-Image = NDArray[np.uint8]
-Machine = Callable[[Sequence[Image]], Sequence[tuple[Image, Measured | None]]]
-"""Memory before each run to memory after it, and what it measured if it counts cycles."""
 
 _REFERENCE_CHUNK = 256
 # Images that one process simulates: few, for progress and memory; some, as it takes time to start.
@@ -55,7 +52,8 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
 
     Raises:
         InputError: the build or the inputs are unusable, or the output cannot be written.
-        MismatchError: `options.check` and a byte differs; nothing is written.
+        MismatchError: a byte differs with `options.check` or of `options.layers`; nothing is
+            written.
     """
     _check_options(options)
     check_output_file(options.output)
@@ -67,12 +65,19 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
     else:
         known, batch = _before(build.graph, build.host, options, progress)
     measured, compared = None, None
-    if options.on is Executor.REFERENCE:
+    if options.layers is not None:
+        part = part_of(build, options.layers)
+        build, known = part.build, None
+        ran = _machine_outputs(part.build, batch, options, progress, before=part.before)
+        outputs, measured, compared = ran
+    elif options.on is Executor.REFERENCE:
         outputs = _reference_outputs(build, batch, progress)
     else:
-        machine = _machine(build, options.on, options.memory, progress)
-        outputs, measured, compared = _machine_outputs(build, batch, machine, options, progress)
-    if build.host is None or known is None:
+        outputs, measured, compared = _machine_outputs(build, batch, options, progress)
+    if options.layers is not None:
+        images = [{n: values[i] for n, values in outputs.items()} for i in range(batch.images)]
+        write_arrays(options.output, images, batch.axis)
+    elif build.host is None or known is None:
         write_outputs(options.output, build.graph, outputs, batch.axis, raw=options.raw)
     else:
         images = _after(build.graph, build.host, known, outputs)
@@ -102,11 +107,11 @@ def verify(
     Stops after the first image that differs. `optimise` is for many long runs of one accelerator:
     a simulator that takes longer to build and runs faster.
     """
-    machine = _machine(build, on, memory or MemoryOptions(), progress, optimise=optimise)
+    runner = machine(build, on, memory or MemoryOptions(), progress, optimise=optimise)
     images = len(next(iter(inputs.values())))
     compared, longest, difference = 0, None, None
     done = 0
-    for run in _runs(build, inputs, machine, progress, f"simulating on {on.value}", check=True):
+    for run in _runs(build, inputs, runner, progress, f"simulating on {on.value}", check=True):
         done, compared = done + 1, compared + run.compared_bytes
         longest = _longer(longest, run.measured)
         if run.difference is not None:
@@ -193,26 +198,41 @@ class _Run:
 def _runs(
     build: Build,
     inputs: Mapping[str, NDArray[np.int8]],
-    machine: Machine,
+    runner: Machine,
     progress: Progress,
     title: str,
     *,
     check: bool,
+    before: Plan | None = None,
 ) -> Iterator[_Run]:
-    """The machine on each image of `inputs`, [images, C, H, W] by tensor name, in order."""
+    """The machine on each image of `inputs`, [images, C, H, W] by tensor name, in order.
+
+    Memory holds what `before`, if given, has stored.
+    """
     images = len(next(iter(inputs.values())))
     chunk = max(1, _SIMULATED_CHUNK_BYTES // len(build.empty_image))
     chunk = min(chunk, max(_LEAST_CHUNK, images // _CHUNKS))
     for indices in progress.track(images, chunk, title):
         picked = [{name: values[i] for name, values in inputs.items()} for i in indices]
         initial = [build.image(values) for values in picked]
-        results = machine(initial)
-        for values, before, (after, measured) in zip(picked, initial, results, strict=True):
+        if before is not None:
+            initial = [
+                expected_image(before, image, _reference(build, values))
+                for image, values in zip(initial, picked, strict=True)
+            ]
+        results = runner(initial)
+        for values, image, (after, measured) in zip(picked, initial, results, strict=True):
             yield (
-                _compared(build, values, before, after, measured)
+                _compared(build, values, image, after, measured)
                 if check
                 else _Run(image=after, measured=measured)
             )
+
+
+def _reference(build: Build, inputs: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
+    """All tensors of one image, [C, H, W] by name."""
+    tensors = reference.run(build.graph, {name: values[None] for name, values in inputs.items()})
+    return {name: values[0] for name, values in tensors.items()}
 
 
 def _compared(
@@ -222,9 +242,7 @@ def _compared(
     after: Image,
     measured: Measured | None,
 ) -> _Run:
-    tensors = reference.run(build.graph, {name: values[None] for name, values in inputs.items()})
-    single = {name: values[0] for name, values in tensors.items()}
-    expected = expected_image(build.plan, before, single)
+    expected = expected_image(build.plan, before, _reference(build, inputs))
     return _Run(
         image=after,
         measured=measured,
@@ -258,48 +276,17 @@ def _check_options(options: RunOptions) -> None:
             f"--stalls and --latency describe the memory of the simulated RTL, not of "
             f"{options.on.value}; add --on rtl"
         )
-    if options.check and options.on is Executor.REFERENCE:
-        raise InputError("--check compares with the reference; add --on rtl or --on interpreter")
-
-
-def _machine(
-    build: Build,
-    on: Executor,
-    memory: MemoryOptions,
-    progress: Progress,
-    *,
-    optimise: bool = False,
-) -> Machine:
-    match on:
-        case Executor.RTL:
-
-            def simulated(images: Sequence[Image]) -> list[tuple[Image, Measured]]:
-                tiles = build.plan.tiles * len(images)
-                runs = simulate(
-                    build,
-                    images,
-                    memory,
-                    optimise=optimise,
-                    watch=lambda done: progress.detail(f"{done:,} of {tiles:,} tiles"),
-                )
-                return [(run.memory, run.measured) for run in runs]
-
-            return simulated
-        case Executor.INTERPRETER:
-            return lambda images: [(_interpret(build, image), None) for image in images]
-        case Executor.REFERENCE:
-            raise ValueError("the reference has no memory")
-
-
-def _interpret(build: Build, image: Image) -> Image:
-    a = build.plan.accelerator
-    memory, _ = interpret(
-        a,
-        image,
-        program_address=build.plan.program_address,
-        program_beats=len(build.program) // a.beat_bytes,
-    )
-    return memory
+    for option, given in (("--check", options.check), ("--layers", options.layers is not None)):
+        if given and options.on is Executor.REFERENCE:
+            raise InputError(
+                f"{option} compares with the reference; add --on rtl or --on interpreter"
+            )
+    if options.trace is not None:
+        if options.on is not Executor.RTL:
+            raise InputError(
+                f"--trace shows signals of the RTL, not of {options.on.value}; add --on rtl"
+            )
+        check_output_file(options.trace.file)
 
 
 def _reference_outputs(
@@ -316,14 +303,26 @@ def _reference_outputs(
 
 
 def _machine_outputs(
-    build: Build, batch: Batch, machine: Machine, options: RunOptions, progress: Progress
+    build: Build,
+    batch: Batch,
+    options: RunOptions,
+    progress: Progress,
+    before: Plan | None = None,
 ) -> tuple[dict[str, NDArray[np.int8]], Measured | None, int | None]:
-    """Outputs, what the longest image measured, bytes compared."""
-    parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in build.plan.outputs}
+    """Outputs, what the longest image measured, bytes compared.
+
+    Of a part of the layers, which goes on where `before` has ended, all that it stores is put out
+    and compared.
+    """
+    names = build.plan.outputs
+    if before is not None:
+        names = tuple(stage.output for stage in build.plan.stages)
+    parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in names}
     longest: Measured | None = None
-    compared = 0
+    compared, check = 0, options.check or before is not None
+    runner = machine(build, options.on, options.memory, progress, trace=options.trace)
     title = f"running on {options.on.value}"
-    runs = _runs(build, batch.tensors, machine, progress, title, check=options.check)
+    runs = _runs(build, batch.tensors, runner, progress, title, check=check, before=before)
     for index, run in enumerate(runs):
         if run.difference is not None:
             raise MismatchError(
@@ -334,4 +333,4 @@ def _machine_outputs(
         for name, values in parts.items():
             values.append(read_tensor(build.plan, run.image, name))
     outputs = {name: np.stack(values) for name, values in parts.items()}
-    return outputs, longest, compared if options.check else None
+    return outputs, longest, compared if check else None

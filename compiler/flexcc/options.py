@@ -9,7 +9,16 @@ from pathlib import Path
 from flexcc.dse.reshape import Reshape
 from flexcc.quantization.options import QuantizationOptions
 
-__all__ = ["ArrayShape", "Backend", "Executor", "MemoryOptions", "Options", "RunOptions"]
+__all__ = [
+    "ArrayShape",
+    "Backend",
+    "Executor",
+    "LayerRange",
+    "MemoryOptions",
+    "Options",
+    "RunOptions",
+    "TraceOptions",
+]
 
 
 class Backend(Enum):
@@ -89,11 +98,41 @@ class MemoryOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRange:
+    """The layers from `first` to `last`, both included, in the order of execution."""
+
+    first: str
+    last: str
+
+    @staticmethod
+    def parse(text: str) -> "LayerRange":
+        """Reads `A..B`, or `A` for one layer.
+
+        Raises:
+            ValueError: `text` is neither.
+        """
+        first, dots, last = text.partition("..")
+        if not first or (dots and not last):
+            raise ValueError(f"{text!r} is no range of layers like conv1..conv3")
+        return LayerRange(first=first, last=last if dots else first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceOptions:
+    """Waveforms of the first image's cycles `first` to `last`, from its start, in FST `file`."""
+
+    file: Path
+    first: int = 0
+    last: int = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """One execution of a build on a file of inputs.
 
     `raw` means the integers of the accelerator instead of floats, in and out. `check` compares
-    the whole memory with the integer reference after every image.
+    the whole memory with the integer reference after every image. Of `layers` alone, which start
+    from the reference's results of those before them, all that is stored is compared and put out.
     """
 
     build: Path
@@ -102,4 +141,6 @@ class RunOptions:
     on: Executor = Executor.REFERENCE
     raw: bool = False
     check: bool = False
+    layers: LayerRange | None = None
     memory: MemoryOptions = MemoryOptions()
+    trace: TraceOptions | None = None

@@ -12,7 +12,7 @@ from flexcc.backend.plan import Plan
 from flexcc.build import Build
 from flexcc.errors import InputError, MismatchError
 from flexcc.measured import EngineCounts, Measured
-from flexcc.options import MemoryOptions
+from flexcc.options import MemoryOptions, TraceOptions
 from flexcc.resources import ROOT
 
 __all__ = ["Image", "Simulated", "rtl_parameters", "simulate", "work_cycles"]
@@ -36,12 +36,14 @@ def simulate(
     memory: MemoryOptions,
     *,
     optimise: bool = False,
+    trace: TraceOptions | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> list[Simulated]:
     """Runs on each of `images`, which `build.image` made.
 
     `optimise` builds the faster simulator however short the runs are; long ones always do. `watch`
-    is told now and then how many tiles have been computed, of all images together.
+    is told now and then how many tiles have been computed, of all images together. `trace` writes
+    waveforms.
 
     Raises:
         InputError: a tool that simulation needs is not installed.
@@ -56,6 +58,7 @@ def simulate(
         MissingToolError,
         ProgramError,
         SimulationError,
+        Trace,
         run_program,
     )
 
@@ -78,6 +81,9 @@ def simulate(
             memory=behaviour,
             optimise=optimise or work * len(images) > _OPTIMISE_FROM_CYCLES,
             watch=watch,
+            trace=None
+            if trace is None
+            else Trace(file=str(trace.file.resolve()), first=trace.first, last=trace.last),
         )
     except MissingToolError as error:
         raise InputError(f"the RTL cannot be simulated: {error}") from error

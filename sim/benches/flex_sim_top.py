@@ -13,7 +13,7 @@ from typing import Any
 import cocotb
 import numpy as np
 import numpy.typing as npt
-from cocotb.triggers import RisingEdge, SimTimeoutError, with_timeout
+from cocotb.triggers import RisingEdge, SimTimeoutError, Timer, with_timeout
 
 from flexcc.program.registers import Register
 from sim.bus.axi_lite import AxiLiteMaster
@@ -27,10 +27,12 @@ from sim.harness.job import (
     Job,
     MemoryBehaviour,
     Outcome,
+    Trace,
     memory_file,
 )
 from sim.harness.registers import COUNTERS, ENGINES, INTERRUPT, START, Status
 from sim.memory.model import Memory, Pause, Port
+from sim.start.trace import close_trace, open_trace
 
 # Register accesses end after this many cycles, or the control port hangs.
 _ACCESS_CYCLES = 1000
@@ -58,7 +60,7 @@ async def runs_the_job(dut: Any) -> None:
         for patch in run:
             piece = patches[patch.source : patch.source + patch.size]
             contents[patch.offset : patch.offset + patch.size] = np.frombuffer(piece, np.uint8)
-        ended = await host.run(job.watchdog_cycles)
+        ended = await host.run(job.watchdog_cycles, job.trace if number == 0 else None)
         outcome = await host.outcome(memory, ended=ended)
         outcome.write(folder, number)
         contents.tofile(memory_file(folder, number))
@@ -91,18 +93,25 @@ class Host:
         )
         return value
 
-    async def run(self, watchdog_cycles: int) -> bool:
+    async def run(self, watchdog_cycles: int, trace: Trace | None) -> bool:
         """Runs the program; returns whether it ended within `watchdog_cycles`."""
         assert self._interrupt.value == 0, "the interrupt is up before the start"
+        traced = None if trace is None else cocotb.start_soon(_write_waves(trace))
         await self.write(Register.CONTROL, START)
-        if self._interrupt.value == 0:
+        ended = bool(self._interrupt.value == 1)
+        if not ended:
             try:
                 duration_ns = watchdog_cycles * CLOCK_PERIOD_NS
                 await with_timeout(RisingEdge(self._interrupt), duration_ns, "ns")
+                ended = True
             except SimTimeoutError:
-                return False
-        await self.write(Register.IRQ_STATUS, INTERRUPT)
-        return True
+                pass
+        if traced is not None:
+            traced.cancel()
+            close_trace()
+        if ended:
+            await self.write(Register.IRQ_STATUS, INTERRUPT)
+        return ended
 
     async def outcome(self, memory: Memory, *, ended: bool) -> Outcome:
         """The state of all counters."""
@@ -125,6 +134,15 @@ class Host:
             engines=engines,
             ports={name: asdict(memory.statistics(port)) for port, name in enumerate(PORTS)},
         )
+
+
+async def _write_waves(trace: Trace) -> None:
+    """Writes waveforms from the cycle `trace.first` on; the host writes CONTROL in cycle 0."""
+    if trace.first:
+        await Timer(trace.first * CLOCK_PERIOD_NS, "ns")
+    open_trace(trace.file)
+    await Timer((trace.last - trace.first) * CLOCK_PERIOD_NS, "ns")
+    close_trace()
 
 
 def map_image(memory: Memory, base: int, path: Path) -> npt.NDArray[np.uint8]:

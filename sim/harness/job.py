@@ -56,6 +56,15 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Waveforms of the first run's cycles `first` to `last`, from its start on, in FST `file`."""
+
+    file: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Runs of one program; before each, its patches are written into the memory."""
 
@@ -65,6 +74,7 @@ class Job:
     watchdog_cycles: int
     memory: MemoryBehaviour
     runs: tuple[tuple[Patch, ...], ...]
+    trace: Trace | None = None
 
     def write(self, folder: Path) -> None:
         """Writes `job.json` into `folder`."""
@@ -78,6 +88,8 @@ class Job:
         memory["failures"] = tuple(Failure(**failure) for failure in memory["failures"])
         raw["memory"] = MemoryBehaviour(**memory)
         raw["runs"] = tuple(tuple(Patch(**patch) for patch in run) for run in raw["runs"])
+        if raw["trace"] is not None:
+            raw["trace"] = Trace(**raw["trace"])
         return Job(**raw)
 
 

@@ -374,7 +374,7 @@ def test_a_difference_is_named_and_the_build_kept(
             results.append(Simulated(memory=after, measured=measured))
         return results
 
-    monkeypatch.setattr("flexcc.execute.simulate", faulty)
+    monkeypatch.setattr("flexcc.machine.simulate", faulty)
     arguments = [*ARRAY, "-o", "b", "--calibration", str(work / "data.npz"), "--verify", "rtl"]
     result = flexcc(work / "model.onnx", *arguments, "--json", cwd=tmp_path)
     assert result.code == 1

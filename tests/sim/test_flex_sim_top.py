@@ -6,6 +6,7 @@ One build for all tests: the smallest of the arrays that `tests.networks` maps r
 
 import random
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from flexcc.measured import total_cycles
 from flexcc.program.encode import record, to_bytes
 from flexcc.program.formats import CONTROL_END
 from flexcc.simulation import rtl_parameters
+from sim.bus.clock import CLOCK_PERIOD_NS
 from sim.memory.model import DECERR, SLVERR
 from sim.run_program import (
     AcceleratorError,
@@ -29,6 +31,7 @@ from sim.run_program import (
     ProgramRun,
     ProgramTimeoutError,
     SimulationError,
+    Trace,
     run_program,
 )
 from tests.networks import ACCELERATORS, Case, evaluate, random_case
@@ -144,6 +147,24 @@ def test_runs_follow_each_other_in_the_same_memory(seed: int, tmp_path: Path) ->
     assert (runs[1].memory == expected).all()
     assert (runs[2].memory == expected).all()
     assert (np.fromfile(path, np.uint8) == image).all()
+
+
+def test_waveforms_hold_the_cycles_asked_for(seed: int, tmp_path: Path) -> None:
+    """The header of an FST file tells its first and last time, here in picoseconds."""
+    file = tmp_path / "waves.fst"
+    trace = Trace(file=str(file), first=40, last=100)
+    [done] = run(IMAGE, PLAN.program_address, PROGRAM_BEATS, trace=trace, seed=seed)
+    assert first_difference(PLAN, EXPECTED, done.memory) is None
+    assert done.outcome.cycles > 100
+    _, begin, end = struct.unpack(">QQQ", file.read_bytes()[1:25])
+    period = CLOCK_PERIOD_NS * 1000
+    assert abs((end - begin) / period - 60) <= 1
+    beyond = Trace(file=str(file), first=0, last=10 * done.outcome.cycles)
+    run(IMAGE, PLAN.program_address, PROGRAM_BEATS, trace=beyond, seed=seed)
+    _, begin, end = struct.unpack(">QQQ", file.read_bytes()[1:25])
+    assert abs((end - begin) / period - done.outcome.cycles) < 50
+    with pytest.raises(SimulationError, match="/no/w"):
+        run(IMAGE, PLAN.program_address, PROGRAM_BEATS, trace=Trace(file="/no/w", first=0, last=9))
 
 
 def test_same_seed_takes_the_same_cycles(seed: int) -> None:

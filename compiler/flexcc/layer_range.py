@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build cut down to some of its layers, which start from what the reference gives them."""
+
+from dataclasses import dataclass, fields, replace
+
+from flexcc.backend.plan import Load, Plan, TilePlan
+from flexcc.build import Build
+from flexcc.errors import InputError
+from flexcc.options import LayerRange
+
+__all__ = ["PartialBuild", "part_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PartialBuild:
+    """A build that runs some layers, and the plan of the layers in front of them.
+
+    Addresses are those of the whole build, so a memory filled with what `before` stores is where
+    the run begins.
+    """
+
+    build: Build
+    before: Plan
+
+
+def part_of(build: Build, layers: LayerRange) -> PartialBuild:
+    """The part of `build` that runs `layers`.
+
+    Raises:
+        InputError: a name is no layer of the build, or the first layer comes behind the last.
+    """
+    names = [stage.name for stage in build.plan.stages]
+    for name in (layers.first, layers.last):
+        if name not in names:
+            raise InputError(
+                f"{build.model}: there is no layer '{name}'; the layers are {', '.join(names)}"
+            )
+    first, last = names.index(layers.first), names.index(layers.last)
+    if first > last:
+        raise InputError(
+            f"{build.model}: layer '{layers.first}' comes behind '{layers.last}'; write "
+            f"{layers.last}..{layers.first}"
+        )
+    return PartialBuild(
+        build=replace(build, plan=_stages(build.plan, first, last + 1)),
+        before=_stages(build.plan, 0, first),
+    )
+
+
+def _stages(plan: Plan, first: int, end: int) -> Plan:
+    """The plan with stages `first` to `end` - 1 alone; tiles stored by others are there already."""
+    chosen = plan.stages[first:end]
+    gone = chosen[0].first_tile if chosen else 0
+    stages = (
+        replace(
+            stage,
+            first_tile=stage.first_tile - gone,
+            tiles=tuple(_tile(tile, gone) for tile in stage.tiles),
+        )
+        for stage in chosen
+    )
+    return replace(plan, stages=tuple(stages))
+
+
+def _tile(tile: TilePlan, gone: int) -> TilePlan:
+    """The tile, none of whose loads waits for the first `gone` tiles of the program."""
+    values = ((field.name, getattr(tile, field.name)) for field in fields(tile))
+    loads = {name: value for name, value in values if isinstance(value, Load)}
+    waiting = {
+        name: replace(load, wait_tiles=max(0, load.wait_tiles - gone))
+        for name, load in loads.items()
+    }
+    return replace(tile, **waiting)  # type: ignore[arg-type]
