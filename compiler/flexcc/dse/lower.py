@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flexcc.dse.lower_means import LONGEST_LIST
 from flexcc.dse.mapping import Chain
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
@@ -100,6 +101,14 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
     engine = _missing_engine(layer)
     if engine is not None:
         return f"{layer.name}: it needs {engine}, which is not built yet"
+    if isinstance(layer, AveragePool2d):
+        return _mean_problem(layer)
+    if isinstance(layer, Interpolate2d):
+        return (
+            f"{layer.name}: linear interpolation repeats the pixels at the border, or has weights "
+            "that change from pixel to pixel, and the array does neither; resize to the nearest "
+            "pixel, or use a transposed convolution"
+        )
     if isinstance(layer, Concat) and layer.axis:
         along = "rows" if layer.axis == 1 else "columns"
         return (
@@ -121,6 +130,20 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
     return None
 
 
+def _mean_problem(pool: AveragePool2d) -> str:
+    """Why an average pooling is no convolution."""
+    height, width = pool.kernel
+    if height * width > LONGEST_LIST:
+        return (
+            f"{pool.name}: it averages {height}x{width} pixels, and a reduction list has "
+            f"{LONGEST_LIST} entries at most; use a smaller window"
+        )
+    return (
+        f"{pool.name}: its windows at the border average fewer pixels than others, and a layer has "
+        "one divisor; count the padding (count_include_pad=1), or leave it away"
+    )
+
+
 def _is_wide(tensor: TensorType) -> bool:
     return tensor.quantization is not None and tensor.quantization.bits > 8
 
@@ -132,8 +155,6 @@ def _missing_engine(layer: Layer) -> str | None:
             return "the engine that combines two tensors"
         case Table():
             return "look-up tables behind the requantiser"
-        case AveragePool2d() | Interpolate2d():
-            return "the window engine"
         case ChannelMax():
             return "an engine that compares channels"
         case LocalNorm():

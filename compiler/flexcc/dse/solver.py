@@ -13,6 +13,7 @@ from flexcc.accelerator import Accelerator
 from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles, timeline
 from flexcc.dse.layer_cost import ArrayModel, array_cycles, best_lists
 from flexcc.dse.lower import fusion_groups, lower
+from flexcc.dse.lower_means import lower_means
 from flexcc.dse.lower_movement import lower_movement
 from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, stage_of
 from flexcc.dse.reshape import Reshape, reshape
@@ -206,7 +207,7 @@ class _Forms:
         keep_zeros: bool,
         may_bundle: bool,
     ) -> None:
-        graph = lower_movement(graph)
+        graph = lower_means(lower_movement(graph))
         self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
         self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
         self._plain = lower(graph)

@@ -110,6 +110,8 @@ class Convolution(Clamped):
     `weight_scale` is float32 [Co] after quantisation, else None.
     `bias` is [Co]: float32 before, int32 at scale input_scale * weight_scale after quantisation;
     float64 at that scale where an imported model's bias is no whole number of steps.
+    `ratio` is how many output steps a step of the accumulator is, where that is not the float32
+    that the scales give: of means and interpolations, which round their own ratio.
     `cost` is None where the model's layer takes what the weights here tell; a layer that came to
     be a two-dimensional one by repeated weights and zeros among them carries it.
     """
@@ -122,6 +124,7 @@ class Convolution(Clamped):
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
     slope: NDArray[np.float32] | None = None
+    ratio: float | None = None
     cost: Cost | None = None
 
 

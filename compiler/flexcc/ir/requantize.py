@@ -72,7 +72,8 @@ def requantization(
 ) -> Requantization:
     """The requantisation of the centred accumulators of an integer convolution.
 
-    The ratio is float32((sx * sw) / sy) evaluated in float32, in ONNX Runtime's order. A channel
+    The ratio is float32((sx * sw) / sy) evaluated in float32, in ONNX Runtime's order, unless the
+    layer has a ratio of its own. A channel
     that no input can move from its zero point, such as one with zero weights and bias, gets
     multiplier, shift and bias 0, whichever kernel elements an output sums over.
 
@@ -201,6 +202,10 @@ def _significand_and_shift(
     conv: Convolution, source: Quantization, target: Quantization
 ) -> tuple[IntArray, IntArray]:
     """Ratio = significand / 2^shift, the significand of 24 bits; 0 / 2^0 when it underflows."""
+    if conv.ratio is not None:
+        own, bits = fixed_point(conv.ratio)
+        channels = conv.weight.shape[0]
+        return np.full(channels, own, np.int64), np.full(channels, bits, np.int64)
     with np.errstate(over="ignore", under="ignore"):
         product = np.float32(source.scale) * np.asarray(conv.weight_scale, dtype=np.float32)
         ratio = product / np.float32(target.scale)
