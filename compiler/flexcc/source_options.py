@@ -44,6 +44,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         weight_rounding: str,
         equalize: bool,
         bias_correction: bool,
+        settle_biases: bool,
         precision: str,
         sqnr_db: float,
         **named: Any,
@@ -55,6 +56,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 rounding=WeightRounding(weight_rounding),
                 equalize=equalize,
                 correct_bias=bias_correction,
+                settle_bias=settle_biases,
                 precision=Precision(precision),
                 sqnr_db=sqnr_db,
             ),
@@ -109,6 +111,12 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=_QUANTIZATION.correct_bias,
                 show_default=True,
                 help="Let biases make up for the mean of what rounding weights takes away.",
+            ),
+            click.option(
+                "--settle-biases",
+                is_flag=True,
+                help="Let them make up for what rounding activations takes away, too, layer by "
+                "layer on the samples, which takes longer.",
             ),
             click.option(
                 "--precision",

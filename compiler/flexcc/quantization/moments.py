@@ -15,12 +15,12 @@ from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, ConvTranspose2d
 from flexcc.ir.types import TensorType
 
-__all__ = ["LARGEST_PATCH", "MomentCollector", "Moments"]
+__all__ = ["LARGEST_PATCH", "MomentCollector", "Moments", "patches"]
 
 LARGEST_PATCH = 4608
 """Elements of the largest patch whose second moments are kept: 170 MB."""
 
-# Patches that are taken of a layer, in all, spread over its outputs.
+# Patches that are taken of a layer, in all.
 _PATCHES = 16384
 
 Floats = NDArray[np.float32]
@@ -41,11 +41,16 @@ class Moments:
 
 
 class MomentCollector:
-    """Collects the moments of every convolution of a float graph over `count` images."""
+    """Collects the moments of every convolution of a float graph over `count` images.
 
-    def __init__(self, graph: Graph, count: int, *, covariances: bool) -> None:
+    Of each layer it takes about as many `patches` in all, spread over its outputs.
+    """
+
+    def __init__(
+        self, graph: Graph, count: int, *, covariances: bool, patches: int = _PATCHES
+    ) -> None:
         self._graph = graph
-        self._limit = max(1, _PATCHES // max(count, 1))
+        self._limit = max(1, patches // max(count, 1))
         self._convolutions = [layer for layer in graph.layers if isinstance(layer, Convolution)]
         self._sums = {
             conv.name: _Sums(conv, covariances=covariances) for conv in self._convolutions
@@ -55,7 +60,7 @@ class MomentCollector:
         """Takes in all tensors [1,C,H,W] of one image by name."""
         for conv in self._convolutions:
             target = self._graph.tensors[conv.output]
-            self._sums[conv.name].add(_patches(conv, target, image[conv.inputs[0]][0], self._limit))
+            self._sums[conv.name].add(patches(conv, target, image[conv.inputs[0]][0], self._limit))
 
     def finish(self) -> dict[str, Moments]:
         """The moments by name of the convolution, of at least one image."""
@@ -90,8 +95,8 @@ class _Sums:
         return Moments(mean=mean, covariance=covariance)
 
 
-def _patches(conv: Convolution, target: TensorType, x: Floats, limit: int) -> Floats:
-    """About `limit` patches [groups, elements, n] of the image [C,H,W], evenly spread."""
+def patches(conv: Convolution, target: TensorType, x: Floats, limit: int) -> Floats:
+    """At most `limit` patches [groups, elements, n] of the image [C,H,W], evenly spread."""
     if isinstance(conv, ConvTranspose2d):
         pixels = x.reshape(conv.groups, conv.weight.shape[1], -1)
         return np.ascontiguousarray(pixels[:, :, _spread(pixels.shape[2], limit)])
@@ -101,8 +106,8 @@ def _patches(conv: Convolution, target: TensorType, x: Floats, limit: int) -> Fl
     rows = _places(chosen // target.width, kh, conv.strides[0], conv.dilations[0])
     columns = _places(chosen % target.width, kw, conv.strides[1], conv.dilations[1])
     taken = padded[:, rows[:, :, None], columns[:, None, :]]
-    patches = taken.transpose(0, 2, 3, 1).reshape(conv.groups, -1, chosen.size)
-    return np.ascontiguousarray(patches)
+    grouped = taken.transpose(0, 2, 3, 1).reshape(conv.groups, -1, chosen.size)
+    return np.ascontiguousarray(grouped)
 
 
 def _places(outputs: NDArray[np.intp], kernel: int, stride: int, dilation: int) -> NDArray[np.intp]:

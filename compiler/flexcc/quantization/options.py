@@ -38,6 +38,7 @@ class QuantizationOptions:
     CalibrationMethod.PERCENTILE alone. `equalize` brings the channels of a tensor to like ranges
     first. `correct_bias` makes up for the mean of what rounding the weights takes away. `sqnr_db`
     is the signal-to-noise ratio that Precision.AUTO keeps at every output, if the weights let it.
+    `settle_bias` lets biases make up for what rounding activations takes, too, layer by layer.
     """
 
     method: CalibrationMethod = CalibrationMethod.MIN_MAX
@@ -46,4 +47,5 @@ class QuantizationOptions:
     rounding: WeightRounding = WeightRounding.NEAREST
     equalize: bool = True
     correct_bias: bool = True
+    settle_bias: bool = False
     sqnr_db: float = 20.0

@@ -29,6 +29,7 @@ from flexcc.quantization.precision import widest
 from flexcc.quantization.ranges import tensor_range
 from flexcc.quantization.scales import tensor_scales
 from flexcc.quantization.search import Assignment, search
+from flexcc.quantization.settle import settle_biases
 from flexcc.quantization.statistics import TensorStatistics, collect
 
 __all__ = ["QuantizedModel", "quantize"]
@@ -36,7 +37,9 @@ __all__ = ["QuantizedModel", "quantize"]
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = QuantizationOptions()
+# The search simulates each sample many times; settling biases keeps the integers of all.
 _SEARCH_SAMPLES = 2
+_SETTLE_SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,11 +88,14 @@ def quantize(
             bits = widest(graph)
         case Precision.AUTO:
             rounded = real_weights(integer_graph(graph, scales(widest(graph)), weights), graph)
-            some = _some(calibration)
+            some = _some(calibration, _SEARCH_SAMPLES)
             assignment = search(rounded, some, list(_outputs(graph, some)), scales, options.sqnr_db)
             bits = assignment.bits
             _warn_of_weights(assignment, options)
     integer = integer_graph(graph, scales(bits), weights)
+    if options.settle_bias:
+        few = _stacked(_some(calibration, _SETTLE_SAMPLES))
+        integer = settle_biases(integer, graph, observe(graph, few), _count(few))
     return QuantizedModel(
         exported=export_model(integer), graph=integer, source=graph, assignment=assignment
     )
@@ -108,14 +114,22 @@ def _warn_of_weights(assignment: Assignment, options: QuantizationOptions) -> No
             )
 
 
-def _some(calibration: Samples) -> list[dict[str, NDArray[np.float32]]]:
-    """A few samples, evenly spread: the search simulates each many times."""
-    available = min(len(array) for array in calibration.values())
-    taken = min(available, _SEARCH_SAMPLES)
+def _count(samples: Samples) -> int:
+    return min(len(array) for array in samples.values())
+
+
+def _some(calibration: Samples, wanted: int) -> list[dict[str, NDArray[np.float32]]]:
+    """At most `wanted` samples, evenly spread."""
+    available = _count(calibration)
+    taken = min(available, wanted)
     return [
         {name: array[index : index + 1] for name, array in calibration.items()}
         for index in (position * available // taken for position in range(taken))
     ]
+
+
+def _stacked(samples: Sequence[Samples]) -> Samples:
+    return {name: np.concatenate([each[name] for each in samples]) for name in samples[0]}
 
 
 def _outputs(
@@ -140,7 +154,7 @@ def _survey(graph: Graph, calibration: Samples, options: QuantizationOptions) ->
     images = observe(graph, calibration)
     if not options.correct_bias and not covariances:
         return _Survey(statistics=collect(images, histograms=histograms), moments={})
-    count = min(len(array) for array in calibration.values())
+    count = _count(calibration)
     collector = MomentCollector(graph, count, covariances=covariances)
 
     def watched() -> Iterator[Mapping[str, NDArray[np.float32]]]:

@@ -21,7 +21,7 @@ from flexcc.quantization.exact_ratios import exact_ratios
 from flexcc.quantization.moments import Moments
 from flexcc.quantization.rounding import Rounding, mean_shift, nearest
 
-__all__ = ["quantize_convolution"]
+__all__ = ["bias_fits", "quantize_convolution"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,14 @@ def quantize_convolution(
             return result
         scale = np.where(fits, scale, scale * np.float32(2))
     raise AssertionError(f"{conv.name}: no weight scale makes its bias fit")
+
+
+def bias_fits(conv: Convolution, source: Quantization, target: Quantization) -> NDArray[np.bool_]:
+    """Whether the accelerator can hold the bias of each channel of an integer convolution."""
+    wide = _too_wide(conv, source, target)
+    kept = replace(conv, bias=np.where(wide, 0, conv.bias).astype(np.int32))
+    result: NDArray[np.bool_] = ~wide & _clamp_is_lossless(kept, source, target)
+    return result
 
 
 def _shared(conv: Convolution, scale: NDArray[np.float32], groups: int) -> NDArray[np.float32]:

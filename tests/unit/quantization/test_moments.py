@@ -34,9 +34,15 @@ def _patches(conv: Conv2d, x: NDArray[np.float32], height: int, width: int) -> N
     return np.stack(result, axis=1).astype(np.float64)
 
 
-def _collect(conv: Conv2d, images: NDArray[np.float32], *, covariances: bool = True) -> Moments:
+def _collect(
+    conv: Conv2d,
+    images: NDArray[np.float32],
+    *,
+    covariances: bool = True,
+    patches: int = 16384,
+) -> Moments:
     graph = chain(tensor(*images.shape[1:]), [conv])
-    collector = MomentCollector(graph, len(images), covariances=covariances)
+    collector = MomentCollector(graph, len(images), covariances=covariances, patches=patches)
     for image in images:
         collector.add({"x": image[None]})
     return collector.finish()["c"]
@@ -90,8 +96,7 @@ def test_large_images_are_sampled(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     images = rng.normal(1, 2, (2, 3, 40, 40)).astype(np.float32)
     conv = random_conv(rng, "c", ("x", tensor(3, 40, 40)), channels=4, kernel=(3, 3))
     whole = _collect(conv, images)
-    monkeypatch.setattr(moments, "_PATCHES", 900)
-    some = _collect(conv, images)
+    some = _collect(conv, images, patches=900)
     assert some.mean == pytest.approx(whole.mean, abs=0.2)
     assert not np.array_equal(some.mean, whole.mean)
     monkeypatch.setattr(moments, "LARGEST_PATCH", 26)
