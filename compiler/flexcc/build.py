@@ -70,8 +70,14 @@ class Build:
 
     @cached_property
     def program(self) -> bytes:
-        """The program, whole beats."""
+        """The cores' programs, one after the other, all of `program_beats` beats."""
         return to_bytes(program_words(self.plan))
+
+    @property
+    def program_beats(self) -> int:
+        """Memory beats of each core's program."""
+        accelerator = self.plan.accelerator
+        return len(self.program) // accelerator.beat_bytes // accelerator.cores
 
     @cached_property
     def empty_image(self) -> NDArray[np.uint8]:
@@ -239,7 +245,7 @@ def _plan_json(build: Build) -> dict[str, Any]:
         "accelerator": asdict(a),
         "program": {
             "address": plan.program_address,
-            "beats": len(build.program) // a.beat_bytes,
+            "beats": build.program_beats,
             "tiles": plan.tiles,
         },
         "memory_bytes": plan.program_address + len(build.program),

@@ -28,6 +28,7 @@ from flexcc.options import (
     RunOptions,
     TraceOptions,
 )
+from flexcc.program.formats import MAX_CORES
 from flexcc.report import report_json
 from flexcc.source_options import INPUT_FILE, input_shape_option, source_options
 from flexcc.targets.device import available_targets, load_device
@@ -113,6 +114,13 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
             click.option(
                 "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+            ),
+            click.option(
+                "--cores",
+                type=click.IntRange(1, MAX_CORES),
+                default=1,
+                show_default=True,
+                help="Cores that share every image, each a band of its rows.",
             ),
             click.option(
                 "--disable",

@@ -14,7 +14,7 @@ from flexcc.backend.plan import build_plan
 from flexcc.backend.writer import check_destination, output_folder
 from flexcc.build import Build, build_files
 from flexcc.errors import InputError, MismatchError
-from flexcc.execute import verify
+from flexcc.execute import first_core_tiles, verify
 from flexcc.figures import build_report, host_report, with_verification
 from flexcc.frontend import fix_input_shapes, load_model
 from flexcc.frontend.calibration import Samples, load_calibration, random_calibration
@@ -59,7 +59,14 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     array = options.array
     shape = None if array is None else (array.m, array.p, array.n)
     wanted = [] if options.insert_zeros else [r for r in dse.Reshape if r not in options.disabled]
-    exploration = dse.explore(computed, device, shape, wanted, keep_zeros=options.insert_zeros)
+    exploration = dse.explore(
+        computed,
+        device,
+        shape,
+        wanted,
+        cores=options.cores,
+        keep_zeros=options.insert_zeros,
+    )
     graph = exploration.graph
 
     progress.step("planning")
@@ -82,7 +89,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     if Backend.RTL in options.verify:
         inputs = graph.pack_inputs(model.samples)
         run = verify(build, inputs, Executor.RTL, progress)
-        report = with_verification(report, run.verification, run.measured)
+        report = with_verification(report, run.verification, run.measured, first_core_tiles(build))
 
     progress.step("writing the build")
     with output_folder(options.output) as folder:

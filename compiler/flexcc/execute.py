@@ -27,7 +27,7 @@ from flexcc.output_file import check_output_file
 from flexcc.progress import Progress
 from flexcc.report import Difference, RunSummary, Verification
 
-__all__ = ["VerifiedRun", "run_build", "verify"]
+__all__ = ["VerifiedRun", "first_core_tiles", "run_build", "verify"]
 
 _REFERENCE_CHUNK = 256
 # Images that one process simulates: few, for progress and memory; some, as it takes time to start.
@@ -129,11 +129,15 @@ def verify(
     )
 
 
+def first_core_tiles(build: Build) -> list[int]:
+    """The tiles of each layer that the first core computes."""
+    return [len(stage.order[0]) for stage in build.plan.stages]
+
+
 def _by_layer(build: Build, measured: Measured) -> dict[str, ArrayCycles]:
-    """The array's cycles by the layers of the build, in order."""
-    stages = build.plan.stages
-    parts = layer_cycles(measured, [len(stage.tiles) for stage in stages])
-    return {stage.name: part for stage, part in zip(stages, parts, strict=True)}
+    """The array's cycles by the layers of the build, in order; of the first core."""
+    names = (stage.name for stage in build.plan.stages)
+    return dict(zip(names, layer_cycles(measured, first_core_tiles(build)), strict=True))
 
 
 def _before(

@@ -92,12 +92,17 @@ def host_report(network: Network) -> HostReport:
     return HostReport(before=before, behind=behind)
 
 
-def with_verification(report: Report, rtl: Verification, measured: Measured | None) -> Report:
-    """The report after the RTL has been simulated; cycles of a wrong result are no measurement."""
+def with_verification(
+    report: Report, rtl: Verification, measured: Measured | None, tiles: Sequence[int]
+) -> Report:
+    """The report after the RTL has been simulated; cycles of a wrong result are no measurement.
+
+    `tiles` are those of each layer that the first core computes: it is measured for all.
+    """
     report = replace(report, verify=replace(report.verify, rtl=rtl))
     if measured is None or not rtl.equal:
         return report
-    parts = layer_cycles(measured, [layer.tiles for layer in report.layers])
+    parts = layer_cycles(measured, tiles)
     layers = (
         replace(layer, measured=part) for layer, part in zip(report.layers, parts, strict=True)
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A build cut down to some of its layers, which start from what the reference gives them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from flexcc.backend.plan import Load, Plan, TilePlan
@@ -49,25 +50,28 @@ def part_of(build: Build, layers: LayerRange) -> PartialBuild:
 
 def _stages(plan: Plan, first: int, end: int) -> Plan:
     """The plan with stages `first` to `end` - 1 alone; tiles stored by others are there already."""
-    chosen = plan.stages[first:end]
-    gone = chosen[0].first_tile if chosen else 0
-    stages = (
-        replace(
-            stage,
-            first_tile=stage.first_tile - gone,
-            tiles=tuple(_tile(tile, gone) for tile in stage.tiles),
-        )
-        for stage in chosen
-    )
+    cores = range(plan.accelerator.cores)
+    gone = [sum(len(stage.order[core]) for stage in plan.stages[:first]) for core in cores]
+    stages = []
+    for stage in plan.stages[first:end]:
+        tiles = list(stage.tiles)
+        for core, own in enumerate(stage.order):
+            for number in own:
+                tiles[number] = _tile(tiles[number], gone, core)
+        stages.append(replace(stage, tiles=tuple(tiles)))
     return replace(plan, stages=tuple(stages))
 
 
-def _tile(tile: TilePlan, gone: int) -> TilePlan:
-    """The tile, none of whose loads waits for the first `gone` tiles of the program."""
+def _tile(tile: TilePlan, gone: Sequence[int], core: int) -> TilePlan:
+    """A tile of `core`, none of whose loads waits for the first `gone` tiles of each core."""
     values = ((field.name, getattr(tile, field.name)) for field in fields(tile))
     loads = {name: value for name, value in values if isinstance(value, Load)}
-    waiting = {
-        name: replace(load, wait_tiles=max(0, load.wait_tiles - gone))
-        for name, load in loads.items()
-    }
+    waiting = {name: _load(load, gone, core) for name, load in loads.items()}
     return replace(tile, **waiting)  # type: ignore[arg-type]
+
+
+def _load(load: Load, gone: Sequence[int], core: int) -> Load:
+    before = (*gone, *(0,) * (len(load.core_tiles) - len(gone)))
+    others = (max(0, count - less) for count, less in zip(load.core_tiles, before, strict=True))
+    own = max(0, load.wait_tiles - gone[core])
+    return replace(load, wait_tiles=own, core_tiles=tuple(others))

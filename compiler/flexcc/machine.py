@@ -53,11 +53,10 @@ def machine(
 
 
 def _interpret(build: Build, image: Image) -> Image:
-    a = build.plan.accelerator
     memory, _ = interpret(
-        a,
+        build.plan.accelerator,
         image,
         program_address=build.plan.program_address,
-        program_beats=len(build.program) // a.beat_bytes,
+        program_beats=build.program_beats,
     )
     return memory

@@ -65,7 +65,8 @@ class QuantizeOptions(SourceOptions):
 class Options(SourceOptions):
     """One compilation, as asked for.
 
-    `target` is the name of a device file. What is None is the explorer's or the device's choice.
+    `target` is the name of a device file. Every image is shared by `cores` cores. What is None is
+    the explorer's or the device's choice.
     `verify_images` inputs are compared for each of `verify`. `insert_zeros` maps the network as an
     array without tap lists would need it, not reshaped. `disabled` rewrites are left out, to
     measure what they gain.
@@ -74,6 +75,7 @@ class Options(SourceOptions):
     target: str
     output: Path
     array: ArrayShape | None = None
+    cores: int = 1
     clock_mhz: float | None = None
     verify: tuple[Backend, ...] = ()
     verify_images: int = 1

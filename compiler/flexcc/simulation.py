@@ -74,7 +74,7 @@ def simulate(
             rtl_parameters(plan),
             build.empty_image,
             program_offset=plan.program_address,
-            program_beats=len(build.program) // plan.accelerator.beat_bytes,
+            program_beats=build.program_beats,
             # Twenty times its work, and a run hangs.
             watchdog_cycles=20 * work + 1_000_000,
             inputs=[{variable.start: image[variable]} for image in images],
@@ -139,6 +139,7 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         "OutWords": a.out_words,
         "ListEntries": a.list_entries,
         "Slopes": int(a.slopes),
+        "Cores": a.cores,
     }
 
 

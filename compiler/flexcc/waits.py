@@ -3,8 +3,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from flexcc.cores import core_rows
 from flexcc.tiles import Span, Tile, Tiling
 
 __all__ = ["StoredTiles", "stored_tiles", "wait_tiles"]
@@ -12,47 +13,66 @@ __all__ = ["StoredTiles", "stored_tiles", "wait_tiles"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTiles:
-    """The tiles of a tensor in memory; rows of tiles are the outer order.
+    """The tiles of a tensor in memory.
 
-    The first is number `first` of the program, counted from 0.
+    The first that core c stores is number `first[c]` of its program, counted from 0; `places` tell
+    of each row of tiles which core stores it, as which of its rows.
     """
 
-    first: int
+    first: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
     rows: tuple[Span, ...]
     cols: tuple[Span, ...]
 
-    def needed(self, reader: Tile) -> int:
-        """Tiles of the program up to the last one whose pixels the window of `reader` reads.
+    def needed(self, reader: Tile) -> tuple[int, ...]:
+        """Tiles of each core's program up to the last one that the window of `reader` reads.
 
-        0 for a window of padding.
+        0 for a core that stores none of its pixels.
         """
+        result = [0] * len(self.first)
         rows, cols = reader.rows, reader.cols
         if not rows.count or not cols.count:
-            return 0
-        row = _tile_of(self.rows, rows.start + (rows.count - 1) * rows.step)
+            return tuple(result)
+        top = _tile_of(self.rows, rows.start)
+        bottom = _tile_of(self.rows, rows.start + (rows.count - 1) * rows.step)
         col = _tile_of(self.cols, cols.start + cols.count - 1)
-        return self.first + row * len(self.cols) + col + 1
+        for core, place in self.places[top : bottom + 1]:
+            count = self.first[core] + place * len(self.cols) + col + 1
+            result[core] = max(result[core], count)
+        return tuple(result)
 
 
 def _tile_of(spans: tuple[Span, ...], position: int) -> int:
     return bisect_right(spans, position, key=lambda span: span.start) - 1
 
 
-def stored_tiles(tiling: Tiling, first: int) -> dict[str, StoredTiles]:
-    """The tiles of what a stage stores, by tensor; its first is number `first` of the program."""
-    rows = tuple(row.stored for row in tiling.rows)
-    cols = tuple(col.stored for col in tiling.cols)
-    result = {tiling.stage.output_tensor: StoredTiles(first=first, rows=rows, cols=cols)}
+def stored_tiles(tiling: Tiling, first: tuple[int, ...]) -> dict[str, StoredTiles]:
+    """The tiles of what a stage stores, by tensor.
+
+    The first that each core stores has the number `first` of its program.
+    """
+    places = [(0, 0)] * len(tiling.rows)
+    for core, order in enumerate(core_rows(len(tiling.rows), len(first))):
+        for place, row in enumerate(order):
+            places[row] = (core, place)
+    stored = StoredTiles(
+        first=first,
+        places=tuple(places),
+        rows=tuple(row.stored for row in tiling.rows),
+        cols=tuple(col.stored for col in tiling.cols),
+    )
+    result = {tiling.stage.output_tensor: stored}
     if tiling.stage.kept_tensor is not None:
         rows = tuple(row.kept for row in tiling.rows)
         cols = tuple(col.kept for col in tiling.cols)
-        result[tiling.stage.kept_tensor] = StoredTiles(first=first, rows=rows, cols=cols)
+        result[tiling.stage.kept_tensor] = replace(stored, rows=rows, cols=cols)
     return result
 
 
-def wait_tiles(reader: Tile, sources: Iterable[StoredTiles]) -> int:
-    """Stored tiles of the program that the window of `reader` waits for.
+def wait_tiles(reader: Tile, sources: Iterable[StoredTiles], cores: int) -> tuple[int, ...]:
+    """Stored tiles of each core's program that the window of `reader` waits for.
 
     `sources` hold the channels of the tensor that it reads, graph inputs left out.
     """
-    return max((source.needed(reader) for source in sources), default=0)
+    needed = (source.needed(reader) for source in sources)
+    return tuple(map(max, zip((0,) * cores, *needed, strict=True)))

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "blocks": {"ir", "joins"},
     "taps": {"ir", "blocks"},
     "tiles": {"ir", "taps", "blocks", "joins", "accelerator"},
-    "waits": {"tiles"},
+    "cores": set[str](),
+    "waits": {"tiles", "cores"},
     # The golden model knows no taps: it must not share their bugs.
     "reference": {"ir"},
     # The comparison with ONNX Runtime runs the reference.
@@ -37,6 +38,7 @@ MAY_IMPORT = {
         "taps",
         "tiles",
         "waits",
+        "cores",
         "accelerator",
         "program.formats",
     },
@@ -49,6 +51,7 @@ MAY_IMPORT = {
         "taps",
         "tiles",
         "waits",
+        "cores",
         "accelerator",
         "program",
         "resources",

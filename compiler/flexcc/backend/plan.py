@@ -10,18 +10,21 @@ order.)
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, fields, replace
+from operator import add
 from typing import Any
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.tensors import Placement, TensorPlan
 from flexcc.backend.weights import PassImage, pass_images, stage_requantization
+from flexcc.cores import core_tiles
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
+from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Concat
 from flexcc.ir.requantize import Requantization
 from flexcc.joins import stored_parts
-from flexcc.program.formats import MAX_PHASES
+from flexcc.program.formats import MAX_CORES, MAX_PHASES
 from flexcc.tiles import Tile, Tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
@@ -38,11 +41,20 @@ __all__ = [
 ]
 
 
+# Cores know of each other's tiles modulo 2^16.
+_MOST_TILES = 1 << 15
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The fields of a `load_tile` record; `addresses` are its plane words."""
+    """The fields of a `load_tile` record; `addresses` are its plane words.
+
+    `core_tiles` are those of a `load_wait` record before it, all 0 where other cores store nothing
+    that the tile reads.
+    """
 
     wait_tiles: int
+    core_tiles: tuple[int, ...]
     row_beats: int
     row_pitch: int
     mem_rows: int
@@ -146,9 +158,10 @@ class TilePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StagePlan:
-    """One fusion group: its lists, weights and tiles; `first_tile` counts from 0.
+    """One fusion group: its lists, weights and tiles, row by row.
 
-    `kept` is the tensor in front of the pooling if it is stored, too.
+    `kept` is the tensor in front of the pooling if it is stored, too. `order` are the tiles that
+    each core computes, in turn.
     """
 
     group: Group
@@ -158,8 +171,8 @@ class StagePlan:
     entries: tuple[Entry, ...]
     weights_address: int
     images: tuple[PassImage, ...]
-    first_tile: int
     tiles: tuple[TilePlan, ...]
+    order: tuple[tuple[int, ...], ...]
 
     @property
     def name(self) -> str:
@@ -223,8 +236,10 @@ def _describe(plan: Plan) -> Iterator[str]:
         chain = stage.group.chain
         yield f"stage {chain}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
         yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
+        core_of = {tile: core for core, order in enumerate(stage.order) for tile in order}
         for number, tile in enumerate(stage.tiles):
-            yield f"  tile {stage.first_tile + number}:"
+            core = f" on core {core_of[number]}" if len(stage.order) > 1 else ""
+            yield f"  tile {number}{core}:"
             yield _line("    load", tile.load)
             yield _line("    array", tile.array)
             yield from (_line(f"    pass {i}:", item) for i, item in enumerate(tile.passes))
@@ -234,7 +249,11 @@ def _describe(plan: Plan) -> Iterator[str]:
 
 
 def _load(
-    tiling_: Tiling, tile: Tile, sources: Sequence[TensorPlan], stored: Sequence[StoredTiles]
+    tiling_: Tiling,
+    tile: Tile,
+    sources: Sequence[TensorPlan],
+    stored: Sequence[StoredTiles],
+    core: int,
 ) -> Load:
     """The input window of a tile; a window without a single pixel is padding rows only.
 
@@ -253,8 +272,11 @@ def _load(
     unused = (0,) * (MAX_PHASES - columns.stride)
     quantization = tiling_.stage.input.quantization
     assert quantization is not None
+    waits = wait_tiles(tile, stored, tiling_.accelerator.cores)
+    others = [0 if other == core else count for other, count in enumerate(waits)]
     return Load(
-        wait_tiles=wait_tiles(tile, stored),
+        wait_tiles=waits[core],
+        core_tiles=(*others, *(0,) * (MAX_CORES - len(others))),
         row_beats=row_beats,
         row_pitch=row_pitch,
         mem_rows=rows.count if within else 0,
@@ -464,7 +486,6 @@ def _stage_plan(
     resolved: _Resolved,
     *,
     weights_address: int,
-    first_tile: int,
     tensors: MappingType[str, TensorPlan],
     producers: MappingType[str, StoredTiles],
 ) -> StagePlan:
@@ -475,29 +496,32 @@ def _stage_plan(
     sources = [tensors[name] for name in stage.sources]
     stored = [producers[name] for name in stage.sources if name in producers]
     kept = None if stage.kept_tensor is None else tensors[stage.kept_tensor]
-    plans = []
-    for number, tile in enumerate(tiles):
-        load = _load(tiling_, tile, sources, stored)
-        array = _array_tile(
-            tiling_,
-            tile,
-            resolved.requantization[0],
-            mode=group.weights,
-            last=number == len(tiles) - 1,
-        )
-        fetches = _fetches(
-            resolved.images,
-            weights_address,
-            tiling_.accelerator.beat_bytes,
-            mode=group.weights,
-            first=number == 0,
-            pixel_groups=array.rows * array.groups,
-        )
-        stores = _stores(tiling_, tile, tensors[stage.output_tensor], kept)
-        passes = _passes(tiling_, tile, ranges)
-        plans.append(
-            TilePlan(load=load, stores=stores, array=array, passes=passes, fetches=fetches)
-        )
+    order = core_tiles(len(tiling_.rows), len(tiling_.cols), tiling_.accelerator.cores)
+    plans: dict[int, TilePlan] = {}
+    for core, own in enumerate(order):
+        for number in own:
+            tile = tiles[number]
+            array = _array_tile(
+                tiling_,
+                tile,
+                resolved.requantization[0],
+                mode=group.weights,
+                last=number == own[-1],
+            )
+            plans[number] = TilePlan(
+                load=_load(tiling_, tile, sources, stored, core),
+                stores=_stores(tiling_, tile, tensors[stage.output_tensor], kept),
+                array=array,
+                passes=_passes(tiling_, tile, ranges),
+                fetches=_fetches(
+                    resolved.images,
+                    weights_address,
+                    tiling_.accelerator.beat_bytes,
+                    mode=group.weights,
+                    first=number == own[0],
+                    pixel_groups=array.rows * array.groups,
+                ),
+            )
     return StagePlan(
         group=group,
         input=stage.input_tensor,
@@ -506,8 +530,8 @@ def _stage_plan(
         entries=entries,
         weights_address=weights_address,
         images=resolved.images,
-        first_tile=first_tile,
-        tiles=tuple(plans),
+        tiles=tuple(plans[number] for number in range(len(tiles))),
+        order=order,
     )
 
 
@@ -539,19 +563,23 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
 
     stages: list[StagePlan] = []
     producers: dict[str, StoredTiles] = {}
-    weights_address = first_tile = 0
+    weights_address, first = 0, (0,) * accelerator.cores
     for stage in resolved:
         plan = _stage_plan(
             stage,
             weights_address=weights_address,
-            first_tile=first_tile,
             tensors=memory.tensors,
             producers=producers,
         )
         stages.append(plan)
-        producers.update(stored_tiles(stage.tiling, first_tile))
+        producers.update(stored_tiles(stage.tiling, first))
         weights_address += stage.size
-        first_tile += len(plan.tiles)
+        first = tuple(map(add, first, map(len, plan.order)))
+    if accelerator.cores > 1 and max(first) >= _MOST_TILES:
+        raise InputError(
+            f"{graph.name}: a core computes {max(first)} tiles, and cores can tell each other of "
+            f"{_MOST_TILES - 1} at most; take fewer cores or a device with more block RAM"
+        )
     return Plan(
         name=graph.name,
         mapping=mapping,

@@ -18,6 +18,7 @@ from flexcc.program.formats import (
     CONTROL_END,
     LIST_ENTRY,
     LOAD_TILE,
+    LOAD_WAIT,
     PASS,
     PLANE,
     STORE_TILE,
@@ -39,7 +40,9 @@ def _encode(format_: Format, value: Any) -> list[int]:
 def _tile_words(tile: TilePlan) -> list[int]:
     load = tile.load
     planes = [word for address in load.addresses for word in encode(PLANE, address=address)]
-    words = record(LOAD_TILE, planes, planes=len(planes), **_fields(load, without=("addresses",)))
+    words = record(LOAD_WAIT, core_tiles=load.core_tiles) if any(load.core_tiles) else []
+    without = ("addresses", "core_tiles")
+    words += record(LOAD_TILE, planes, planes=len(planes), **_fields(load, without=without))
     for store in tile.stores:
         words += record(STORE_TILE, **_fields(store))
     words += record(ARRAY_TILE, **_fields(tile.array))
@@ -55,16 +58,26 @@ def _tile_words(tile: TilePlan) -> list[int]:
 
 
 def program_words(plan: Plan) -> list[int]:
-    """The 64-bit words of the whole program, up to CONTROL_END, filled up to a whole beat."""
+    """The 64-bit words of the cores' programs, each as long as the longest, in whole beats.
+
+    A program ends with CONTROL_END, what follows is 0.
+    """
+    programs = [_core_words(plan, core) for core in range(plan.accelerator.cores)]
+    beat_words = plan.accelerator.beat_bytes // 8
+    length = -(-max(map(len, programs)) // beat_words) * beat_words
+    return [word for words in programs for word in (*words, *[0] * (length - len(words)))]
+
+
+def _core_words(plan: Plan, core: int) -> list[int]:
     words: list[int] = []
     lists: tuple[Entry, ...] = ()
     for stage in plan.stages:
+        if not stage.order[core]:
+            continue
         if stage.entries != lists:
             lists = stage.entries
             entries = [word for entry in lists for word in _encode(LIST_ENTRY, entry)]
             words += record(ARRAY_LISTS, entries)
-        for tile in stage.tiles:
-            words += _tile_words(tile)
-    words += record(CONTROL_END, tiles=plan.tiles)
-    beat_words = plan.accelerator.beat_bytes // 8
-    return words + [0] * (-len(words) % beat_words)
+        for number in stage.order[core]:
+            words += _tile_words(stage.tiles[number])
+    return words + record(CONTROL_END, tiles=sum(len(stage.order[core]) for stage in plan.stages))

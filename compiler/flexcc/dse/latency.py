@@ -6,10 +6,11 @@ progress counter. `timeline` plays exactly that, tile by tile and half by half.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from flexcc.accelerator import Accelerator
+from flexcc.cores import core_rows
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import row_beats
 from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles
@@ -187,15 +188,18 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileWork:
-    """A tile in program order: its stage, its cycles, and how many stored tiles its load needs."""
+    """A tile: its stage and core, its cycles, and how many stored tiles of each core it needs."""
 
     stage: int
     cycles: TileCycles
-    wait_tiles: int
+    waits: tuple[int, ...]
+    core: int = 0
 
 
 def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]:
     """The cycle in which each tile is stored and acknowledged, counted from the start.
+
+    The tiles of each core come in its order, and behind all that they wait for.
 
     - A load begins when the loader and a half of the buffer are free and its data come: one
       memory latency after its request, which is made one tile ahead, and not before the tiles it
@@ -205,32 +209,48 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
       ends no earlier than the weights.
     - A half is stored when it is complete and the half before it is stored.
     """
-    latency = array_latency(accelerator)
+    cores = [_Core(latency=array_latency(accelerator)) for _ in range(accelerator.cores)]
     done: list[float] = []
-    array_begins, array_ends, half_stored = [float(START_CYCLES)], [0.0, 0.0], [0.0, 0.0]
-    load_ends = [0.0, 0.0]
-    request, weights_end = float(START_CYCLES), 0.0
     for work in works:
-        cycles = work.cycles
-        stored = done[work.wait_tiles - 1] if work.wait_tiles else 0.0
-        request = max(request, load_ends[-2], stored)
-        begin = max(load_ends[-1], array_ends[-2], request + MEMORY_LATENCY)
-        load_ends.append(begin + cycles.load)
-        now = max(array_ends[-1], load_ends[-1])
-        if cycles.weights:
-            weights_begin = max(weights_end, array_begins[-1] + MEMORY_LATENCY)
-            weights_end = weights_begin + cycles.weights
-            now = max(now, weights_begin + cycles.first_weights)
-        array_begins.append(now)
-        for half in range(cycles.halves):
-            now = max(now, half_stored[-2]) + cycles.array / cycles.halves
-            if half == cycles.halves - 1:
-                now = max(now, weights_end)
-            ready = max(half_stored[-1], now + latency)
-            half_stored.append(ready + cycles.store / cycles.halves)
-        array_ends.append(now)
-        done.append(half_stored[-1] + MEMORY_LATENCY)
+        pairs = zip(cores, work.waits, strict=True)
+        needed = (core.done[count - 1] for core, count in pairs if count)
+        done.append(cores[work.core].run(work.cycles, max(needed, default=0.0)))
     return done
+
+
+@dataclass(slots=True, kw_only=True)
+class _Core:
+    """Where the engines of a core are; `done` holds the end of each of its tiles."""
+
+    latency: float
+    done: list[float] = field(default_factory=list)
+    array_begins: float = START_CYCLES
+    array_ends: tuple[float, float] = (0.0, 0.0)
+    half_stored: tuple[float, float] = (0.0, 0.0)
+    load_ends: tuple[float, float] = (0.0, 0.0)
+    request: float = START_CYCLES
+    weights_end: float = 0.0
+
+    def run(self, cycles: TileCycles, stored: float) -> float:
+        """The end of the core's next tile, whose input is stored in cycle `stored`."""
+        self.request = max(self.request, self.load_ends[0], stored)
+        begin = max(self.load_ends[1], self.array_ends[0], self.request + MEMORY_LATENCY)
+        self.load_ends = (self.load_ends[1], begin + cycles.load)
+        now = max(self.array_ends[1], self.load_ends[1])
+        if cycles.weights:
+            weights_begin = max(self.weights_end, self.array_begins + MEMORY_LATENCY)
+            self.weights_end = weights_begin + cycles.weights
+            now = max(now, weights_begin + cycles.first_weights)
+        self.array_begins = now
+        for half in range(cycles.halves):
+            now = max(now, self.half_stored[0]) + cycles.array / cycles.halves
+            if half == cycles.halves - 1:
+                now = max(now, self.weights_end)
+            ready = max(self.half_stored[1], now + self.latency)
+            self.half_stored = (self.half_stored[1], ready + cycles.store / cycles.halves)
+        self.array_ends = (self.array_ends[1], now)
+        self.done.append(self.half_stored[1] + MEMORY_LATENCY)
+        return self.done[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,29 +264,36 @@ class StageCycles:
     total: float
 
 
-def _totals(tiling: Tiling) -> tuple[float, int, int]:
+def _busiest_rows(tiling: Tiling) -> tuple[AxisTile, ...]:
+    """The rows of tiles of the core that has the most output rows."""
+    orders = core_rows(len(tiling.rows), tiling.accelerator.cores)
+    bands = (tuple(tiling.rows[row] for row in order) for order in orders)
+    return max(bands, key=lambda band: sum(len(row.grid) for row in band))
+
+
+def _totals(tiling: Tiling, band: Sequence[AxisTile]) -> tuple[float, int, int]:
     """Cycles of load and store over all tiles, and their pixel groups: products of two sums."""
     a = tiling.accelerator
     cycles = [_row_load_cycles(tiling, col) for col in tiling.cols]
-    rows = sum(row.count for row in tiling.rows)
-    pads = sum(row.window - row.count for row in tiling.rows)
+    rows = sum(row.count for row in band)
+    pads = sum(row.window - row.count for row in band)
     load = rows * sum(memory for memory, _ in cycles) + pads * sum(padding for _, padding in cycles)
     top = tiling.rows[0]
     unkept = replace(top, kept=Span(start=0, stop=0))
     one_row = sum(store_cycles(tiling, Tile(rows=unkept, cols=col)) for col in tiling.cols)
-    store = one_row * sum(len(row.stored) for row in tiling.rows) // len(top.stored)
-    kept = sum(len(row.kept) for row in tiling.rows)
+    store = one_row * sum(len(row.stored) for row in band) // len(top.stored)
+    kept = sum(len(row.kept) for row in band)
     store += tiling.out_planes * kept * sum(_kept_reads(tiling, col) for col in tiling.cols)
     groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
     return (
         tiling.in_planes * load,
         store,
-        groups * sum(len(row.grid) for row in tiling.rows),
+        groups * sum(len(row.grid) for row in band),
     )
 
 
 def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
-    """The closed form that the solver minimises.
+    """The closed form that the solver minimises, of the core with the most to do.
 
     Every engine works through its own total; the slowest one decides, or the two halves of the
     output buffer, which a block group holds while it is computed, drained and stored. In front
@@ -276,9 +303,10 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
     way shows.
     """
     a = tiling.accelerator
-    load, store, groups = _totals(tiling)
+    band = _busiest_rows(tiling)
+    load, store, groups = _totals(tiling, band)
     array = groups * sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
-    tiles = len(tiling.rows) * len(tiling.cols)
+    tiles = len(band) * len(tiling.cols)
     first = tile_cycles(tiling, Tile(rows=tiling.rows[0], cols=tiling.cols[0]), mode, first=True)
     if mode is WeightMode.STREAM:
         parts = [weight_cycles(tiling, k) for k in tiling.lists.pass_steps]
@@ -291,6 +319,6 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
         late = max(0.0, first.weights - first.load - first.array)
     slowest = max(load - first.load, array + late, weights, store, (array + store + halves) / 2)
     total = first.load + slowest + first.store / first.halves + array_latency(a)
-    if len(tiling.rows) < 3:
+    if len(band) < 3:
         total += 2 * MEMORY_LATENCY
     return StageCycles(load=load, array=array, weights=weights, store=store, total=total)

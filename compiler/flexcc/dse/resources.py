@@ -45,10 +45,11 @@ def requantize_multipliers(*, p: int, q: int, family: Family) -> int:
 
 
 def multipliers(accelerator: Accelerator, family: Family) -> int:
-    """Multiplier blocks of the whole accelerator: array, requantisation, and one elsewhere."""
+    """Multiplier blocks of all cores: array, requantisation, and one elsewhere in each."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
-    return array + requantize_multipliers(p=a.p, q=a.q, family=family) + CONTROL_MULTIPLIERS
+    drain = requantize_multipliers(p=a.p, q=a.q, family=family)
+    return a.cores * (array + drain + CONTROL_MULTIPLIERS)
 
 
 def _blocks(words: int, bits: int) -> int:
@@ -59,7 +60,7 @@ def _blocks(words: int, bits: int) -> int:
 
 
 def ram_blocks(accelerator: Accelerator) -> int:
-    """Blocks of 36 Kbit that the buffers need by their geometry.
+    """Blocks of 36 Kbit that the buffers of one core need by their geometry.
 
     A bound for exploration, not a figure of any tool: P banks of two halves for activations and
     for outputs, M rows of the weight ring, parameters, lists, and three AXI FIFOs.

@@ -8,8 +8,10 @@ whole network, each with the tiles that suit it best.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import add
 
 from flexcc.accelerator import Accelerator
+from flexcc.cores import core_tiles
 from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles, timeline
 from flexcc.dse.layer_cost import ArrayModel, array_cycles, best_lists
 from flexcc.dse.lower import fusion_groups, lower
@@ -115,7 +117,8 @@ class _Candidate:
         """What decides between equally fast tiles: overlap with the next stage, traffic, room."""
         tiles = self.tiling
         traffic = stage_traffic(tiles, self.group.weights).total
-        return len(tiles.rows) < 3, traffic, tiles.act_words + tiles.out_words
+        few = len(tiles.rows) < 3 * tiles.accelerator.cores
+        return few, traffic, tiles.act_words + tiles.out_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ class _Solution:
 
     @property
     def cycles(self) -> float:
-        return self.done[-1]
+        return max(self.done)
 
 
 def _power_of_two(least: int) -> int:
@@ -276,7 +279,9 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
     return next(q for q in choices if cycles(q) <= 1.01 * least)
 
 
-def _largest_buffers(stages: Sequence[Stage], shape: _Shape, device: Device) -> Accelerator:
+def _largest_buffers(
+    stages: Sequence[Stage], shape: _Shape, device: Device, cores: int
+) -> Accelerator:
     """The deepest buffers that the device's RAM holds, halving the largest until they do."""
     q = _drain_chains(stages, shape, device)
     lists = [_best_lists(stage, shape, q, shape.m // q) for stage in stages]
@@ -292,6 +297,7 @@ def _largest_buffers(stages: Sequence[Stage], shape: _Shape, device: Device) -> 
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
         list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),
         slopes=any(stage.conv.slope is not None for stage in stages),
+        cores=cores,
         **_LARGEST,
     )
     budget = int(device.bram36 // device.regions * _RAM_SHARE)
@@ -377,32 +383,36 @@ def _name(accelerator: Accelerator) -> str:
     return f"{accelerator.m},{accelerator.p},{accelerator.n}"
 
 
-def _works(candidates: Sequence[_Candidate]) -> Iterator[TileWork]:
-    """The tiles of the whole network in program order."""
+def _works(candidates: Sequence[_Candidate], cores: int) -> Iterator[TileWork]:
+    """The tiles of the whole network, stage by stage and core by core, each in its order."""
     producers: dict[str, StoredTiles] = {}
-    number = 0
+    first = (0,) * cores
     for index, candidate in enumerate(candidates):
-        tiles = candidate.tiling
-        sources = [producers[name] for name in tiles.stage.sources if name in producers]
+        tiling_ = candidate.tiling
+        sources = [producers[name] for name in tiling_.stage.sources if name in producers]
         mode: WeightMode = candidate.group.weights
-        producers.update(stored_tiles(tiles, number))
-        for position, tile in enumerate(tiles.tiles()):
-            yield TileWork(
-                stage=index,
-                cycles=tile_cycles(tiles, tile, mode, first=position == 0),
-                wait_tiles=wait_tiles(tile, sources),
-            )
-            number += 1
+        producers.update(stored_tiles(tiling_, first))
+        order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
+        tiles = tuple(tiling_.tiles())
+        for core, own in enumerate(order):
+            for number in own:
+                yield TileWork(
+                    stage=index,
+                    core=core,
+                    cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
+                    waits=wait_tiles(tiles[number], sources, cores),
+                )
+        first = tuple(map(add, first, map(len, order)))
 
 
-def _solve(forms: _Forms, shape: _Shape, device: Device) -> _Solution:
+def _solve(forms: _Forms, shape: _Shape, device: Device, cores: int) -> _Solution:
     """The best tiles for one array shape; DoesNotFitError when a stage has none."""
     graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
     stages = forms.stages(graph)
-    accelerator = _largest_buffers(stages, shape, device)
+    accelerator = _largest_buffers(stages, shape, device, cores)
     candidates = tuple(_best_tiles(stage, accelerator) for stage in stages)
     accelerator = _fitted(accelerator, candidates)
-    done = timeline(list(_works(candidates)), accelerator)
+    done = timeline(list(_works(candidates, cores)), accelerator)
     return _Solution(graph=graph, accelerator=accelerator, candidates=candidates, done=tuple(done))
 
 
@@ -412,8 +422,7 @@ def _estimate(solution: _Solution) -> Estimate:
     for item in solution.candidates:
         count = len(item.tiling.rows) * len(item.tiling.cols)
         tiles += count
-        # Tiles are acknowledged in order, so the last one of a stage is its end.
-        end = round(solution.done[tiles - 1])
+        end = max(before, round(max(solution.done[tiles - count : tiles])))
         stages.append(
             StageEstimate(
                 name=item.tiling.stage.name,
@@ -433,10 +442,13 @@ def explore(
     array: tuple[int, int, int] | None = None,
     reshapes: Collection[Reshape] = (),
     *,
+    cores: int = 1,
     keep_zeros: bool = False,
     may_bundle: bool = True,
 ) -> Exploration:
-    """Maps an integer graph to `device`, on an array of (M, P, N) = `array` if that is given.
+    """Maps an integer graph to `device`, on arrays of (M, P, N) = `array` if that is given.
+
+    Each of `cores` alike computes a band of rows of every layer.
 
     The graph is lowered, and reshaped for each array as `reshapes` allow.
 
@@ -450,12 +462,14 @@ def explore(
     forms = _Forms(
         graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros, may_bundle=may_bundle
     )
-    shapes = _promising(forms, device) if array is None else [_given_shape(array, device)]
+    # A core lies within one region, and those of a region share it.
+    share = replace(device, regions=device.regions * -(-cores // device.regions))
+    shapes = _promising(forms, share) if array is None else [_given_shape(array, share)]
     solutions: list[_Solution] = []
     reasons: list[DoesNotFitError] = []
     for shape in shapes:
         try:
-            solutions.append(_solve(forms, shape, device))
+            solutions.append(_solve(forms, shape, share, cores))
         except DoesNotFitError as error:
             reasons.append(error)
     if not solutions:

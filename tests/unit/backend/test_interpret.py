@@ -2,6 +2,7 @@
 """Whole chain without RTL: plan, program, model of the hardware, equal to direct numpy."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def _run(case: Case, seed: int) -> tuple[Plan, list[Counts]]:
             plan.accelerator,
             initial,
             program_address=plan.program_address,
-            program_beats=program_bytes // plan.accelerator.beat_bytes,
+            program_beats=program_bytes // plan.accelerator.beat_bytes // plan.accelerator.cores,
             schedule=schedule,
             seed=seed,
         )
@@ -78,6 +79,18 @@ def test_what_is_pooled_is_stored_too(shape: int) -> None:
         if any(stage.kept is not None and len(stage.tiles) > 1 for stage in stages):
             found += 1
             _run(case, found)
+
+
+@pytest.mark.parametrize("cores", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(12))
+def test_networks_on_several_cores(seed: int, cores: int) -> None:
+    rng = random.Random(f"cores {cores} {seed}")
+    case = random_case(rng, rng.randint(1, 5), rng.choice(ACCELERATORS))
+    accelerator = replace(case.mapping.accelerator, cores=cores)
+    plan, counts = _run(replace(case, mapping=replace(case.mapping, accelerator=accelerator)), seed)
+    assert counts[0].tiles == plan.tiles
+    for stage in plan.stages:
+        assert sorted(tile for own in stage.order for tile in own) == list(range(len(stage.tiles)))
 
 
 def _tiled_pair() -> Case:
