@@ -30,7 +30,12 @@ from flexcc.options import (
 )
 from flexcc.program.formats import MAX_CORES
 from flexcc.report import report_json
-from flexcc.source_options import INPUT_FILE, input_shape_option, source_options
+from flexcc.source_options import (
+    INPUT_FILE,
+    calibration_options,
+    input_shape_option,
+    source_options,
+)
 from flexcc.targets.device import available_targets, load_device
 
 __all__ = ["main", "run"]
@@ -297,11 +302,13 @@ def run_command(
 )
 @click.option("--explain", metavar="NODE", help="Tell all about one node of an ONNX model.")
 @input_shape_option
+@calibration_options
 @_verbosity
 def inspect_command(verbose: int, **named: Any) -> None:
     """Print the representations of PATH: a compiled folder, or an ONNX model.
 
-    Of a model: which nodes run where, what blocks the rest, MAC and parameters; then its graph.
+    Of a model: which nodes run where, what blocks the rest, MAC and parameters; then its graph;
+    with --calibration also what each layer loses in integers, as a signal-to-noise ratio.
     """
     console.ErrorConsole().log_to(verbose)
     for text in inspection.describe(**named):

@@ -15,7 +15,7 @@ from flexcc.quantization import (
     WeightRounding,
 )
 
-__all__ = ["INPUT_FILE", "input_shape_option", "source_options"]
+__all__ = ["INPUT_FILE", "calibration_options", "input_shape_option", "source_options"]
 
 INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 _QUANTIZATION = QuantizationOptions()
@@ -34,7 +34,27 @@ def input_shape_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a model becomes integer."""
+    """The options that say how a model becomes integer, on samples or on random inputs."""
+    result = calibration_options(command)
+    for option in reversed(
+        (
+            click.option(
+                "--random-calibration",
+                is_flag=True,
+                help="Random samples instead: speed is right, accuracy meaningless.",
+            ),
+            input_shape_option,
+            click.option(
+                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
+            ),
+        )
+    ):
+        result = option(result)
+    return result
+
+
+def calibration_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a model becomes integer on samples."""
 
     @functools.wraps(command)
     def collected(
@@ -70,11 +90,6 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--calibration",
                 type=INPUT_FILE,
                 help="Sample inputs: an .npz keyed by input name. Fixes the integer scales.",
-            ),
-            click.option(
-                "--random-calibration",
-                is_flag=True,
-                help="Random samples instead: speed is right, accuracy meaningless.",
             ),
             click.option(
                 "--calibration-method",
@@ -133,10 +148,6 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=_QUANTIZATION.sqnr_db,
                 show_default=True,
                 help="Signal-to-noise ratio of every output that is kept (auto).",
-            ),
-            input_shape_option,
-            click.option(
-                "--seed", type=int, default=1, show_default=True, help="Seed of random inputs."
             ),
         )
     ):
