@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flexcc.dse.lower_interpolation import enlargement, lower_interpolation
 from flexcc.dse.lower_means import LONGEST_LIST
 from flexcc.dse.mapping import Chain
 from flexcc.errors import InputError
@@ -87,6 +88,10 @@ def lower(graph: Graph) -> Graph:
                 rewriter.layers += _lower_pool(layer, rewriter)
             case Concat():
                 rewriter.layers += _lower_concat(layer, rewriter)
+            case Interpolate2d():
+                made, types = lower_interpolation(layer, rewriter.tensors, rewriter.new_name)
+                rewriter.layers += made
+                rewriter.tensors.update(types)
             case _:
                 raise TypeError(f"{layer.name}: {type(layer).__name__} has no lowering")
     return replace(graph, layers=tuple(rewriter.layers), tensors=rewriter.tensors)
@@ -104,10 +109,12 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
     if isinstance(layer, AveragePool2d):
         return _mean_problem(layer)
     if isinstance(layer, Interpolate2d):
+        if enlargement(layer, graph.tensors[layer.inputs[0]]) is not None:
+            return None
         return (
-            f"{layer.name}: linear interpolation repeats the pixels at the border, or has weights "
-            "that change from pixel to pixel, and the array does neither; resize to the nearest "
-            "pixel, or use a transposed convolution"
+            f"{layer.name}: its weights change from pixel to pixel, or are more than a convolution "
+            "has; interpolate by a small whole factor without align_corners, or resize to the "
+            "nearest pixel"
         )
     if isinstance(layer, Concat) and layer.axis:
         along = "rows" if layer.axis == 1 else "columns"

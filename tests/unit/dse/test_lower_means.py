@@ -112,6 +112,22 @@ def test_means_and_interpolations_become_convolutions(
     assert np.array_equal(actual, expected)
 
 
+@pytest.mark.parametrize("coordinates", [Coordinates.HALF_PIXEL, Coordinates.ASYMMETRIC])
+@pytest.mark.parametrize("factors", [(2, 2), (1, 2), (3, 1), (4, 2), (2, 5)])
+@pytest.mark.parametrize("size", [(6, 8), (2, 3), (5, 2)])
+def test_enlarging_by_whole_factors_is_a_transposed_convolution(
+    size: tuple[int, int], factors: tuple[int, int], coordinates: Coordinates
+) -> None:
+    outputs = size[0] * factors[0], size[1] * factors[1]
+    graph = _graph(_resize(*outputs, coordinates), *size)
+    lowered = lower(lower_means(graph))
+    verify(lowered)
+    x = np.random.default_rng(4).integers(-128, 128, (3, 5, *size)).astype(np.int8)
+    x[0], x[1] = -128, 127
+    expected, actual = (reference.run(g, {"x": x})["y"] for g in (graph, lowered))
+    assert np.array_equal(actual, expected)
+
+
 @pytest.mark.parametrize(
     ("layer", "size", "reason"),
     [
@@ -126,8 +142,9 @@ def test_means_and_interpolations_become_convolutions(
             (64, 64),
             f"mean: it averages 64x64 pixels, and a reduction list has {LONGEST_LIST} entries",
         ),
-        (_resize(12, 16, Coordinates.HALF_PIXEL), (6, 8), "resize: linear interpolation repeats"),
-        (_resize(4, 5, Coordinates.ALIGN_CORNERS), (6, 8), "resize: linear interpolation repeats"),
+        (_resize(12, 16, Coordinates.ALIGN_CORNERS), (6, 8), "resize: its weights change"),
+        (_resize(9, 12, Coordinates.HALF_PIXEL), (6, 8), "resize: its weights change"),
+        (_resize(48, 64, Coordinates.HALF_PIXEL), (6, 8), "resize: its weights change"),
     ],
 )
 def test_what_is_no_convolution_is_refused_by_name(
