@@ -19,6 +19,13 @@ package flex_pkg;
   // Beats of one request.
   parameter int unsigned BeatsWidth = 24;
 
+  // What flex_table must know of a write.
+  typedef struct packed {
+    logic enable;
+    logic half;    // that holds the table
+    logic last;    // last write of its tile
+  } table_t;
+
   // What flex_requantize must know of a block: one output block over one pixel group.
   typedef struct packed {
     logic [15:0]       param_pass;       // slot of the parameter ring
