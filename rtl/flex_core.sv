@@ -40,7 +40,9 @@ module flex_core
   // Entries per half of the list memory; a power of two.
   parameter int unsigned ListEntries  = 512,
   // Requantisers have a second set of parameters, for outputs below zero.
-  parameter bit          Slopes       = 1'b0
+  parameter bit          Slopes       = 1'b0,
+  // There are tables behind the requantisers.
+  parameter bit          Tables       = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -426,6 +428,8 @@ module flex_core
   block_t block;
   logic block_valid;
   logic group_full, group_freed;
+  logic [WordBits-1:0] table_word;
+  logic table_valid, table_ready, table_tile, table_half;
 
   flex_vsa #(
     .M          (M),
@@ -436,7 +440,8 @@ module flex_core
     .AccWidth   (AccWidth),
     .ActWords   (ActWords),
     .WeightWords(WeightWords),
-    .ListEntries(ListEntries)
+    .ListEntries(ListEntries),
+    .Tables     (Tables)
   ) u_vsa (
     .clk_i,
     .rst_ni            (core_rst_n),
@@ -455,6 +460,11 @@ module flex_core
     .weights_released_o(weights_released),
     .params_written_i  (params_written),
     .out_freed_i       (group_freed),
+    .table_data_o      (table_word),
+    .table_valid_o     (table_valid),
+    .table_ready_i     (table_ready),
+    .table_tile_o      (table_tile),
+    .table_half_i      (table_half),
     .acc_valid_o       (acc_valid),
     .acc_o             (acc),
     .block_data_o      (block),
@@ -469,9 +479,11 @@ module flex_core
   // Output side //
   /////////////////
 
-  logic [N/Q-1:0] out_wr_en;
-  logic [OutAddrWidth-1:0] out_wr_addr;
-  logic [P-1:0][Q*8-1:0] out_wr_data;
+  logic [N/Q-1:0] rq_wr_en, out_wr_en;
+  logic [OutAddrWidth-1:0] rq_wr_addr, out_wr_addr;
+  logic [P-1:0][Q*8-1:0] rq_wr_data, out_wr_data;
+  table_t rq_table;
+  logic   rq_group_full;
 
   flex_requantize #(
     .M           (M),
@@ -494,11 +506,47 @@ module flex_core
     .param_wr_addr_i  (param_wr_addr),
     .param_wr_data_i  (param_wr_data),
     .params_released_o(params_released),
-    .wr_en_o          (out_wr_en),
-    .wr_addr_o        (out_wr_addr),
-    .wr_data_o        (out_wr_data),
-    .group_full_o     (group_full)
+    .wr_en_o          (rq_wr_en),
+    .wr_addr_o        (rq_wr_addr),
+    .wr_data_o        (rq_wr_data),
+    .wr_table_o       (rq_table),
+    .group_full_o     (rq_group_full)
   );
+
+  if (Tables) begin : gen_table
+    flex_table #(
+      .P           (P),
+      .Q           (Q),
+      .Lanes       (N / Q),
+      .OutAddrWidth(OutAddrWidth)
+    ) u_table (
+      .clk_i,
+      .rst_ni      (core_rst_n),
+      .word_data_i (table_word),
+      .word_valid_i(table_valid),
+      .word_ready_o(table_ready),
+      .tile_i      (table_tile),
+      .half_o      (table_half),
+      .wr_en_i     (rq_wr_en),
+      .wr_addr_i   (rq_wr_addr),
+      .wr_data_i   (rq_wr_data),
+      .wr_table_i  (rq_table),
+      .group_full_i(rq_group_full),
+      .wr_en_o     (out_wr_en),
+      .wr_addr_o   (out_wr_addr),
+      .wr_data_o   (out_wr_data),
+      .group_full_o(group_full)
+    );
+  end else begin : gen_no_table
+    assign out_wr_en   = rq_wr_en;
+    assign out_wr_addr = rq_wr_addr;
+    assign out_wr_data = rq_wr_data;
+    assign group_full  = rq_group_full;
+    assign table_ready = 1'b0;
+    assign table_half  = 1'b0;
+    logic unused_table;
+    assign unused_table = ^{rq_table, table_word, table_valid, table_tile};
+  end
 
   logic out_rd_en;
   logic [OutAddrWidth-1:0] out_rd_addr;

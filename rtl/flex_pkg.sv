@@ -13,6 +13,9 @@ package flex_pkg;
   // Width of running counters of ring words and passes.
   parameter int unsigned CountWidth = 16;
 
+  // Words of a table: 256 entries of a byte.
+  parameter int unsigned TableWords = 32;
+
   // Byte offsets within the accelerator's memory.
   parameter int unsigned OffsetWidth = 40;
 
@@ -37,6 +40,7 @@ package flex_pkg;
     logic signed [7:0] zero_point;
     logic signed [7:0] low;
     logic signed [7:0] high;
+    table_t            lookup;           // of the last write
     logic              release_params;   // last block that needs these parameters
     logic              hand_over;        // last block of the half
   } block_t;
@@ -51,6 +55,8 @@ package flex_pkg;
     logic signed [7:0] zero_point;
     logic signed [7:0] low;
     logic signed [7:0] high;
+    logic              look_up;
+    logic              table_half;
     logic              keep;
     logic              stream;
     logic              take;

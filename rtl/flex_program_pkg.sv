@@ -148,7 +148,8 @@ package flex_program_pkg;
   parameter logic [7:0] ArrayTileKind = 8'd1;
   // Geometry of a tile; its passes follow in `array_passes` records.
   typedef struct packed {
-    logic [18:0] unused_1;
+    logic [17:0] unused_1;
+    logic lookup;  // outputs are looked up in the latest table
     logic [2:0] word_channels;  // log2 of the channels in an output word, Q..N; its bytes repeat them
     logic stream;  // weights are used once and released word by word
     logic keep;  // weights and parameters stay for the next tile
@@ -161,6 +162,15 @@ package flex_program_pkg;
     logic [15:0] groups;  // groups of P output pixels per row
     logic [15:0] rows;  // output rows of the tile
   } array_tile_t;
+
+  parameter int unsigned ArrayTableWords = 0;
+  parameter logic [7:0] ArrayTableKind = 8'd4;
+
+  parameter int unsigned TableWordWords = 1;
+  // Eight entries of a table, the first table word from the entry of -128 on.
+  typedef struct packed {
+    logic signed [7:0][7:0] entry;  // what a byte becomes
+  } table_word_t;
 
   parameter int unsigned ArrayPassesWords = 0;
   parameter logic [7:0] ArrayPassesKind = 8'd2;

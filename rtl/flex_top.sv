@@ -20,7 +20,8 @@ module flex_top
   parameter int unsigned ParamPasses = 8,
   parameter int unsigned OutWords    = 512,
   parameter int unsigned ListEntries = 512,
-  parameter bit          Slopes      = 1'b0
+  parameter bit          Slopes      = 1'b0,
+  parameter bit          Tables      = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -159,7 +160,8 @@ module flex_top
     .ParamPasses(ParamPasses),
     .OutWords   (OutWords),
     .ListEntries(ListEntries),
-    .Slopes     (Slopes)
+    .Slopes     (Slopes),
+    .Tables     (Tables)
   ) u_core (
     .clk_i,
     .rst_ni,

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from flexcc.program.encode import encode, record
-from flexcc.program.formats import ARRAY_LISTS, ARRAY_PASSES, ARRAY_TILE, LIST_ENTRY, PASS
+from flexcc.program.formats import (
+    ARRAY_LISTS,
+    ARRAY_PASSES,
+    ARRAY_TABLE,
+    ARRAY_TILE,
+    LIST_ENTRY,
+    PASS,
+    TABLE_WORDS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +60,9 @@ class Tile:
     keep: bool
     stream: bool
     passes: tuple[Pass, ...]
+    table: tuple[int, ...] | None = None
+    """The words of a table that comes before the tile."""
+    lookup: bool = False
 
     def words(self) -> list[int]:
         """The records of the tile, as 64-bit words."""
@@ -62,6 +73,8 @@ class Tile:
                 for e in self.lists
             ]
             result += record(ARRAY_LISTS, tail)
+        if self.table is not None:
+            result += record(ARRAY_TABLE, self.table)
         result += record(
             ARRAY_TILE,
             rows=self.rows,
@@ -75,6 +88,7 @@ class Tile:
             keep=int(self.keep),
             stream=int(self.stream),
             word_channels=self.word_channels,
+            lookup=int(self.lookup),
         )
         words = [
             encode(
@@ -125,6 +139,8 @@ class Block:
     zero_point: int
     low: int
     high: int
+    lookup: int
+    """A packed table_t."""
     release_params: bool
     hand_over: bool
 
@@ -142,8 +158,9 @@ class Expected:
 def expect(tiles: Sequence[Tile]) -> Expected:
     """The reference of the sequencer: plain loops over tiles, passes, pixels, entries, runs."""
     result = Expected()
-    weight_base = param_base = out_half = 0
+    weight_base = param_base = out_half = table_half = 0
     for index, tile in enumerate(tiles):
+        table_half ^= tile.table is not None
         weight, param, new_tile = weight_base, param_base, True
         for item in tile.passes:
             new_group = item.take
@@ -185,6 +202,9 @@ def expect(tiles: Sequence[Tile]) -> Expected:
                         zero_point=tile.zero_point,
                         low=tile.low,
                         high=tile.high,
+                        lookup=tile.lookup << 2
+                        | table_half << 1
+                        | (last and item is tile.passes[-1]),
                         release_params=last and not tile.keep,
                         hand_over=last and item.hand_over,
                     )
@@ -207,10 +227,12 @@ def random_tiles(
     param_passes: int,
     columns: int,
     least_steps: int = 1,
+    tables: bool = False,
 ) -> list[Tile]:
     """`count` random legal tiles; every block has at least `least_steps` steps.
 
-    Kept tiles repeat with the same passes and fit the rings whole; the last tile keeps nothing.
+    With `tables` some bring a table, and some look up. Kept tiles repeat with the same passes and
+    fit the rings whole; the last tile keeps nothing.
     """
     tiles: list[Tile] = []
     while len(tiles) < count:
@@ -223,7 +245,13 @@ def random_tiles(
             tiles.append(_again(tile, keep=False, lists=random.random() < 0.5))
         else:
             tiles.append(tile)
-    return tiles
+    return [_with_table(tile) for tile in tiles] if tables else tiles
+
+
+def _with_table(tile: Tile) -> Tile:
+    words = tuple(random.getrandbits(64) for _ in range(TABLE_WORDS))
+    table = words if random.random() < 0.3 else None
+    return replace(tile, table=table, lookup=random.random() < 0.5)
 
 
 def _again(tile: Tile, *, keep: bool, lists: bool) -> Tile:

@@ -19,8 +19,8 @@ class Accelerator:
     `m` rows, `p` columns, `n` lanes, `q` drain chains per column; `packed` when two columns share a
     multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
-    With `slopes` a channel has a second set of parameters, for outputs below zero.
-    All `cores` are alike.
+    With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
+    outputs can be looked up on their way into the output buffer. All `cores` are alike.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -39,6 +39,7 @@ class Accelerator:
     list_entries: int
     slopes: bool = False
     cores: int = 1
+    tables: bool = False
 
     def __post_init__(self) -> None:
         rules = (

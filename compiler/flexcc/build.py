@@ -294,6 +294,7 @@ def _system_view(build: Build) -> SystemView:
         out_words=a.out_words,
         list_entries=a.list_entries,
         slopes=int(a.slopes),
+        tables=int(a.tables),
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
     )

@@ -140,6 +140,7 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         "ListEntries": a.list_entries,
         "Slopes": int(a.slopes),
         "Cores": a.cores,
+        "Tables": int(a.tables),
     }
 
 

@@ -163,6 +163,7 @@ module flex_fetch
       {EngineWeights, WeightsFetchKind} : fits = h.words == 16'(WeightsFetchWords);
       {EngineArray, ArrayListsKind} :     fits = 1'b1;
       {EngineArray, ArrayTileKind} :      fits = h.words == 16'(ArrayTileWords);
+      {EngineArray, ArrayTableKind} :     fits = h.words == 16'(TableWords);
       {EngineArray, ArrayPassesKind} :    fits = 1'b1;
       {EngineStore, StoreTileKind} :      fits = h.words == 16'(StoreTileWords);
       default:                            fits = 1'b0;

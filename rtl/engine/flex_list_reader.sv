@@ -17,9 +17,10 @@ module flex_list_reader
 ) (
   input  logic                                        clk_i,
   input  logic                                        rst_ni,
-  // Tiles, each with the half of the list memory that holds its lists
+  // Tiles, each with the half of the list memory that holds its lists and that of its table
   input  array_tile_t                                 tile_data_i,
   input  logic                                        tile_half_i,
+  input  logic                                        tile_table_half_i,
   input  logic                                        tile_valid_i,
   output logic                                        tile_ready_o,
   // Passes
@@ -61,7 +62,7 @@ module flex_list_reader
   // `active_q`: a pass is being walked; `tile_open_q`: tile_q belongs to the passes that follow.
   logic active_q, tile_open_q;
   array_tile_t tile_q;
-  logic half_q;
+  logic half_q, table_half_q;
   pass_t pass_q;
 
   // Position: entries, groups and rows left after the current one.
@@ -115,8 +116,9 @@ module flex_list_reader
 
   always_ff @(posedge clk_i) begin
     if (load_tile) begin
-      tile_q <= tile_data_i;
-      half_q <= tile_half_i;
+      tile_q       <= tile_data_i;
+      half_q       <= tile_half_i;
+      table_half_q <= tile_table_half_i;
     end
     if (load_pass) begin
       pass_q <= pass_data_i;
@@ -160,6 +162,8 @@ module flex_list_reader
           zero_point: tile_now.zero_point,
           low: tile_now.low,
           high: tile_now.high,
+          look_up: tile_now.lookup,
+          table_half: tile_closing ? tile_table_half_i : table_half_q,
           keep: tile_now.keep,
           stream: tile_now.stream,
           take: pass_data_i.take,

@@ -59,6 +59,7 @@ module flex_requantize
   output logic   [         Lanes-1:0]                               wr_en_o,
   output logic   [  OutAddrWidth-1:0]                               wr_addr_o,
   output logic   [             P-1:0][       Q*8-1:0]               wr_data_o,
+  output table_t                                                    wr_table_o,
   // The last write of a half is in the buffer
   output logic                                                      group_full_o
 );
@@ -284,6 +285,7 @@ module flex_requantize
   logic [OutAddrWidth-1:0] addr1_q, addr_last, addr_out_q;
   logic [LaneWidth-1:0] lane1_q, lane_mask1_q, lane_last, lane_mask_last;
   logic valid1_q, full1_q, valid_last, full_last;
+  table_t table1_q;
   logic [Lanes-1:0] wr_en_d, wr_en_q;
   logic full_q, group_full_q;
 
@@ -312,6 +314,11 @@ module flex_requantize
 
   always_ff @(posedge clk_i) begin
     if (valid0_q) begin
+      table1_q <= '{
+          enable: block0_q.lookup.enable,
+          half: block0_q.lookup.half,
+          last: block0_q.lookup.last && index0_q == IndexWidth'(L - 1)
+      };
       if (index0_q == '0) begin
         addr1_q      <= {block0_q.out_half, block0_q.out_addr[OutAddrWidth-2:0]};
         lane1_q      <= (Lanes > 1) ? LaneWidth'(block0_q.out_byte / 8'(Q)) : '0;
@@ -344,6 +351,16 @@ module flex_requantize
     .rst_ni,
     .data_i({addr1_q, lane1_q, lane_mask1_q}),
     .data_o({addr_last, lane_last, lane_mask_last})
+  );
+
+  flex_delay #(
+    .Width ($bits(table_t)),
+    .Cycles(AddrDelay + 1)
+  ) u_table (
+    .clk_i,
+    .rst_ni,
+    .data_i(table1_q),
+    .data_o(wr_table_o)
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_wr_en

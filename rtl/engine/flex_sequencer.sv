@@ -23,6 +23,8 @@ module flex_sequencer
   parameter  int unsigned DrainCycles      = 4,
   // Cycles from a step until the weight buffer has read its last row.
   parameter  int unsigned WeightReadCycles = 16,
+  // There are tables behind the requantiser.
+  parameter  bit          Tables           = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -41,6 +43,12 @@ module flex_sequencer
   input  logic   [     CountWidth-1:0] params_written_i,
   // Output buffer halves
   input  logic                         out_freed_i,
+  // Tables: their words, each tile behind them, and the half that holds its table
+  output logic   [       WordBits-1:0] table_data_o,
+  output logic                         table_valid_o,
+  input  logic                         table_ready_i,
+  output logic                         table_tile_o,
+  input  logic                         table_half_i,
   // Step
   output logic                         step_valid_o,
   output logic                         step_first_o,
@@ -70,6 +78,7 @@ module flex_sequencer
     StLists,
     StTile0,
     StTile1,
+    StTable,
     StPasses,
     StError
   } parser_e;
@@ -83,7 +92,7 @@ module flex_sequencer
   logic list_wr_en;
 
   array_tile_t tile_in, tile_out;
-  logic tile_half;
+  logic tile_half, tile_table_half;
   logic tile_in_valid, tile_in_ready, tile_out_valid, tile_out_ready;
   pass_t pass_out;
   logic pass_in_valid, pass_in_ready, pass_out_valid, pass_out_ready;
@@ -91,9 +100,12 @@ module flex_sequencer
 
   logic [1:0] tiles_waiting_q;
 
-  assign header   = cmd_data_i;
-  assign tile_in  = {cmd_data_i, tile_word_q};
-  assign cmd_fire = cmd_valid_i && cmd_ready_o;
+  assign header       = cmd_data_i;
+  assign tile_in      = {cmd_data_i, tile_word_q};
+  assign cmd_fire     = cmd_valid_i && cmd_ready_o;
+
+  assign table_data_o = cmd_data_i;
+  assign table_tile_o = tile_in_valid && tile_in_ready;
 
   always_comb begin
     parser_d      = parser_q;
@@ -104,6 +116,7 @@ module flex_sequencer
     list_wr_en    = 1'b0;
     tile_in_valid = 1'b0;
     pass_in_valid = 1'b0;
+    table_valid_o = 1'b0;
     error_o       = 1'b0;
     unique case (parser_q)
       StHeader: begin
@@ -117,6 +130,9 @@ module flex_sequencer
             list_index_d = '0;
           end else if (header.kind == ArrayTileKind && header.words == 16'(ArrayTileWords)) begin
             parser_d = StTile0;
+          end else if (Tables && header.kind == ArrayTableKind &&
+              header.words == 16'(TableWords)) begin
+            parser_d = StTable;
           end else if (header.kind == ArrayPassesKind && header.words != '0) begin
             parser_d = StPasses;
           end else begin
@@ -141,6 +157,14 @@ module flex_sequencer
         cmd_ready_o   = tile_in_ready;
         tile_in_valid = cmd_valid_i;
         if (cmd_fire) parser_d = StHeader;
+      end
+      StTable: begin
+        cmd_ready_o   = table_ready_i;
+        table_valid_o = cmd_valid_i;
+        if (cmd_fire) begin
+          words_left_d = words_left_q - 1'b1;
+          if (words_left_q == '0) parser_d = StHeader;
+        end
       end
       StPasses: begin
         cmd_ready_o   = pass_in_ready;
@@ -182,15 +206,15 @@ module flex_sequencer
   logic [4:0] unused_pass_level;
 
   flex_stream_fifo #(
-    .Width($bits(array_tile_t) + 1),
+    .Width($bits(array_tile_t) + 2),
     .Depth(2)
   ) u_tiles (
     .clk_i,
     .rst_ni,
-    .in_data_i  ({list_half_q, tile_in}),
+    .in_data_i  ({Tables && table_half_i, list_half_q, tile_in}),
     .in_valid_i (tile_in_valid),
     .in_ready_o (tile_in_ready),
-    .out_data_o ({tile_half, tile_out}),
+    .out_data_o ({tile_table_half, tile_half, tile_out}),
     .out_valid_o(tile_out_valid),
     .out_ready_i(tile_out_ready),
     .level_o    (unused_tile_level)
@@ -243,22 +267,23 @@ module flex_sequencer
   ) u_reader (
     .clk_i,
     .rst_ni,
-    .tile_data_i    (tile_out),
-    .tile_half_i    (tile_half),
-    .tile_valid_i   (tile_out_valid),
-    .tile_ready_o   (tile_out_ready),
-    .pass_data_i    (pass_out),
-    .pass_valid_i   (pass_out_valid),
-    .pass_ready_o   (pass_out_ready),
-    .list_rd_en_o   (list_rd_en),
-    .list_rd_addr_o (list_rd_addr),
-    .list_rd_data_i (list_rd_data),
-    .context_data_o (pass_context),
-    .context_valid_o(context_valid),
-    .context_ready_i(context_ready),
-    .run_data_o     (run),
-    .run_valid_o    (run_valid),
-    .run_ready_i    (run_ready)
+    .tile_data_i      (tile_out),
+    .tile_half_i      (tile_half),
+    .tile_table_half_i(tile_table_half),
+    .tile_valid_i     (tile_out_valid),
+    .tile_ready_o     (tile_out_ready),
+    .pass_data_i      (pass_out),
+    .pass_valid_i     (pass_out_valid),
+    .pass_ready_o     (pass_out_ready),
+    .list_rd_en_o     (list_rd_en),
+    .list_rd_addr_o   (list_rd_addr),
+    .list_rd_data_i   (list_rd_data),
+    .context_data_o   (pass_context),
+    .context_valid_o  (context_valid),
+    .context_ready_i  (context_ready),
+    .run_data_o       (run),
+    .run_valid_o      (run_valid),
+    .run_ready_i      (run_ready)
   );
 
   flex_step_issue #(
@@ -296,6 +321,11 @@ module flex_sequencer
 
   logic unused_header;
   assign unused_header = ^{header.engine, header.unused_0};
+
+  if (!Tables) begin : gen_no_tables
+    logic unused_table;
+    assign unused_table = ^{table_ready_i, table_half_i};
+  end
 
   // A rotation names a bank.
   `FLEX_ASSERT(RotationInRange, step_valid_o |-> 32'(act_rotation_o) < P)

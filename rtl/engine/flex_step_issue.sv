@@ -287,6 +287,7 @@ module flex_step_issue
         zero_point: ctx_q.zero_point,
         low: ctx_q.low,
         high: ctx_q.high,
+        lookup: '{enable: ctx_q.look_up, half: ctx_q.table_half, last: tile_end},
         release_params: pass_end && !ctx_q.keep,
         hand_over: pass_end && ctx_q.hand_over
     };

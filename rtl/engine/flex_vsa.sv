@@ -29,6 +29,8 @@ module flex_vsa
   parameter  int unsigned WeightWords     = 512,
   // Entries per half of the list memory; a power of two.
   parameter  int unsigned ListEntries     = 512,
+  // There are tables behind the requantiser.
+  parameter  bit          Tables          = 1'b0,
   localparam int unsigned ActAddrWidth    = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
 ) (
@@ -53,6 +55,12 @@ module flex_vsa
   input  logic   [     CountWidth-1:0]                                 params_written_i,
   // Output buffer halves
   input  logic                                                         out_freed_i,
+  // Tables: see flex_sequencer
+  output logic   [       WordBits-1:0]                                 table_data_o,
+  output logic                                                         table_valid_o,
+  input  logic                                                         table_ready_i,
+  output logic                                                         table_tile_o,
+  input  logic                                                         table_half_i,
   // Accumulators, and what they belong to
   output logic                                                         acc_valid_o,
   output logic   [              P-1:0][           Q-1:0][AccWidth-1:0] acc_o,
@@ -83,7 +91,8 @@ module flex_vsa
     .WeightWords     (WeightWords),
     .ListEntries     (ListEntries),
     .DrainCycles     (M / Q),
-    .WeightReadCycles(ColumnReadLatency + M)
+    .WeightReadCycles(ColumnReadLatency + M),
+    .Tables          (Tables)
   ) u_sequencer (
     .clk_i,
     .rst_ni,
@@ -96,6 +105,11 @@ module flex_vsa
     .weights_released_o,
     .params_written_i,
     .out_freed_i,
+    .table_data_o,
+    .table_valid_o,
+    .table_ready_i,
+    .table_tile_o,
+    .table_half_i,
     .step_valid_o  (step_valid),
     .step_first_o  (step_first),
     .step_last_o   (step_last),

@@ -152,6 +152,8 @@ module flex_plain_reader
           zero_point: tile_now.zero_point,
           low: tile_now.low,
           high: tile_now.high,
+          look_up: 1'b0,  // there are no tables
+          table_half: 1'b0,
           keep: tile_now.keep,
           stream: tile_now.stream,
           take: pass_data_i.take,

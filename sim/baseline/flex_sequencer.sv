@@ -24,6 +24,8 @@ module flex_sequencer
   parameter  int unsigned DrainCycles      = 4,
   // Cycles from a step until the weight buffer has read its last row.
   parameter  int unsigned WeightReadCycles = 16,
+  // There are no tables.
+  parameter  bit          Tables           = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -42,6 +44,12 @@ module flex_sequencer
   input  logic   [     CountWidth-1:0] params_written_i,
   // Output buffer halves
   input  logic                         out_freed_i,
+  // Tables
+  output logic   [       WordBits-1:0] table_data_o,
+  output logic                         table_valid_o,
+  input  logic                         table_ready_i,
+  output logic                         table_tile_o,
+  input  logic                         table_half_i,
   // Step
   output logic                         step_valid_o,
   output logic                         step_first_o,
@@ -242,6 +250,10 @@ module flex_sequencer
   );
 
   logic unused_bits;
-  assign unused_bits = ^{header, 32'(ListEntries)};
+  assign unused_bits   = ^{header, 32'(ListEntries), Tables, table_ready_i, table_half_i};
+
+  assign table_data_o  = '0;
+  assign table_valid_o = 1'b0;
+  assign table_tile_o  = 1'b0;
 
 endmodule

@@ -2,6 +2,7 @@
 """Bench of flex_list_reader: contexts and runs in order, whatever stalls; one run per cycle."""
 
 import os
+import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,7 @@ def _tile_word(tile: Tile) -> int:
         keep=int(tile.keep),
         stream=int(tile.stream),
         word_channels=tile.word_channels,
+        lookup=int(tile.lookup),
     )
     return low | high << 64
 
@@ -97,7 +99,7 @@ def _run_words(tile: Tile) -> list[int]:
     return words
 
 
-def _context_words(tile: Tile) -> list[int]:
+def _context_words(tile: Tile, table_half: int) -> list[int]:
     """The contexts of a tile as packed pass_context_t."""
     words = []
     for item in tile.passes:
@@ -111,6 +113,8 @@ def _context_words(tile: Tile) -> list[int]:
             (tile.zero_point, 8),
             (tile.low, 8),
             (tile.high, 8),
+            (tile.lookup, 1),
+            (table_half, 1),
             (tile.keep, 1),
             (tile.stream, 1),
             (item.take, 1),
@@ -128,7 +132,8 @@ async def reads_lists_in_order(
     dut: Any, source_pauses: Callable[[], Pauses], sink_pauses: Callable[[], Pauses]
 ) -> None:
     entries = int(os.environ["LIST_ENTRIES"])
-    tile_source = StreamSource(dut, "tile", source_pauses(), fields=("data", "half"))
+    fields = ("data", "half", "table_half")
+    tile_source = StreamSource(dut, "tile", source_pauses(), fields=fields)
     pass_source = StreamSource(dut, "pass", source_pauses())
     contexts = StreamSink(dut, "context", sink_pauses())
     runs = StreamSink(dut, "run", sink_pauses())
@@ -138,16 +143,24 @@ async def reads_lists_in_order(
     cocotb.start_soon(memory.serve())
     for number in range(20):
         tiles = random_tiles(
-            1, act_words=256, weight_words=64, list_entries=entries, param_passes=4, columns=5
+            1,
+            act_words=256,
+            weight_words=64,
+            list_entries=entries,
+            param_passes=4,
+            columns=5,
+            tables=True,
         )
         half = number % 2
+        table_half = random.getrandbits(1)
         assert tiles[0].lists is not None
         memory.write(half, tiles[0].lists)
         # The tiles that come without lists share those of the first.
-        sent_tiles = [{"data": _tile_word(tile), "half": half} for tile in tiles]
+        halves = {"half": half, "table_half": table_half}
+        sent_tiles = [{"data": _tile_word(tile), **halves} for tile in tiles]
         cocotb.start_soon(tile_source.send(sent_tiles))
         cocotb.start_soon(pass_source.send([word for t in tiles for word in _pass_words(t)]))
-        wanted_contexts = [word for tile in tiles for word in _context_words(tile)]
+        wanted_contexts = [word for tile in tiles for word in _context_words(tile, table_half)]
         wanted_runs = [word for tile in tiles for word in _run_words(tile)]
         received = cocotb.start_soon(contexts.receive(len(wanted_contexts)))
         assert await runs.receive(len(wanted_runs)) == wanted_runs
@@ -161,7 +174,7 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
         1, act_words=256, weight_words=64, list_entries=entries, param_passes=4, columns=5
     )[0]
     tiles = [tile] * 8
-    tile_source = StreamSource(dut, "tile", fields=("data", "half"))
+    tile_source = StreamSource(dut, "tile", fields=("data", "half", "table_half"))
     pass_source = StreamSource(dut, "pass")
     contexts = StreamSink(dut, "context")
     memory = ListMemory(dut, entries)
@@ -172,7 +185,8 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
     memory.write(0, tile.lists)
     wanted = [word for item in tiles for word in _run_words(item)]
     cocotb.start_soon(memory.serve())
-    cocotb.start_soon(tile_source.send([{"data": _tile_word(t), "half": 0} for t in tiles]))
+    halves = {"half": 0, "table_half": 0}
+    cocotb.start_soon(tile_source.send([{"data": _tile_word(t), **halves} for t in tiles]))
     cocotb.start_soon(pass_source.send([word for t in tiles for word in _pass_words(t)]))
     cocotb.start_soon(contexts.receive(sum(len(t.passes) for t in tiles)))
     seen: list[int] = []

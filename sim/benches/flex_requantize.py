@@ -49,6 +49,7 @@ class Block:
     word_channels: int
     release: bool
     hand_over: bool
+    lookup: int
     acc: list[list[int]]
 
     def sheet(self) -> int:
@@ -56,6 +57,7 @@ class Block:
         fields = (  # from bit 0 upwards
             (self.hand_over, 1),
             (self.release, 1),
+            (self.lookup, 3),
             (self.channels[0].high, 8),
             (self.channels[0].low, 8),
             (self.channels[0].zero_point, 8),
@@ -127,6 +129,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                     byte=byte,
                     word_channels=word_channels,
                     release=index == count - 1,
+                    lookup=random.getrandbits(3),
                     hand_over=hand_over,
                     acc=acc,
                 )
@@ -221,6 +224,7 @@ class Write:
     """One cycle's write, by bank, word and byte."""
 
     cycle: int
+    lookup: int
     data: dict[tuple[int, int, int], int]
 
 
@@ -242,7 +246,8 @@ async def collect(dut: Any, count: int) -> tuple[list[Write], list[int]]:
                 for p in range(P)
                 for q in range(Q)
             }
-            writes.append(Write(cycle=cycle, data=data))
+            lookup = int(dut.wr_table_o.value)
+            writes.append(Write(cycle=cycle, lookup=lookup, data=data))
         if dut.group_full_o.value == 1:
             full_cycles.append(cycle)
         cycle += 1
@@ -267,6 +272,9 @@ async def requantise(dut: Any, blocks: list[Block], pauses: Pauses) -> list[Writ
         for place, value in wanted.items():
             assert got.get(place) == value, f"block {number}: {place} {got.get(place)} not {value}"
         assert got.keys() == wanted.keys()
+        # The tile's last write is the last one of its last block.
+        lookups = [block.lookup & 0b110] * (L - 1) + [block.lookup]
+        assert [write.lookup for write in own] == lookups
         if block.hand_over:
             expected_full.append(own[-1].cycle + 1)
     assert full_cycles == expected_full

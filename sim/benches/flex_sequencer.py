@@ -20,6 +20,7 @@ COUNT_MASK = 0xFFFF
 _BLOCK_FIELDS = (  # name, width, signed; from bit 0 upwards
     ("hand_over", 1, False),
     ("release_params", 1, False),
+    ("lookup", 3, False),
     ("high", 8, True),
     ("low", 8, True),
     ("zero_point", 8, True),
@@ -148,14 +149,38 @@ class Surroundings:
         self.blocks += 1
 
 
+async def take_tables(dut: Any, tiles: list[Tile], pauses: Pauses) -> None:
+    """Plays flex_table; returns when all tables and tiles have come, in their order."""
+    half = 0
+    for tile in tiles:
+        for number, wanted in enumerate(tile.table or ()):
+            while next(pauses):
+                await FallingEdge(dut.clk_i)
+            dut.table_ready_i.value = 1
+            await RisingEdge(dut.clk_i)
+            while dut.table_valid_o.value != 1:
+                assert dut.table_tile_o.value == 0
+                await RisingEdge(dut.clk_i)
+            assert int(dut.table_data_o.value) == wanted
+            await FallingEdge(dut.clk_i)
+            dut.table_ready_i.value = 0
+            half ^= number == 0
+            dut.table_half_i.value = half
+        await RisingEdge(dut.clk_i)
+        while dut.table_tile_o.value != 1:
+            assert dut.table_valid_o.value == 0
+            await RisingEdge(dut.clk_i)
+
+
 async def start(dut: Any) -> None:
     start_clock(dut)
-    for port in ("act_full", "weights_written", "params_written", "out_freed"):
+    ports = ("act_full", "weights_written", "params_written", "out_freed")
+    for port in (*ports, "table_ready", "table_half"):
         getattr(dut, f"{port}_i").value = 0
     await reset(dut)
 
 
-def _tiles(count: int, least_steps: int = 1) -> list[Tile]:
+def _tiles(count: int, least_steps: int = 1, *, tables: bool = False) -> list[Tile]:
     return random_tiles(
         count,
         act_words=int(os.environ["ACT_WORDS"]),
@@ -164,6 +189,7 @@ def _tiles(count: int, least_steps: int = 1) -> list[Tile]:
         param_passes=int(os.environ["PARAM_PASSES"]),
         columns=7,
         least_steps=least_steps,
+        tables=tables,
     )
 
 
@@ -172,12 +198,14 @@ def _tiles(count: int, least_steps: int = 1) -> list[Tile]:
 async def steps_and_blocks_in_order(
     dut: Any, record_pauses: Callable[[], Pauses], pauses: Callable[[], Pauses]
 ) -> None:
-    tiles = _tiles(40)
+    tiles = _tiles(40, tables=os.environ["TABLES"] == "1")
     source = StreamSource(dut, "cmd", record_pauses())
     await start(dut)
     surroundings = Surroundings(dut, expect(tiles), tiles, pauses())
     cocotb.start_soon(source.send([word for tile in tiles for word in tile.words()]))
+    tables = cocotb.start_soon(take_tables(dut, tiles, pauses()))
     await surroundings.run()
+    await tables
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")

@@ -22,6 +22,7 @@ module flex_sim_top #(
   parameter  int unsigned OutWords    = 512,
   parameter  int unsigned ListEntries = 512,
   parameter  bit          Slopes      = 1'b0,
+  parameter  bit          Tables      = 1'b0,
   // Numbers by which the bench knows the memory ports.
   localparam int unsigned ActPort     = 0,
   localparam int unsigned WgtPort     = 1,
@@ -102,7 +103,8 @@ module flex_sim_top #(
     .ParamPasses(ParamPasses),
     .OutWords   (OutWords),
     .ListEntries(ListEntries),
-    .Slopes     (Slopes)
+    .Slopes     (Slopes),
+    .Tables     (Tables)
   ) u_top (
     .clk_i,
     .rst_ni,

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("act_words", "weight_words", "list_entries", "param_passes", "drain_cycles"),
-    [(256, 64, 64, 4, 4), (1024, 16, 32, 8, 1)],
+    ("act_words", "weight_words", "list_entries", "param_passes", "drain_cycles", "tables"),
+    [(256, 64, 64, 4, 4, False), (1024, 16, 32, 8, 1, True)],
 )
 def test_flex_sequencer(
     tmp_path: Path,
@@ -21,12 +21,14 @@ def test_flex_sequencer(
     list_entries: int,
     param_passes: int,
     drain_cycles: int,
+    tables: bool,
 ) -> None:
     parameters = {
         "ActWords": act_words,
         "WeightWords": weight_words,
         "ListEntries": list_entries,
         "DrainCycles": drain_cycles,
+        "Tables": int(tables),
     }
     env = {
         "ACT_WORDS": str(act_words),
@@ -34,5 +36,6 @@ def test_flex_sequencer(
         "LIST_ENTRIES": str(list_entries),
         "PARAM_PASSES": str(param_passes),
         "DRAIN_CYCLES": str(drain_cycles),
+        "TABLES": str(int(tables)),
     }
     assert simulate("flex_sequencer", tmp_path, parameters, env=env) == 6

@@ -29,6 +29,7 @@ class SystemView:
     out_words: int
     list_entries: int
     slopes: int
+    tables: int
     data_range: str
     strb_range: str
 

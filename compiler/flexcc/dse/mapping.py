@@ -87,6 +87,8 @@ class Mapping:
         ]
         if a.slopes:
             lines.append("two-slope requantisers")
+        if a.tables:
+            lines.append("tables behind the requantisers")
         for group in self.groups:
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"

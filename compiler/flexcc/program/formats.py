@@ -13,6 +13,7 @@ __all__ = [
     "ALL_FORMATS",
     "ARRAY_LISTS",
     "ARRAY_PASSES",
+    "ARRAY_TABLE",
     "ARRAY_TILE",
     "CONTROL_END",
     "HEADER",
@@ -26,6 +27,8 @@ __all__ = [
     "PLANE",
     "SLOPE",
     "STORE_TILE",
+    "TABLE_WORD",
+    "TABLE_WORDS",
     "WEIGHTS_FETCH",
     "WEIGHT_IMAGE",
     "WINDOW",
@@ -39,6 +42,8 @@ __all__ = [
 WORD_BITS = 64
 MAX_PHASES = 4
 MAX_CORES = 4
+TABLE_WORDS = 32
+"""Words of a table of 256 entries."""
 
 
 class Engine(IntEnum):
@@ -324,8 +329,24 @@ ARRAY_TILE = Format(
                 width=3,
                 doc="log2 of the channels in an output word, Q..N; its bytes repeat them",
             ),
+            Field(name="lookup", width=1, doc="outputs are looked up in the latest table"),
         ),
     ),
+)
+
+ARRAY_TABLE = Format(
+    name="array_table",
+    doc="A table of 256 entries in 32 `table_word` words, for the tiles that follow.",
+    engine=Engine.ARRAY,
+    kind=4,
+    tail="table_word",
+    words=(),
+)
+
+TABLE_WORD = Format(
+    name="table_word",
+    doc="Eight entries of a table, the first table word from the entry of -128 on.",
+    words=((Field(name="entry", width=8, count=8, doc="what a byte becomes", signed=True),),),
 )
 
 ARRAY_PASSES = Format(
@@ -416,6 +437,8 @@ ALL_FORMATS = (
     ARRAY_LISTS,
     LIST_ENTRY,
     ARRAY_TILE,
+    ARRAY_TABLE,
+    TABLE_WORD,
     ARRAY_PASSES,
     PASS,
     STORE_TILE,
