@@ -17,6 +17,8 @@ from flexcc.accelerator import Accelerator
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
+from flexcc.ir.arithmetic import table_entries
+from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
     Clamp,
@@ -27,6 +29,7 @@ from flexcc.ir.layers import (
     Layer,
     MaxPool2d,
     Pads,
+    Table,
 )
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization, TensorType
@@ -53,10 +56,10 @@ _LARGE: dict[str, Any] = {
 
 
 def _shape(
-    m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int, *, slopes: bool = False
+    m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int, **engines: bool
 ) -> Accelerator:
     plain = Accelerator(m=m, p=p, n=n, q=q, packed=packed, beat_bytes=beat_bytes, **_LARGE)
-    return replace(plain, slopes=slopes)
+    return replace(plain, **engines)
 
 
 ACCELERATORS = (
@@ -69,7 +72,8 @@ ACCELERATORS = (
     _shape(32, 16, 8, 4, True, 64),  # widest array, four planes a pass
     _shape(8, 8, 8, 8, False, 8),  # a beat is a pixel
     _shape(8, 3, 8, 2, True, 32, slopes=True),
-    _shape(4, 5, 16, 1, False, 64, slopes=True),
+    _shape(4, 5, 16, 1, False, 64, slopes=True, tables=True),
+    _shape(16, 2, 8, 4, True, 64, tables=True),
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
 
@@ -224,7 +228,12 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
 
 
 def random_network(
-    rng: random.Random, layers: int, *, most_channels: int = 70, slopes: bool = False
+    rng: random.Random,
+    layers: int,
+    *,
+    most_channels: int = 70,
+    slopes: bool = False,
+    tables: bool = False,
 ) -> Graph:
     """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
@@ -283,6 +292,11 @@ def random_network(
                 quantization=quantization,
             )
             nodes.append(conv)
+            if tables and rng.random() < 0.6:
+                table = _table(rng, f"table{number}", conv.output)
+                kind = replace(tensors[conv.output], quantization=_quantization(rng))
+                tensors[table.output] = kind
+                nodes.append(table)
         if rng.random() < 0.2:
             ports.append(nodes[-1].output)
         if rng.random() < 0.8 or len(nodes) == 1:
@@ -295,6 +309,11 @@ def random_network(
         tensors=tensors,
         layers=tuple(nodes),
     )
+
+
+def _table(rng: random.Random, name: str, source: str) -> Table:
+    function = rng.choice([apply("Sigmoid", X), apply("Mul", X, apply("Sigmoid", X))])
+    return Table(name=name, inputs=(source,), output=f"{name}_out", function=function)
 
 
 def _concat(rng: random.Random, name: str, source: str, tensors: dict[str, TensorType]) -> Concat:
@@ -378,9 +397,14 @@ def _inputs(rng: random.Random, graph: Graph) -> dict[str, NDArray[np.int8]]:
     }
 
 
+def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> Graph:
+    """A random network of what the accelerator has engines for."""
+    return random_network(rng, layers, slopes=accelerator.slopes, tables=accelerator.tables)
+
+
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping whose buffers are as small as they may be."""
-    graph = lower(random_network(rng, layers, slopes=accelerator.slopes))
+    graph = lower(_network_for(rng, layers, accelerator))
     stages = _stages(graph)
     groups = [_random_group(rng, stage, accelerator) for stage in stages]
     tilings = [
@@ -394,7 +418,9 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
 def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping that is legal on `accelerator` as it is."""
     while True:
-        graph = lower(random_network(rng, layers, slopes=accelerator.slopes))
+        graph = lower(
+            random_network(rng, layers, slopes=accelerator.slopes, tables=accelerator.tables)
+        )
         groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph)]
         legal = tuple(group for group in groups if group is not None)
         if len(legal) == len(groups):
@@ -498,6 +524,11 @@ def evaluate(
             acc = _convolve(layer, values[name], source)
             rq = requantization(layer, source, target)
             values[layer.output] = requantize(acc, rq)
+        elif isinstance(layer, Table):
+            assert source.quantization is not None
+            assert target.quantization is not None
+            entries = table_entries(layer, source.quantization, target.quantization)
+            values[layer.output] = entries[values[name].astype(np.int64) + 128]
         else:
             assert isinstance(layer, MaxPool2d)
             values[layer.output] = _pool(layer, values[name], source)

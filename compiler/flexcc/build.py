@@ -37,8 +37,9 @@ from flexcc.ir import (
     Quantization,
     TensorType,
 )
+from flexcc.ir.functions import Apply, Number, Variable
 from flexcc.ir.graph import Signature
-from flexcc.ir.layers import Concat
+from flexcc.ir.layers import Concat, Table
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
@@ -46,12 +47,13 @@ from flexcc.program.encode import to_bytes
 __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
-_GRAPH = (Graph, *_TENSORS, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Pads, Clamp, Cost)
+_LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d, Concat, Table, Pads, Clamp, Cost)
+_GRAPH = (Graph, *_TENSORS, *_LAYERS, Apply, Number, Variable)
 _MAPPING = (Mapping, Group, Chain, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
 _HEAD, _TAIL = "head.onnx", "tail.onnx"
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -136,10 +136,11 @@ def _layer(
 ) -> LayerReport:
     group, engines = stage.group, estimate.engines
     chain = group.chain
+    behind = (("table", chain.table), ("max_pool2d", chain.pool))
     tensors = build.graph.tensors
     return LayerReport(
         name=stage.name,
-        op=kind if chain.pool is None else f"{kind}+max_pool2d",
+        op="+".join([kind, *(name for name, layer in behind if layer is not None)]),
         input_packing=_packing(tensors[stage.input]),
         output_packing=_packing(tensors[stage.output]),
         macs=macs,

@@ -17,7 +17,7 @@ from math import gcd
 
 from flexcc.accelerator import Accelerator
 from flexcc.blocks import zero_taps
-from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.ir.types import TensorType
 from flexcc.joins import Part, plane_count
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
@@ -70,6 +70,7 @@ class Stage:
     conv: Convolution
     sum: Add | None = None
     affine: Conv2d | None = None
+    table: Table | None = None
     pool: MaxPool2d | None = None
     input: TensorType
     raw: TensorType
@@ -87,7 +88,7 @@ class Stage:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the chain, in order."""
-        chain = (self.conv, self.sum, self.affine, self.pool)
+        chain = (self.conv, self.sum, self.affine, self.table, self.pool)
         return tuple(layer for layer in chain if layer is not None)
 
     @property

@@ -42,18 +42,62 @@ def slopes_model() -> onnx.ModelProto:
     return make_model(nodes, constants, shape=(1, 3, 12, 15), opset=16)
 
 
-def test_slopes(tmp_path: Path) -> None:
-    """No layer stands in for an activation: each is in the requantiser of its convolution."""
-    save(slopes_model(), tmp_path / "model.onnx")
+def tables_model() -> onnx.ModelProto:
+    """Sigmoid, x * Sigmoid(x) and HardSwish, one of them pooled, one of an output with readers."""
+    rng = np.random.default_rng(4)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.normal(scale=2 / np.sqrt(np.prod(shape[1:])), size=shape)
+
+    nodes = [
+        node("Conv", "x w0 b0", "a", "first", pads=[1, 1, 1, 1]),
+        node("Sigmoid", "a", "b", "sigmoid"),
+        node("Mul", "a b", "c", "silu"),
+        node("Conv", "c w1 b1", "d", "second", pads=[1, 1, 1, 1], dilations=[2, 2]),
+        node("HardSwish", "d", "e", "hard"),
+        node("MaxPool", "e", "f", "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", "f w2 b2", "g", "third"),
+        node("Tanh", "g", "y", "tanh"),
+        node("Sigmoid", "g", "z", "gate"),
+    ]
+    constants = {
+        "w0": weights(12, 3, 3, 3),
+        "b0": weights(12),
+        "w1": weights(10, 12, 3, 3),
+        "b1": weights(10),
+        "w2": weights(5, 10, 1, 1),
+        "b2": weights(5),
+    }
+    return make_model(nodes, constants, shape=(1, 3, 12, 15), opset=16, outputs="y z")
+
+
+def _verified(model: onnx.ModelProto, folder: Path) -> tuple[list[str], str]:
+    """The names of the layers of a build whose RTL equals the reference, and its top module."""
+    save(model, folder / "model.onnx")
     data = np.random.default_rng(3).normal(size=(6, 3, 12, 15)).astype(np.float32)
-    np.savez(tmp_path / "data.npz", x=data)
+    np.savez(folder / "data.npz", x=data)
     result = flexcc(
         "model.onnx", "--target", "u250", "--array", "8,4,8", "-o", "build",
         "--calibration", "data.npz", "--verify", "rtl", "--verify-images", "2", "--json",
-        cwd=tmp_path,
+        cwd=folder,
     )  # fmt: skip
     assert result.code == 0, result.stderr
     report = json.loads(result.stdout)
-    assert [layer["name"] for layer in report["layers"]] == ["first", "second", "up"]
     assert report["verify"]["rtl"]["equal"] is True
-    assert ".Slopes     (1'b1)" in (tmp_path / "build" / "rtl" / "flex_system.sv").read_text()
+    top = (folder / "build" / "rtl" / "flex_system.sv").read_text()
+    return [layer["name"] for layer in report["layers"]], top
+
+
+def test_slopes(tmp_path: Path) -> None:
+    """No layer stands in for an activation: each is in the requantiser of its convolution."""
+    names, top = _verified(slopes_model(), tmp_path)
+    assert names == ["first", "second", "up"]
+    assert ".Slopes     (1'b1)" in top
+    assert ".Tables     (1'b0)" in top
+
+
+def test_tables(tmp_path: Path) -> None:
+    """Each is behind its convolution; two of one tensor are behind copies of it."""
+    names, top = _verified(tables_model(), tmp_path)
+    assert names == ["first", "second", "third", "tanh_identity", "gate_identity"]
+    assert ".Tables     (1'b1)" in top

@@ -40,13 +40,15 @@ _DEPTHS: dict[str, Any] = {
 }
 SHAPES = {
     "8x4x8-packed": Accelerator(m=8, p=4, n=8, q=2, packed=True, beat_bytes=64, **_DEPTHS),
-    "4x3x16-packed": Accelerator(m=4, p=3, n=16, q=4, packed=True, beat_bytes=64, **_DEPTHS),
+    "4x3x16-packed-tables": Accelerator(
+        m=4, p=3, n=16, q=4, packed=True, beat_bytes=64, tables=True, **_DEPTHS
+    ),
     "16x5x4-slopes": Accelerator(
         m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, slopes=True, **_DEPTHS
     ),
     "32x2x8-packed": Accelerator(m=32, p=2, n=8, q=8, packed=True, beat_bytes=32, **_DEPTHS),
-    "8x7x16-packed-slopes": Accelerator(
-        m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, **_DEPTHS
+    "8x7x16-packed-slopes-tables": Accelerator(
+        m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, tables=True, **_DEPTHS
     ),
 }
 _LAYERS = 40
@@ -135,6 +137,7 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
         for group in case.mapping.groups:
             counts[group.weights.name.lower()] += 1
             counts["pooled"] += group.chain.pool is not None
+            counts["looked up"] += group.chain.table is not None
             counts["bundled"] += group.bundle > 1
     for stage in plan.stages:
         counts["several tiles"] += len(stage.tiles) > 1
@@ -177,8 +180,9 @@ def test_layers_equal_the_reference(shape: str) -> None:
     needed = [*kinds, "grouped", "asymmetric", "pooled", "several tiles"]
     needed += ["keep", "reload", "stream"]
     needed += ["bent"] if SHAPES[shape].slopes else []
+    needed += ["looked up"] if SHAPES[shape].tables else []
     missing = [name for name in needed if sweep.counts[name] < 3]
-    missing += [] if sweep.counts["bundled"] or shape == "4x3x16-packed" else ["bundled"]
+    missing += [] if sweep.counts["bundled"] or shape == "4x3x16-packed-tables" else ["bundled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
     stalled = _run(sweep, MemoryBehaviour(stall_seed=7, stall_percent=30))

@@ -21,9 +21,11 @@ from flexcc.backend.lanes import Channel, decode_channels, requantized
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
     ARRAY_LISTS,
+    ARRAY_TABLE,
     ARRAY_TILE,
     CONTROL_END,
     LOAD_WAIT,
+    TABLE_WORDS,
     WEIGHT_IMAGE,
     Engine,
 )
@@ -80,6 +82,7 @@ class _State:
     counts: Counts = field(default_factory=Counts)
     weights_written: int = 0
     weights_released: int = 0
+    table: IntArray | None = None
     params_written: int = 0
     params_released: int = 0
     act_full: int = 0
@@ -355,6 +358,10 @@ def _pass(
     assert acc is not None
     params = state.params[at.param % state.accelerator.param_passes]
     values = _outputs(acc, params, tile, state.accelerator)
+    if tile["lookup"]:
+        _require(state.table is not None, tile, "there is no table")
+        assert state.table is not None
+        values = state.table[values + 128]
     _write_outputs(state, tile, item, values, at.out_half)
     at.param += 1
     if not streamed:
@@ -384,6 +391,11 @@ def _array(state: _State, records: Sequence[Decoded]) -> _Process:
             fits = len(record.tail) <= state.accelerator.list_entries
             _require(fits, record, "the lists do not fit the list memory")
             lists = record.tail
+        elif record.format is ARRAY_TABLE:
+            _require(state.accelerator.tables, record, "there are no tables")
+            _require(len(record.tail) == TABLE_WORDS, record, "a table of another length")
+            entries = [entry for word in record.tail for entry in _ints(word, "entry")]
+            state.table = np.array(entries, np.int64)
         elif record.format is ARRAY_TILE:
             _require(not at.tile_open, record, "the tile before has no last pass")
             tile = record

@@ -20,12 +20,13 @@ from flexcc.backend.weights import PassImage, pass_images, stage_requantization
 from flexcc.cores import core_tiles
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.errors import InputError
+from flexcc.ir.arithmetic import table_entries
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Concat
 from flexcc.ir.requantize import Requantization
 from flexcc.joins import stored_parts
 from flexcc.program.formats import MAX_CORES, MAX_PHASES
-from flexcc.tiles import Tile, Tiling
+from flexcc.tiles import Stage, Tile, Tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = [
@@ -139,6 +140,7 @@ class ArrayTile:
     keep: int
     stream: int
     word_channels: int
+    lookup: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +162,8 @@ class TilePlan:
 class StagePlan:
     """One fusion group: its lists, weights and tiles, row by row.
 
-    `kept` is the tensor in front of the pooling if it is stored, too. `order` are the tiles that
-    each core computes, in turn.
+    `table` is what its outputs become, from that of -128 on. `kept` is the tensor in front of the
+    pooling if it is stored, too. `order` are the tiles that each core computes, in turn.
     """
 
     group: Group
@@ -171,6 +173,7 @@ class StagePlan:
     entries: tuple[Entry, ...]
     weights_address: int
     images: tuple[PassImage, ...]
+    table: tuple[int, ...] | None
     tiles: tuple[TilePlan, ...]
     order: tuple[tuple[int, ...], ...]
 
@@ -236,6 +239,8 @@ def _describe(plan: Plan) -> Iterator[str]:
         chain = stage.group.chain
         yield f"stage {chain}: {stage.input} -> {stage.output}, weights at {stage.weights_address}"
         yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
+        if stage.table is not None:
+            yield f"  table: {' '.join(map(str, stage.table))}"
         core_of = {tile: core for core, order in enumerate(stage.order) for tile in order}
         for number, tile in enumerate(stage.tiles):
             core = f" on core {core_of[number]}" if len(stage.order) > 1 else ""
@@ -315,6 +320,7 @@ def _array_tile(
         keep=int(mode is WeightMode.KEEP and not last),
         stream=int(mode is WeightMode.STREAM),
         word_channels=lists.word_channels.bit_length() - 1,
+        lookup=int(tiling_.stage.table is not None),
     )
 
 
@@ -462,12 +468,14 @@ class _Resolved:
     tiling: Tiling
     requantization: tuple[Requantization, ...]
     images: tuple[PassImage, ...]
+    table: tuple[int, ...] | None
 
     @property
     def dead(self) -> int:
         """What lanes without a channel hold."""
         rq = self.requantization[0]
-        return min(max(rq.zero_point, rq.low), rq.high)
+        value = min(max(rq.zero_point, rq.low), rq.high)
+        return value if self.table is None else self.table[value + 128]
 
     @property
     def size(self) -> int:
@@ -479,7 +487,29 @@ def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
     rq = stage_requantization(tiling_)
     split = group.weights is WeightMode.STREAM
     images = pass_images(tiling_, rq, split=split)
-    return _Resolved(group=group, tiling=tiling_, requantization=rq, images=images)
+    return _Resolved(
+        group=group,
+        tiling=tiling_,
+        requantization=rq,
+        images=images,
+        table=_table(graph, tiling_.stage),
+    )
+
+
+def _table(graph: Graph, stage: Stage) -> tuple[int, ...] | None:
+    """The entries of a stage's table.
+
+    Raises:
+        InputError: its function is not defined anywhere in the input's range.
+    """
+    if stage.table is None:
+        return None
+    source, target = (
+        graph.tensors[name].quantization for name in (stage.table.inputs[0], stage.table.output)
+    )
+    assert source is not None
+    assert target is not None
+    return tuple(int(entry) for entry in table_entries(stage.table, source, target))
 
 
 def _stage_plan(
@@ -530,6 +560,7 @@ def _stage_plan(
         entries=entries,
         weights_address=weights_address,
         images=resolved.images,
+        table=resolved.table,
         tiles=tuple(plans[number] for number in range(len(tiles))),
         order=order,
     )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan to program: the records of each tile, in the order that keeps the engines free of deadlock.
 
-LISTS (when lists change), LOAD, STORE, ARRAY_TILE, WEIGHTS, PASSES. An engine's record of a tile
-never precedes what it waits for; PASSES, which alone can wait for the store engine, comes last.
+LISTS and TABLE (when they change), LOAD, STORE, ARRAY_TILE, WEIGHTS, PASSES. An engine's record of
+a tile never precedes what it waits for; PASSES, which alone can wait for the store engine, comes
+last.
 """
 
 from dataclasses import fields
@@ -14,6 +15,7 @@ from flexcc.program.encode import encode, record
 from flexcc.program.formats import (
     ARRAY_LISTS,
     ARRAY_PASSES,
+    ARRAY_TABLE,
     ARRAY_TILE,
     CONTROL_END,
     LIST_ENTRY,
@@ -22,6 +24,8 @@ from flexcc.program.formats import (
     PASS,
     PLANE,
     STORE_TILE,
+    TABLE_WORD,
+    TABLE_WORDS,
     WEIGHTS_FETCH,
     Format,
 )
@@ -57,6 +61,12 @@ def _tile_words(tile: TilePlan) -> list[int]:
     return words + record(ARRAY_PASSES, ready)
 
 
+def _table_words(table: tuple[int, ...]) -> list[int]:
+    step = len(table) // TABLE_WORDS
+    starts = range(0, len(table), step)
+    return [word for i in starts for word in encode(TABLE_WORD, entry=table[i : i + step])]
+
+
 def program_words(plan: Plan) -> list[int]:
     """The 64-bit words of the cores' programs, each as long as the longest, in whole beats.
 
@@ -71,6 +81,7 @@ def program_words(plan: Plan) -> list[int]:
 def _core_words(plan: Plan, core: int) -> list[int]:
     words: list[int] = []
     lists: tuple[Entry, ...] = ()
+    table: tuple[int, ...] | None = None
     for stage in plan.stages:
         if not stage.order[core]:
             continue
@@ -78,6 +89,9 @@ def _core_words(plan: Plan, core: int) -> list[int]:
             lists = stage.entries
             entries = [word for entry in lists for word in _encode(LIST_ENTRY, entry)]
             words += record(ARRAY_LISTS, entries)
+        if stage.table is not None and stage.table != table:
+            table = stage.table
+            words += record(ARRAY_TABLE, _table_words(table))
         for number in stage.order[core]:
             words += _tile_words(stage.tiles[number])
     return words + record(CONTROL_END, tiles=sum(len(stage.order[core]) for stage in plan.stages))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings an integer graph into the form that stages cover: convolution, then max-pooling or not.
+"""Brings an integer graph into the form that stages cover: convolution, table, max-pooling.
 
-A transposed convolution is a stage like any other, but its phases cannot be pooled on the way out.
+The last two may be absent. A transposed convolution is a stage like any other, but its phases
+cannot be pooled on the way out.
 
 Every rewrite is exact in integers. What the hardware cannot do is refused by name, all at once.
 """
@@ -62,9 +63,9 @@ class _Rewriter:
 
 
 def lower(graph: Graph) -> Graph:
-    """An equal graph in which every max-pooling follows a convolution that only it reads.
+    """An equal graph in which every table and max-pooling ends a chain behind a convolution.
 
-    - A max-pooling that cannot be fused gets an identity 1x1 convolution in front.
+    - What of these cannot be fused gets an identity 1x1 convolution in front.
     - A column stride that the loader cannot split becomes a smaller one and a subsampling.
     - What a concatenation joins has its scale: others go through a 1x1 convolution that rescales.
       It then moves no byte: its channels are where its inputs are.
@@ -84,6 +85,8 @@ def lower(graph: Graph) -> Graph:
                 rewriter.layers += _lower_conv(layer, rewriter)
             case ConvTranspose2d():
                 rewriter.layers.append(layer)
+            case Table():
+                rewriter.layers += _lower_table(layer, rewriter)
             case MaxPool2d():
                 rewriter.layers += _lower_pool(layer, rewriter)
             case Concat():
@@ -160,8 +163,6 @@ def _missing_engine(layer: Layer) -> str | None:
     match layer:
         case Add() | Mul():
             return "the engine that combines two tensors"
-        case Table():
-            return "look-up tables behind the requantiser"
         case ChannelMax():
             return "an engine that compares channels"
         case LocalNorm():
@@ -192,27 +193,42 @@ def _lower_conv(conv: Conv2d, rewriter: _Rewriter) -> list[Layer]:
     return [replace(conv, strides=(conv.strides[0], column), output=raw), subsample]
 
 
-def _fuses(graph: Graph, pool: MaxPool2d) -> bool:
-    """Whether a pooling runs behind the convolution that it reads.
+def _only_user(graph: Graph, layer: Layer) -> bool:
+    """Whether nothing else reads what the layer reads first."""
+    source = layer.inputs[0]
+    return len(graph.users(source)) == 1 and not graph.is_output(source)
 
-    Where others read that one, too, both are stored: with one pooling, and one whose tiles of
-    columns begin with a beat of either.
+
+def _ends_chain(graph: Graph, pool: MaxPool2d) -> bool:
+    """Whether a pooling may run behind what it reads.
+
+    Where others read that, too, both are stored: with one pooling, and one whose tiles of columns
+    begin with a beat of either.
     """
-    source = pool.inputs[0]
-    if not isinstance(graph.producer(source), Conv2d):
-        return False
-    users = graph.users(source)
-    if len(users) == 1 and not graph.is_output(source):
-        return True
+    users = graph.users(pool.inputs[0])
     candidates = (user for user in users if isinstance(user, MaxPool2d) and not user.pads.left)
-    return next(candidates, None) is pool
+    return _only_user(graph, pool) or next(candidates, None) is pool
+
+
+def _head(rewriter: _Rewriter, tensor: str) -> Layer | None:
+    """The first layer of the chain that makes a tensor."""
+    layer = next((x for x in rewriter.layers if x.output == tensor), None)
+    return _head(rewriter, layer.inputs[0]) if isinstance(layer, Table) else layer
+
+
+def _lower_table(table: Table, rewriter: _Rewriter) -> list[Layer]:
+    # A convolution that has been split ends in a max-pooling, which comes last in a chain.
+    source = table.inputs[0]
+    producer = next((x for x in rewriter.layers if x.output == source), None)
+    if isinstance(producer, Convolution) and _only_user(rewriter.graph, table):
+        return [table]
+    identity = _identity(rewriter.new_name(f"{table.name}_identity"), source, rewriter)
+    return [identity, replace(table, inputs=(identity.output,))]
 
 
 def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
-    # A convolution that has been split ends in a max-pooling itself.
     source = pool.inputs[0]
-    split = any(isinstance(x, MaxPool2d) and x.output == source for x in rewriter.layers)
-    if _fuses(rewriter.graph, pool) and not split:
+    if isinstance(_head(rewriter, source), Conv2d) and _ends_chain(rewriter.graph, pool):
         return [pool]
     identity = _identity(rewriter.new_name(f"{pool.name}_identity"), source, rewriter)
     return [identity, replace(pool, inputs=(identity.output,))]
@@ -258,15 +274,25 @@ def _identity(
 
 
 def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
-    """The chains of a lowered graph in execution order: each convolution with its max-pooling."""
+    """The chains of a lowered graph in execution order.
+
+    Raises:
+        ValueError: the graph has not been lowered.
+    """
     chains: list[Chain] = []
     for layer in graph.layers:
         if isinstance(layer, Convolution):
-            users = (user for user in graph.users(layer.output) if isinstance(user, MaxPool2d))
-            pool = next((user.name for user in users if _fuses(graph, user)), None)
-            chains.append(Chain(conv=layer.name, pool=pool))
-        elif isinstance(layer, MaxPool2d) and _fuses(graph, layer):
-            continue
-        elif not isinstance(layer, Concat):
+            tail: Layer = layer
+            table = None
+            match graph.users(tail.output):
+                case (Table() as found,) if _only_user(graph, found):
+                    table, tail = found.name, found
+            users = graph.users(tail.output) if isinstance(layer, Conv2d) else ()
+            pools = (user for user in users if isinstance(user, MaxPool2d))
+            pool = next((user.name for user in pools if _ends_chain(graph, user)), None)
+            chains.append(Chain(conv=layer.name, table=table, pool=pool))
+    covered = {name for chain in chains for name in chain.names}
+    for layer in graph.layers:
+        if layer.name not in covered and not isinstance(layer, Concat):
             raise ValueError(f"{layer.name}: the graph has not been lowered")
     return tuple(chains)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.joins import stored_parts
 from flexcc.tiles import Stage, Tiling, tiling
 
@@ -30,12 +30,13 @@ class Chain:
     """The names of the layers that one trip through the accelerator computes, in its order.
 
     Each reads the one before it: the convolution, the `sum` with a second tensor, an `affine`
-    depthwise 1x1 convolution behind the sum, the max-pooling. None is absent.
+    depthwise 1x1 convolution behind the sum, the `table`, the max-pooling. None is absent.
     """
 
     conv: str
     sum: str | None = None
     affine: str | None = None
+    table: str | None = None
     pool: str | None = None
 
     @property
@@ -130,6 +131,7 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
         conv=conv,
         sum=_named(layers, chain.sum, Add),
         affine=_named(layers, chain.affine, Conv2d),
+        table=_named(layers, chain.table, Table),
         pool=pool,
         input=graph.tensors[source],
         raw=graph.tensors[conv.output],

@@ -297,6 +297,7 @@ def _largest_buffers(
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
         list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),
         slopes=any(stage.conv.slope is not None for stage in stages),
+        tables=any(stage.table is not None for stage in stages),
         cores=cores,
         **_LARGEST,
     )

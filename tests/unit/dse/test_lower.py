@@ -9,6 +9,7 @@ import pytest
 
 from flexcc import reference
 from flexcc.dse.lower import fusion_groups, lower
+from flexcc.dse.mapping import Chain
 from flexcc.errors import InputError
 from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
@@ -160,6 +161,37 @@ def test_a_stride_that_is_never_taken_stays() -> None:
     assert lower(graph).layers == graph.layers
 
 
+def _table(name: str, source: str, output: str) -> Table:
+    return Table(name=name, inputs=(source,), output=output, function=apply("Sigmoid", X))
+
+
+def test_tables_end_chains() -> None:
+    """Behind a convolution of their own, in front of a pool; of two readers none has one."""
+    sizes = dict.fromkeys("xabc", (8, 8))
+    alone = [_conv("c", "x", "a"), _table("t", "a", "b"), _pool("p", "b", "c")]
+    graph = lower(_graph(alone, "c", sizes))
+    verify(graph)
+    assert fusion_groups(graph) == (Chain(conv="c", table="t", pool="p"),)
+    shared = [_conv("c", "x", "a"), _table("t", "a", "b"), _table("u", "a", "c")]
+    graph = lower(_graph(shared, "bc", sizes))
+    verify(graph)
+    assert fusion_groups(graph) == (
+        Chain(conv="c"),
+        Chain(conv="t_identity", table="t"),
+        Chain(conv="u_identity", table="u"),
+    )
+
+
+def test_a_table_behind_a_table_has_a_chain_of_its_own() -> None:
+    sizes = dict.fromkeys("xabc", (8, 8))
+    layers = [_conv("c", "x", "a"), _table("t", "a", "b"), _table("u", "b", "c")]
+    graph = lower(_graph(layers, "c", sizes))
+    assert fusion_groups(graph) == (
+        Chain(conv="c", table="t"),
+        Chain(conv="u_identity", table="u"),
+    )
+
+
 def test_all_problems_are_named() -> None:
     layers: list[Layer] = [
         _pool("wide", "x", "y", kernel=(1, 256)),
@@ -189,7 +221,7 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
         _conv("first", "x", "a"),
         Add(name="sum", inputs=("x", "a"), output="b"),
         Mul(name="gate", inputs=("x", "b"), output="c"),
-        Table(name="silu", inputs=("c",), output="d", function=apply("Sigmoid", X)),
+        _table("silu", "c", "d"),
         ChannelMax(name="max", inputs=("d",), output="f"),
         Concat(name="join", inputs=("d", "f"), output="g", axis=1),
         LocalNorm(name="lrn", inputs=("g",), output="h", size=5, alpha=1, beta=1, bias=1),
@@ -199,7 +231,6 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
     assert str(caught.value).splitlines() == [
         "sum: it needs the engine that combines two tensors, which is not built yet",
         "gate: it needs the engine that combines two tensors, which is not built yet",
-        "silu: it needs look-up tables behind the requantiser, which is not built yet",
         "max: it needs an engine that compares channels, which is not built yet",
         (
             "join: it joins rows of tensors, and only channels are joined; join channels, or leave "
