@@ -23,8 +23,11 @@ from designs.versatility.figures import Figures as Versatility
 from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
+from designs.whole.networks import WHOLE, load_whole
+from designs.whole.networks import measure as measure_whole
+from designs.whole.tables import section as whole_section
 from flexcc.console import progress
-from flexcc.report import Report
+from flexcc.report import Report, report_json
 from flexcc.report_text import known, latency_text
 from sim.baseline.area import ACCELERATOR, Comparison, compare
 from sim.synthesis import Area
@@ -85,6 +88,7 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 |---|---|---|---|---|---|---|---|
 {layers}
 
+{whole_section()}
 {enet_section(segmented)}
 {sections(versatility)}
 {_areas(areas)}"""
@@ -154,6 +158,8 @@ def main() -> None:
         shutil.copyfile(build / "report.json", design.folder / "report.json")
         reports.step("segmenting pictures with the trained E-Net")
         segmented = accuracy.accuracy(accuracy.segment())
+        for whole in map(load_whole, WHOLE):
+            whole.stored.write_text(report_json(measure_whole(whole, reports)))
         zeros, reshapes = measure_zeros(reports), measure_reshapes(reports)
         reports.step("synthesising the core and the plain one")
         areas = compare(ACCELERATOR)

@@ -320,7 +320,7 @@ def _machine_outputs(
     """
     names = build.plan.outputs
     if before is not None:
-        names = tuple(stage.output for stage in build.plan.stages)
+        names = tuple(name for stage in build.plan.stages for name in stage.stored)
     parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in names}
     longest: Measured | None = None
     compared, check = 0, options.check or before is not None

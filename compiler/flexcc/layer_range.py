@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from flexcc.backend.plan import Load, Plan, TilePlan
 from flexcc.build import Build
@@ -64,10 +65,19 @@ def _stages(plan: Plan, first: int, end: int) -> Plan:
 
 def _tile(tile: TilePlan, gone: Sequence[int], core: int) -> TilePlan:
     """A tile of `core`, none of whose loads waits for the first `gone` tiles of each core."""
-    values = ((field.name, getattr(tile, field.name)) for field in fields(tile))
-    loads = {name: value for name, value in values if isinstance(value, Load)}
-    waiting = {name: _load(load, gone, core) for name, load in loads.items()}
-    return replace(tile, **waiting)  # type: ignore[arg-type]
+    values = {f.name: _waiting(getattr(tile, f.name), gone, core) for f in fields(tile)}
+    return TilePlan(**values)
+
+
+def _waiting(value: Any, gone: Sequence[int], core: int) -> Any:
+    """`value`, with all loads in it."""
+    match value:
+        case Load():
+            return _load(value, gone, core)
+        case tuple():
+            return tuple(_waiting(item, gone, core) for item in value)
+        case _:
+            return value
 
 
 def _load(load: Load, gone: Sequence[int], core: int) -> Load:

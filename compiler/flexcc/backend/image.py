@@ -145,7 +145,7 @@ def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.
     `tensors` may hold more than the plan stores; a missing one is a KeyError.
     """
     image = initial.copy()
-    stored = [(stage, name) for stage in plan.stages for name in (stage.kept, stage.output) if name]
+    stored = [(stage, name) for stage in plan.stages for name in stage.stored]
     for stage, name in stored:
         tensor, values = plan.tensors[name], tensors[name]
         packed = tensor.layout.pack(values, _dead_lanes(stage, tensor, values))

@@ -182,6 +182,11 @@ class StagePlan:
         """The convolution's name."""
         return self.group.name
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The tensors that it stores."""
+        return (self.output,) if self.kept is None else (self.kept, self.output)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:

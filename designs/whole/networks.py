@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which networks are run whole: those with a `whole.toml`, and the figures beside it.
+
+`python -m designs.whole.networks [NETWORK...]` measures them (default: all) and writes each one's
+`report.json`, the report of `flexcc` on the model with seeded random weights.
+"""
+
+import json
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from designs.design import FOLDER
+from designs.models import NETWORKS
+from flexcc import compile_model
+from flexcc.console import progress
+from flexcc.driver import require_equal
+from flexcc.options import ArrayShape, Backend, Options
+from flexcc.progress import Progress
+from flexcc.report import Report, report_json
+
+__all__ = ["WHOLE", "Whole", "load_whole", "measure", "stored_report"]
+
+WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml").is_file())
+"""The names of the networks that are run whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A network of designs/, a board, an array, and the least MAC efficiency that it must reach."""
+
+    name: str
+    target: str
+    array: tuple[int, int, int]
+    mac_efficiency: float
+
+    @property
+    def stored(self) -> Path:
+        """Where its report is kept."""
+        return FOLDER / self.name / "report.json"
+
+
+def load_whole(name: str) -> Whole:
+    """The `whole.toml` of a network; TypeError for a key too many or too few."""
+    values = tomllib.loads((FOLDER / name / "whole.toml").read_text())
+    return Whole(name=name, **{**values, "array": tuple(values["array"])})
+
+
+def stored_report(name: str) -> dict[str, Any]:
+    """The report that the last measurement of a network wrote, as JSON has it."""
+    report: dict[str, Any] = json.loads(load_whole(name).stored.read_text())
+    return report
+
+
+def measure(whole: Whole, reports: Progress) -> Report:
+    """Compiles a network and simulates it on an image of random pixels, every byte compared.
+
+    Raises:
+        FlexccError: it cannot be compiled, or a byte differs.
+    """
+    m, p, n = whole.array
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / f"{whole.name}.onnx"
+        model.write_bytes(NETWORKS[whole.name]().SerializeToString(deterministic=True))
+        report = compile_model(
+            Options(
+                model=model,
+                target=whole.target,
+                output=Path(folder) / "build",
+                random_calibration=True,
+                array=ArrayShape(m=m, p=p, n=n),
+                verify=(Backend.RTL,),
+            ),
+            reports,
+        )
+    require_equal(report)
+    return report
+
+
+def main(names: tuple[str, ...]) -> None:
+    """Measures the networks `names` and writes their reports."""
+    with progress(Console(stderr=True), wanted=True) as reports:
+        for name in names:
+            whole = load_whole(name)
+            whole.stored.write_text(report_json(measure(whole, reports)))
+
+
+if __name__ == "__main__":
+    main(tuple(sys.argv[1:]) or WHOLE)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The section of docs/results.md on whole networks, from their stored reports."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from designs.whole.networks import WHOLE, load_whole, stored_report
+from flexcc.measured import ArrayCycles
+
+__all__ = ["section"]
+
+_KINDS = tuple(field.name for field in fields(ArrayCycles))
+_HEADERS = {"window": "input", "output": "output buffer"}
+
+
+def section() -> str:
+    """The section, which says what the reports of all whole networks say."""
+    reports = {name: stored_report(name) for name in WHOLE}
+    summary = "\n".join(_row(_summary(name, report)) for name, report in reports.items())
+    losses = "\n".join(_row(_losses(name, report)) for name, report in reports.items())
+    layers = "\n".join(_layers(name, report) for name, report in reports.items())
+    causes = tuple(_HEADERS.get(kind, kind) for kind in _KINDS if kind != "steps")
+    return f"""\
+## Whole networks
+
+Each network in one run of the simulated RTL, with seeded random weights, on one image: every tensor
+and every other byte of memory is compared with the integer reference.
+`python -m designs.whole.networks` repeats it and writes the `report.json` beside each network. MAC
+efficiency is useful MAC / (cycles x multipliers of the array); a test guards the least that each
+network must reach.
+
+{
+        _table(
+            "network, array",
+            "useful MAC",
+            "cycles",
+            "estimated",
+            "MAC efficiency",
+            "at least",
+            "latency",
+            "bytes compared",
+        )
+    }
+{summary}
+
+Where the cycles of the array went, in percent of the run. A cycle is a step, or it is lost, under
+the first cause that holds; `no work` are multipliers that a step leaves idle, or less than none
+where outputs that nobody reads are not computed. [report.md](report.md) explains the causes.
+
+{_table("network", "useful", "no work", *causes)}
+{losses}
+
+{layers}"""
+
+
+def _summary(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    array, rtl = report["array"], report["verify"]["rtl"]
+    shape = f"{array['m']} x {array['p']} x {array['n']}, {array['macs_per_cycle']:,} MAC per cycle"
+    return (
+        f"{name} on {report['target']}, {shape}",
+        f"{report['macs']:,}",
+        f"{report['cycles']['measured']:,}",
+        f"{report['cycles']['estimated']:,}",
+        f"{report['mac_efficiency']['measured']:.1%}",
+        f"{load_whole(name).mac_efficiency:.0%}",
+        f"{report['latency_ms']:.2f} ms at {report['clock_source']} {report['clock_mhz']:g} MHz",
+        f"{rtl['compared_bytes']:,}",
+    )
+
+
+def _losses(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    array, cycles = report["run"]["array"], report["cycles"]["measured"]
+    useful = report["macs"] / report["array"]["macs_per_cycle"]
+    waits = (array.get(kind, 0) for kind in _KINDS if kind != "steps")
+    counts = (useful, array["steps"] - useful, *waits)
+    return (name, *(f"{count / cycles:.2%}" for count in counts))
+
+
+def _layers(name: str, report: Mapping[str, Any]) -> str:
+    """A row for each layer."""
+    per_cycle = report["array"]["macs_per_cycle"]
+    rows = []
+    for layer in report["layers"]:
+        part = layer["measured"]
+        cycles = sum(part.values())
+        waits = {_HEADERS.get(k, k): part[k] for k in _KINDS if k != "steps" and part.get(k)}
+        rows.append(
+            _row(
+                (
+                    layer["name"],
+                    f"{layer['macs']:,}",
+                    f"{cycles:,}",
+                    f"{layer['cycles']:,}",
+                    f"{layer['macs'] / (cycles * per_cycle):.1%}",
+                    ", ".join(f"{cause} {count:,}" for cause, count in waits.items()),
+                )
+            )
+        )
+    header = _table("layer", "useful MAC", "cycles", "estimated", "MAC efficiency", "waits for")
+    return f"{name}, from the last step of the layer before to its own:\n\n{header}\n" + (
+        "\n".join(rows) + "\n"
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(*names: str) -> str:
+    header: Sequence[str] = names
+    return f"{_row(header)}\n|{'---|' * len(header)}"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of whole networks: the page says what is stored, which keeps its promise."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from designs.models import NETWORKS
+from designs.whole.networks import WHOLE, load_whole, stored_report
+from designs.whole.tables import section
+from flexcc.measured import ArrayCycles
+
+ROOT = Path(__file__).parents[2]
+REMEDY = "run `python -m designs.whole.networks` and `make results`"
+
+
+def test_there_are_whole_networks() -> None:
+    assert "vgg16" in WHOLE
+    assert set(WHOLE) <= set(NETWORKS)
+
+
+def test_the_page_states_the_stored_figures() -> None:
+    assert section() in (ROOT / "docs" / "results.md").read_text(), REMEDY
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_network_keeps_its_promise(name: str) -> None:
+    """All bytes equal, an array of 1,024 MAC a cycle or more, used as well as said."""
+    report, whole = stored_report(name), load_whole(name)
+    assert report["verify"]["rtl"]["equal"] is True
+    array = report["array"]
+    assert (array["m"], array["p"], array["n"]) == whole.array
+    assert array["macs_per_cycle"] >= 1024
+    assert report["mac_efficiency"]["measured"] >= whole.mac_efficiency, REMEDY
+    assert report["cycles"]["estimated"] == pytest.approx(report["cycles"]["measured"], rel=0.03)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_cycle_has_a_name(name: str) -> None:
+    report = stored_report(name)
+    cycles, run = report["cycles"]["measured"], report["run"]
+    assert sum(run["array"].values()) == cycles
+    for counts in run["engines"].values():
+        assert sum(counts.values()) == cycles
+    for field in fields(ArrayCycles):
+        if field.name != "end":
+            parts = (layer["measured"].get(field.name, 0) for layer in report["layers"])
+            assert sum(parts) == run["array"].get(field.name, 0)
