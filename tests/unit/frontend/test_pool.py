@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MaxPool: every attribute means what ONNX Runtime takes it to mean, or is refused."""
+"""Pools: every attribute means what ONNX Runtime takes it to mean, or is refused."""
 
 from typing import Any
 
@@ -9,7 +9,15 @@ import pytest
 
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
-from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node
+from flexcc.frontend.network import import_network
+from flexcc.ir.layers import Conv2d
+from tests.onnx_models import (
+    assert_imports_like_onnx_runtime,
+    make_model,
+    node,
+    run_network,
+    run_onnx,
+)
 
 
 def _model(outputs: str = "y", **attributes: Any) -> onnx.ModelProto:
@@ -62,6 +70,43 @@ def test_refused(model: onnx.ModelProto, problem: str) -> None:
     with pytest.raises(InputError) as raised:
         import_model(model)
     assert str(raised.value).splitlines()[1].startswith(f"maxpool_1 (MaxPool): {problem}")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"dilations": [2, 2]},
+        {"dilations": [1, 3], "strides": [2, 1]},
+        {"dilations": [3, 1], "ceil_mode": 1},
+        {"dilations": [2, 3], "pads": [1, 0, 1, 1], "count_include_pad": 1},
+    ],
+)
+def test_dilated_means(seed: int, attributes: dict[str, Any]) -> None:
+    mean = node("AveragePool", "x", "y", kernel_shape=[3, 2], **attributes)
+    model = make_model([mean], shape=(1, 3, 9, 8), opset=19)
+    [layer] = assert_imports_like_onnx_runtime(model, np.random.default_rng(seed)).layers
+    assert isinstance(layer, Conv2d)
+
+
+def test_dilated_means_of_integers(seed: int) -> None:
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("AveragePool", "d", "m", kernel_shape=[3, 3], dilations=[2, 2]),
+        node("QuantizeLinear", "m s z", "r", "round"),
+        node("DequantizeLinear", "r s z", "y", "out"),
+    ]
+    constants = {"s": np.array(0.01), "z": np.array(-9, np.int8)}
+    model = make_model(nodes, constants, shape=(1, 3, 9, 8), opset=19)
+    x = {"x": np.random.default_rng(seed).normal(size=(1, 3, 9, 8)).astype(np.float32)}
+    steps = np.rint((run_network(import_network(model), x)["y"] - run_onnx(model, x)["y"]) / 0.01)
+    assert not steps.any()
+
+
+def test_dilated_means_beside_padding_that_does_not_count_are_refused() -> None:
+    mean = node("AveragePool", "x", "y", kernel_shape=[3, 2], dilations=[2, 1], pads=[1, 0, 0, 0])
+    with pytest.raises(InputError, match=r"its dilations .2, 1. are not supported with padding"):
+        import_model(make_model([mean], opset=19))
 
 
 def test_indices_are_refused_when_they_are_used() -> None:
