@@ -65,7 +65,7 @@ from flexcc.frontend.select import (
 from flexcc.frontend.transpose import import_transpose
 from flexcc.frontend.values import Activation, Value
 
-__all__ = ["HANDLERS", "Handler", "supported_operators"]
+__all__ = ["HANDLERS", "Handler", "no_handler", "supported_operators"]
 
 # A handler adds the layers of a node to the graph and returns the value of its first output, or a
 # list of the values of its first outputs.
@@ -128,7 +128,19 @@ HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(FUNCTIONS, import_function),
 }
 
+# What else to do than to use an operator.
+_REMEDIES = {
+    "DynamicQuantizeLinear": "its scale depends on the image; quantise the float model instead, on "
+    "samples, as `flexcc quantize` does",
+}
+
 _USUAL = ("Elu", "HardSwish", "Sigmoid", "Tanh")
+
+
+def no_handler(operator: str) -> str:
+    """Why an operator without a handler is refused."""
+    remedy = _REMEDIES.get(operator)
+    return "this operator is not supported" + (f": {remedy}" if remedy else "")
 
 
 def supported_operators() -> str:

@@ -22,7 +22,7 @@ from flexcc.frontend.integers import (
 )
 from flexcc.frontend.node import AlreadyToldError, ModelInputError, Node, NodeError
 from flexcc.frontend.order import describe
-from flexcc.frontend.registry import HANDLERS, supported_operators
+from flexcc.frontend.registry import HANDLERS, no_handler, supported_operators
 from flexcc.frontend.source import Source
 from flexcc.frontend.transpose import input_axes
 from flexcc.frontend.values import (
@@ -259,7 +259,7 @@ class Walk:
             return
         handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if handler is None:
-            raise NodeError("this operator is not supported")
+            raise NodeError(no_handler(node.op_type))
         view = Node(
             node,
             label=label,
@@ -350,7 +350,7 @@ class Walk:
         if not problems:
             return
         problems = list(dict.fromkeys(problems))
-        if any(node.reason == "this operator is not supported" for node in self.nodes):
+        if any(node.reason == no_handler(node.proto.op_type) for node in self.nodes):
             problems.append(supported_operators())
         raise InputError("\n".join(["the model cannot be compiled:", *problems]))
 

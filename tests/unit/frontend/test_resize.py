@@ -7,10 +7,12 @@ import numpy as np
 import onnx
 import pytest
 
+from flexcc import reference
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
 from flexcc.ir.layers import Interpolate2d, Select
-from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node
+from flexcc.passes import lower
+from tests.onnx_models import assert_imports_like_onnx_runtime, make_model, node, run_onnx
 
 COORDINATES = [
     "half_pixel",
@@ -103,6 +105,33 @@ def test_old_forms(seed: int, mode: str) -> None:
     oldest = node("Upsample", "a", "y", mode=mode, scales=[1.0, 1.0, 2.0, 2.0])
     model = make_model([node("Relu", "x", "a"), oldest], opset=7, ir_version=3)
     assert_imports_like_onnx_runtime(model, rng)
+
+
+@pytest.mark.parametrize("opset", range(9, 24))
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_every_operator_set(opset: int, mode: str) -> None:
+    """The same resize, spelled as each set spells it, between the same layers."""
+    scales = np.array([1, 1, 2, 2], np.float32)
+    old = {"mode": mode}
+    new = {**old, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    if opset < 10:
+        resize = node("Upsample", "a s", "b", **old)
+    elif opset < 11:
+        resize = node("Resize", "a s", "b", **old)
+    elif opset < 13:
+        resize = node("Resize", "a r s", "b", **new)
+    else:
+        resize = node("Resize", "a - s", "b", **new)
+    nodes = [node("Relu", "x", "a"), resize, node("Conv", "b w", "y")]
+    weight = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    constants = {"s": scales, "r": np.zeros(0, np.float32), "w": weight}
+    model = make_model(nodes, constants, opset=opset, ir_version=4 if opset < 10 else 8)
+    x = {"x": np.random.default_rng(1).normal(size=(1, 3, 6, 7)).astype(np.float32)}
+    graph = lower(import_model(model))
+    found = reference.run_float(graph, x)[graph.outputs[0].tensor]
+    np.testing.assert_allclose(found, run_onnx(model, x)["y"], atol=1e-5)
+    kinds = [type(layer).__name__ for layer in graph.layers]
+    assert kinds[1:] == (["ConvTranspose2d"] if mode == "nearest" else ["Interpolate2d", "Conv2d"])
 
 
 @pytest.mark.parametrize(
