@@ -39,10 +39,10 @@ ODD_FLOATS = (0.0, -1.0, 1e-45, 1e38, float("inf"), float("nan"))
 OPERATORS = (
     "Abs", "Add", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv",
     "ConstantOfShape", "ConvTranspose", "DequantizeLinear", "Div", "Expand", "Flatten", "Gather",
-    "Gemm", "GlobalAveragePool", "HardSigmoid", "Identity", "LSTM", "LeakyRelu", "Loop", "MatMul",
-    "MaxPool", "Mul", "NonZero", "PRelu", "Pad", "QLinearConv", "QuantizeLinear", "Range", "Relu",
-    "Reshape", "Resize", "Shape", "Sigmoid", "Size", "Slice", "Softmax", "Split", "Squeeze", "Sub",
-    "Sum", "Tile", "TopK", "Transpose", "Unsqueeze",
+    "Gemm", "GlobalAveragePool", "HardSigmoid", "Identity", "LRN", "LSTM", "LeakyRelu", "Loop",
+    "MatMul", "MaxPool", "Mul", "NonZero", "PRelu", "Pad", "QLinearConv", "QuantizeLinear", "Range",
+    "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Size", "Slice", "Softmax", "Split", "Squeeze",
+    "Sub", "Sum", "Tile", "TopK", "Transpose", "Unsqueeze",
 )  # fmt: skip
 
 
@@ -129,8 +129,42 @@ def _built() -> Mapping[str, onnx.ModelProto]:
         ],
         scales,
     )
+    wide = {**scales, "wi": rng.integers(-128, 128, (4, 3, 3, 3)).astype(np.int8)}
+    wide["wz"] = np.array([-128, 9, 0, 127], np.int8)
+    asymmetric = make_model(
+        [
+            node("QuantizeLinear", "x s z", "xq", "qx"),
+            node("DequantizeLinear", "xq s z", "xd", "dx"),
+            node("DequantizeLinear", "wi ws wz", "wd", "dw", axis=0),
+            node("Conv", "xd wd", "c", "conv", strides=[2, 1]),
+            node("QuantizeLinear", "c t u", "cq", "qc"),
+            node("DequantizeLinear", "cq t u", "y", "dc"),
+        ],
+        wide,
+    )
+    moves = make_model(
+        [
+            node("Conv", "x w", "c", "conv"),
+            node("LRN", "c", "n", "norm", size=3, alpha=0.5),
+            node("Resize", "n - scales", "r", "resize", mode="nearest"),
+            node("AveragePool", "r", "m", "mean", kernel_shape=[2, 2], dilations=[2, 1]),
+            node("Concat", "m m", "j", "join", axis=1),
+            node("Slice", "j start end axis step", "y", "slice"),
+        ],
+        {
+            "w": weights(4, 3, 3, 3),
+            "scales": np.array([1, 1, 1.7, 2.3]),
+            "start": np.array([-1]),
+            "end": np.array([-100]),
+            "axis": np.array([1]),
+            "step": np.array([-2]),
+        },
+        opset=19,
+        ir_version=9,
+    )
     return {
-        "chain": chain, "edges": edges, "qdq": qdq, "qlinear": qlinear, "unet": build_unet(16)
+        "asymmetric": asymmetric, "chain": chain, "edges": edges, "moves": moves, "qdq": qdq,
+        "qlinear": qlinear, "unet": build_unet(16),
     }  # fmt: skip
 
 
