@@ -94,3 +94,13 @@ def test_hardware_moves_as_the_reference(work: Path) -> None:
         expected = [run_onnx(whole_model(), {"x": image[None]})["y"] for image in data["x"]]
     error = np.abs(outputs[0] - np.concatenate(expected))
     assert error.mean() < 0.02 * np.ptp(expected)
+
+
+@pytest.mark.rtl
+def test_the_rtl_moves_as_the_reference(work: Path) -> None:
+    """Select, SpaceToDepth and DepthToSpace, every byte of memory."""
+    result = flexcc(
+        "run", "build", "--input", "data.npz", "--output", "rtl.npz", "--on", "rtl", "--check",
+        cwd=work,
+    )  # fmt: skip
+    assert result.code == 0, result.stderr

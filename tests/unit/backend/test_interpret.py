@@ -29,7 +29,7 @@ def _run(case: Case, seed: int) -> tuple[Plan, list[Counts]]:
     tensors = evaluate(case.graph, case.inputs)
     dirty = clean.copy()
     for stage in plan.stages:
-        for tensor in (plan.tensors[name] for name in (stage.kept, stage.output) if name):
+        for tensor in (plan.tensors[name] for name in stage.stored):
             region = dirty[tensor.address : tensor.address + tensor.layout.size]
             region[...] = np.random.default_rng(seed).integers(0, 256, len(region))
     counts = []
