@@ -103,6 +103,10 @@ class TerminalProgress(Progress):
         if self._step is not None:
             self._bars.update(self._step, description=f"{self._title}, {text}")
 
+    def refresh(self) -> None:
+        """Shows at once what is new, which otherwise waits for a fraction of a second."""
+        self._bars.refresh()
+
     def track(self, total: int, chunk: int, title: str) -> Iterator[range]:
         """Shows how much of `total` is done."""
         self.step(title)
