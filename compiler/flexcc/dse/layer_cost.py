@@ -56,12 +56,17 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Site:
-    """A convolution and its tensors, neither packed; `stored` unless the output is pooled first."""
+    """A convolution and its tensors, neither packed.
+
+    `stored` unless the output is pooled first, and nothing else reads it. `pooled` if a pooling is
+    to run behind it: then it may not become a transposed one, whose phases cannot be pooled.
+    """
 
     conv: Convolution
     source: TensorType
     target: TensorType
     stored: bool
+    pooled: bool = False
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -77,7 +82,7 @@ class Site:
             (conv.strides, conv.pads, conv.dilations, conv.groups),
             (source.channels, source.height, source.width),
             (target.channels, target.height, target.width),
-            self.stored,
+            (self.stored, self.pooled),
             present.tobytes(),
         )
 
@@ -86,7 +91,7 @@ class Site:
         if blocks == UNBLOCKED and packing.lanes == 1:
             return layer_cost(self.conv, self.source, self.target, array, stored=self.stored)
         layer = _rewritten(self.conv, self.source, self.target, packing, blocks)
-        if layer is None:
+        if layer is None or (self.pooled and not isinstance(layer, Conv2d)):
             return None
         source = self.source.packed(packing)
         target = self.target.packed(block(self.target.height, self.target.width, *blocks))

@@ -15,7 +15,7 @@ from flexcc.dse.layer_cost import ArrayModel, Cost, Site
 from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
 from flexcc.dse.space_to_depth import choose_blocks
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Convolution, Layer, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
 from flexcc.ir.packing import Packing, block
 from flexcc.ir.types import TensorType
 from flexcc.ir.verify import verify
@@ -61,13 +61,20 @@ def reshape(graph: Graph, array: ArrayModel, wanted: Collection[Reshape]) -> Gra
 
 
 def _site(graph: Graph, conv: Convolution) -> Site:
-    users = graph.users(conv.output)
-    pooled = isinstance(conv, Conv2d) and any(isinstance(user, MaxPool2d) for user in users)
+    output = conv.output
+    match graph.users(output):
+        case (Add() as add,):
+            output = add.output
+    users = graph.users(output)
+    pools = sum(isinstance(user, MaxPool2d) for user in users)
+    pooled = isinstance(conv, Conv2d) and pools > 0
+    alone = pools == len(users) and not graph.is_output(output)
     return Site(
         conv=conv,
         source=graph.tensors[conv.inputs[0]],
         target=graph.tensors[conv.output],
-        stored=not pooled,
+        stored=not (pooled and alone),
+        pooled=pooled,
     )
 
 

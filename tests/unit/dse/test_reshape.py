@@ -13,6 +13,7 @@ from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
 from flexcc.backend.plan import build_plan
 from flexcc.dse.layer_cost import ArrayModel, layer_cost
+from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.solver import explore
 from flexcc.ir.graph import Graph, Port
@@ -252,6 +253,17 @@ def test_poolings_keep_their_pixels() -> None:
     packed = [name for name, type_ in reshaped.tensors.items() if type_.packing is not None]
     assert packed == ["x", "b_out"]
     _assert_equal(graph, reshaped, 1)
+
+
+def test_what_is_pooled_stays_a_convolution() -> None:
+    """A pooling cannot run behind a transposed one, so that blocks in front of it do not pay."""
+    specs: dict[str, Spec] = {"a": ("conv", 12, 3, 1), "b": ("conv", 32, 3, 1)}
+    array = _array(32, 8, 8)
+    free = reshape(_chain(3, 64, **specs), array, EVERY)
+    pooled = reshape(_chain(3, 64, **specs, p=("pool", 2, 2, 2)), array, EVERY)
+    kinds = [isinstance(graph.layers[1], Conv2d) for graph in (free, pooled)]
+    assert kinds == [False, True]
+    assert [chain.names for chain in fusion_groups(lower(pooled))] == [("a",), ("b", "p")]
 
 
 def test_the_packing_that_a_first_layer_gets() -> None:
