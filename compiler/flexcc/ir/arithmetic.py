@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 IntArray = NDArray[np.int64]
-_LIFT_MAX = 16
 # Sums of pixels of 8 and 16 bits stay within the accumulators that convolutions have.
 _SUM_BITS = {8: 32, 16: 38}
 
@@ -60,22 +59,19 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumScaling:
-    """numerator = (a * multipliers[0] << lifts[0]) + (b * multipliers[1] << lifts[1]) + bias.
+    """numerator = a * multipliers[0] + b * multipliers[1] + bias.
 
-    `a` and `b` are the operands' integers. Multipliers have 24 bits, the second is negative in a
-    difference. One lift is 0, the other at most 16: where the scales are further apart, the
-    smaller multiplier has fewer bits. `bias` holds the zero points.
+    `a` and `b` are the operands' integers. The larger multiplier has 24 bits, the smaller one is
+    rounded to the same place; that of a subtrahend is negative. `bias` holds the zero points.
     """
 
     multipliers: tuple[int, int]
-    lifts: tuple[int, int]
     bias: int
     shift: int
 
     def numerator(self, a: IntArray, b: IntArray) -> IntArray:
         """The exact sum before division by 2^shift."""
-        first, second = (m << k for m, k in zip(self.multipliers, self.lifts, strict=True))
-        return a * first + b * second + self.bias
+        return a * self.multipliers[0] + b * self.multipliers[1] + self.bias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,19 +106,16 @@ def sum_scaling(layer: Add, a: Quantization, b: Quantization, target: Quantizati
     with np.errstate(over="ignore", under="ignore"):
         ratios = [float(np.float32(x.scale) / np.float32(target.scale)) for x in (a, b)]
     (first, one), (second, two) = (_fixed_point(layer, ratio) for ratio in ratios)
-    shift = min(max(one, two), min(one, two) + _LIFT_MAX)
-    # Exact but for the multiplier of a far smaller scale, which is rounded to the other's place.
+    shift = min(one, two)
     first, second = (
-        multiplier if bits <= shift else round(Fraction(multiplier, 1 << (bits - shift)))
+        round(Fraction(multiplier, 1 << (bits - shift)))
         for multiplier, bits in ((first, one), (second, two))
     )
     if layer.subtract:
         second = -second
-    lifts = max(shift - one, 0), max(shift - two, 0)
     return SumScaling(
         multipliers=(first, second),
-        lifts=lifts,
-        bias=-(a.zero_point * (first << lifts[0]) + b.zero_point * (second << lifts[1])),
+        bias=-(a.zero_point * first + b.zero_point * second),
         shift=shift,
     )
 
