@@ -43,6 +43,8 @@ engine/flex_step_issue.sv
 engine/flex_sequencer.sv
 engine/flex_vsa.sv
 engine/flex_requantize.sv
+engine/flex_round.sv
+engine/flex_sum.sv
 engine/flex_table.sv
 engine/flex_pool.sv
 engine/flex_store_pkg.sv

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One core: fetch, load, weight load, versatile systolic array, requantiser, output buffer, store.
+// One core: fetch, loads, weight load, versatile systolic array, requantiser, sum, output buffer, store.
 //
 // A start pulse runs one program; `done_o` rises when all its tiles are stored and acknowledged, or at once when the
 // program or its weights cannot be trusted. Other AXI errors are reported and do not stop the run. See docs/rtl/microarchitecture.md.
@@ -42,7 +42,9 @@ module flex_core
   // Requantisers have a second set of parameters, for outputs below zero.
   parameter bit          Slopes       = 1'b0,
   // There are tables behind the requantisers.
-  parameter bit          Tables       = 1'b0
+  parameter bit          Tables       = 1'b0,
+  // Outputs may be summed with a second tensor.
+  parameter bit          Sums         = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -67,6 +69,16 @@ module flex_core
   input  logic                   m_axi_act_rlast_i,
   input  logic                   m_axi_act_rvalid_i,
   output logic                   m_axi_act_rready_o,
+  // Reads of second tensors: silent without Sums
+  output logic [           63:0] m_axi_skip_araddr_o,
+  output logic [            7:0] m_axi_skip_arlen_o,
+  output logic                   m_axi_skip_arvalid_o,
+  input  logic                   m_axi_skip_arready_i,
+  input  logic [DataBytes*8-1:0] m_axi_skip_rdata_i,
+  input  logic [            1:0] m_axi_skip_rresp_i,
+  input  logic                   m_axi_skip_rlast_i,
+  input  logic                   m_axi_skip_rvalid_i,
+  output logic                   m_axi_skip_rready_o,
   // Program (ID 0) and weight (ID 1) reads
   output logic                   m_axi_wgt_arid_o,
   output logic [           63:0] m_axi_wgt_araddr_o,
@@ -140,11 +152,14 @@ module flex_core
   logic [WordBits-1:0] load_cmd, weights_cmd, array_cmd, store_cmd;
   logic load_cmd_valid, load_cmd_ready, weights_cmd_valid, weights_cmd_ready;
   logic array_cmd_valid, array_cmd_ready, store_cmd_valid, store_cmd_ready;
+  logic [WordBits-1:0] skip_cmd;
+  logic skip_cmd_valid, skip_cmd_ready;
   logic end_valid, fetch_busy, fetch_error, array_error, store_error, program_error;
   logic [31:0] end_tiles;
 
   flex_fetch #(
-    .DataBytes(DataBytes)
+    .DataBytes(DataBytes),
+    .Sums     (Sums)
   ) u_fetch (
     .clk_i,
     .rst_ni         (core_rst_n),
@@ -170,6 +185,9 @@ module flex_core
     .store_data_o   (store_cmd),
     .store_valid_o  (store_cmd_valid),
     .store_ready_i  (store_cmd_ready),
+    .skip_data_o    (skip_cmd),
+    .skip_valid_o   (skip_cmd_valid),
+    .skip_ready_i   (skip_cmd_ready),
     .end_valid_o    (end_valid),
     .end_tiles_o    (end_tiles),
     .busy_o         (fetch_busy),
@@ -180,12 +198,12 @@ module flex_core
   // Memory access //
   ///////////////////
 
-  logic act_error, write_error;
+  logic act_error, skip_error, write_error;
   logic [1:0] wgt_error;
 
   // The run is over: nothing more is issued, and it is done when nothing is under way.
   logic ending;
-  logic [3:0] idle;
+  logic [4:0] idle;
 
   flex_axi_read #(
     .DataBytes(DataBytes)
@@ -427,7 +445,7 @@ module flex_core
   logic [P-1:0][Q-1:0][AccWidth-1:0] acc;
   block_t block;
   logic block_valid;
-  logic group_full, group_freed;
+  logic group_full, group_freed, skip_full;
   logic [WordBits-1:0] table_word;
   logic table_valid, table_ready, table_tile, table_half;
 
@@ -441,7 +459,8 @@ module flex_core
     .ActWords   (ActWords),
     .WeightWords(WeightWords),
     .ListEntries(ListEntries),
-    .Tables     (Tables)
+    .Tables     (Tables),
+    .Sums       (Sums)
   ) u_vsa (
     .clk_i,
     .rst_ni            (core_rst_n),
@@ -460,6 +479,7 @@ module flex_core
     .weights_released_o(weights_released),
     .params_written_i  (params_written),
     .out_freed_i       (group_freed),
+    .skip_full_i       (skip_full),
     .table_data_o      (table_word),
     .table_valid_o     (table_valid),
     .table_ready_i     (table_ready),
@@ -479,11 +499,12 @@ module flex_core
   // Output side //
   /////////////////
 
-  logic [N/Q-1:0] rq_wr_en, out_wr_en;
-  logic [OutAddrWidth-1:0] rq_wr_addr, out_wr_addr;
-  logic [P-1:0][Q*8-1:0] rq_wr_data, out_wr_data;
-  table_t rq_table;
-  logic   rq_group_full;
+  logic [N/Q-1:0] rq_wr_en, sum_wr_en, out_wr_en;
+  logic [OutAddrWidth-1:0] rq_wr_addr, sum_wr_addr, out_wr_addr;
+  logic [P-1:0][Q*8-1:0] rq_wr_data, sum_wr_data, out_wr_data;
+  sum_t rq_sum;
+  table_t rq_table, sum_table;
+  logic rq_group_full, sum_group_full;
 
   flex_requantize #(
     .M           (M),
@@ -509,9 +530,153 @@ module flex_core
     .wr_en_o          (rq_wr_en),
     .wr_addr_o        (rq_wr_addr),
     .wr_data_o        (rq_wr_data),
+    .wr_sum_o         (rq_sum),
     .wr_table_o       (rq_table),
     .group_full_o     (rq_group_full)
   );
+
+  if (Sums) begin : gen_sum
+    logic [OffsetWidth-1:0] req_addr;
+    logic [ BeatsWidth-1:0] req_beats;
+    logic req_valid, req_ready;
+    logic [DataBytes*8-1:0] data;
+    logic data_valid, data_ready;
+    logic [P-1:0] skip_wr_en;
+    logic [P-1:0][OutAddrWidth-1:0] skip_wr_addr;
+    logic [P-1:0][N*8-1:0] skip_wr_data, skip_rd_data;
+    logic skip_rd_en, skip_freed;
+    logic [OutAddrWidth-1:0] skip_rd_addr;
+    logic [2:0] unused_counters;
+
+    flex_axi_read #(
+      .DataBytes(DataBytes)
+    ) u_skip_read (
+      .clk_i,
+      .rst_ni       (core_rst_n),
+      .base_i,
+      .halt_i       (ending),
+      .idle_o       (idle[4]),
+      .req_addr_i   (req_addr),
+      .req_beats_i  (req_beats),
+      .req_valid_i  (req_valid),
+      .req_ready_o  (req_ready),
+      .data_data_o  (data),
+      .data_valid_o (data_valid),
+      .data_ready_i (data_ready),
+      .axi_araddr_o (m_axi_skip_araddr_o),
+      .axi_arlen_o  (m_axi_skip_arlen_o),
+      .axi_arvalid_o(m_axi_skip_arvalid_o),
+      .axi_arready_i(m_axi_skip_arready_i),
+      .axi_rdata_i  (m_axi_skip_rdata_i),
+      .axi_rresp_i  (m_axi_skip_rresp_i),
+      .axi_rlast_i  (m_axi_skip_rlast_i),
+      .axi_rvalid_i (m_axi_skip_rvalid_i),
+      .axi_rready_o (m_axi_skip_rready_o),
+      .error_o      (skip_error)
+    );
+
+    // Column phases bring the pixels of each output phase together.
+    flex_load #(
+      .P           (P),
+      .N           (N),
+      .DataBytes   (DataBytes),
+      .ActWords    (OutWords),
+      .ColumnPhases(OutputPhases ? 4 : 1),
+      .Engine      (EngineSkip)
+    ) u_skip_load (
+      .clk_i,
+      .rst_ni      (core_rst_n),
+      .cmd_data_i  (skip_cmd),
+      .cmd_valid_i (skip_cmd_valid),
+      .cmd_ready_o (skip_cmd_ready),
+      .tiles_done_i(tiles_done_o),
+      .cores_done_i(tiles_done_o[15:0]),
+      .req_addr_o  (req_addr),
+      .req_beats_o (req_beats),
+      .req_valid_o (req_valid),
+      .req_ready_i (req_ready),
+      .data_data_i (data),
+      .data_valid_i(data_valid),
+      .data_ready_o(data_ready),
+      .wr_en_o     (skip_wr_en),
+      .wr_addr_o   (skip_wr_addr),
+      .wr_data_o   (skip_wr_data),
+      .full_o      (skip_full),
+      .freed_i     (skip_freed),
+      .busy_o      (unused_counters[0]),
+      .starved_o   (unused_counters[1]),
+      .blocked_o   (unused_counters[2])
+    );
+
+    flex_column_buffer #(
+      .P    (P),
+      .N    (N),
+      .Depth(2 * OutWords)
+    ) u_skip_buffer (
+      .clk_i,
+      .rst_ni       (core_rst_n),
+      .wr_en_i      (skip_wr_en),
+      .wr_addr_i    (skip_wr_addr),
+      .wr_data_i    (skip_wr_data),
+      .rd_en_i      (skip_rd_en),
+      .rd_addr_i    (skip_rd_addr),
+      .rd_rotation_i('0),
+      .rd_data_o    (skip_rd_data)
+    );
+
+    flex_sum #(
+      .P           (P),
+      .N           (N),
+      .Q           (Q),
+      .OutAddrWidth(OutAddrWidth)
+    ) u_sum (
+      .clk_i,
+      .rst_ni      (core_rst_n),
+      .wr_en_i     (rq_wr_en),
+      .wr_addr_i   (rq_wr_addr),
+      .wr_data_i   (rq_wr_data),
+      .wr_sum_i    (rq_sum),
+      .group_full_i(rq_group_full),
+      .rd_en_o     (skip_rd_en),
+      .rd_addr_o   (skip_rd_addr),
+      .rd_data_i   (skip_rd_data),
+      .skip_freed_o(skip_freed),
+      .wr_en_o     (sum_wr_en),
+      .wr_addr_o   (sum_wr_addr),
+      .wr_data_o   (sum_wr_data),
+      .group_full_o(sum_group_full)
+    );
+
+    flex_delay #(
+      .Width ($bits(table_t)),
+      .Cycles(SumLatency)
+    ) u_sum_table (
+      .clk_i,
+      .rst_ni(core_rst_n),
+      .data_i(rq_table),
+      .data_o(sum_table)
+    );
+  end else begin : gen_no_sum
+    logic unused_skip;
+    assign unused_skip = ^{
+        skip_cmd, skip_cmd_valid, rq_sum,
+        m_axi_skip_arready_i, m_axi_skip_rdata_i, m_axi_skip_rresp_i, m_axi_skip_rlast_i,
+        m_axi_skip_rvalid_i
+    };
+    assign skip_cmd_ready = 1'b1;
+    assign skip_full = 1'b0;
+    assign skip_error = 1'b0;
+    assign idle[4] = 1'b1;
+    assign m_axi_skip_araddr_o = '0;
+    assign m_axi_skip_arlen_o = '0;
+    assign m_axi_skip_arvalid_o = 1'b0;
+    assign m_axi_skip_rready_o = 1'b1;
+    assign sum_wr_en = rq_wr_en;
+    assign sum_wr_addr = rq_wr_addr;
+    assign sum_wr_data = rq_wr_data;
+    assign sum_group_full = rq_group_full;
+    assign sum_table = rq_table;
+  end
 
   if (Tables) begin : gen_table
     flex_table #(
@@ -527,25 +692,25 @@ module flex_core
       .word_ready_o(table_ready),
       .tile_i      (table_tile),
       .half_o      (table_half),
-      .wr_en_i     (rq_wr_en),
-      .wr_addr_i   (rq_wr_addr),
-      .wr_data_i   (rq_wr_data),
-      .wr_table_i  (rq_table),
-      .group_full_i(rq_group_full),
+      .wr_en_i     (sum_wr_en),
+      .wr_addr_i   (sum_wr_addr),
+      .wr_data_i   (sum_wr_data),
+      .wr_table_i  (sum_table),
+      .group_full_i(sum_group_full),
       .wr_en_o     (out_wr_en),
       .wr_addr_o   (out_wr_addr),
       .wr_data_o   (out_wr_data),
       .group_full_o(group_full)
     );
   end else begin : gen_no_table
-    assign out_wr_en   = rq_wr_en;
-    assign out_wr_addr = rq_wr_addr;
-    assign out_wr_data = rq_wr_data;
-    assign group_full  = rq_group_full;
+    assign out_wr_en   = sum_wr_en;
+    assign out_wr_addr = sum_wr_addr;
+    assign out_wr_data = sum_wr_data;
+    assign group_full  = sum_group_full;
     assign table_ready = 1'b0;
     assign table_half  = 1'b0;
     logic unused_table;
-    assign unused_table = ^{rq_table, table_word, table_valid, table_tile};
+    assign unused_table = ^{sum_table, table_word, table_valid, table_tile};
   end
 
   logic out_rd_en;
@@ -620,7 +785,7 @@ module flex_core
   //////////
 
   assign program_error = fetch_error || array_error || store_error;
-  assign error_o       = {program_error, write_error, |wgt_error, act_error};
+  assign error_o       = {program_error, write_error, |wgt_error, act_error || skip_error};
 
   // A wrong program or pass image may ask for beats that never come: such a run ends at once.
   logic lost_q;

@@ -10,6 +10,9 @@ package flex_pkg;
   // Cycles from a read of flex_weight_buffer to the data of row 0.
   parameter int unsigned WeightReadLatency = 2;
 
+  // Cycles that flex_sum holds a write.
+  parameter int unsigned SumLatency = 14;
+
   // Width of running counters of ring words and passes.
   parameter int unsigned CountWidth = 16;
 
@@ -28,9 +31,25 @@ package flex_pkg;
     logic half;    // that holds the table
     logic last;    // last write of its tile
   } table_t;
+  // A sum with a second tensor: (byte * mult + skip * skip_mult + bias) / 2^shift + zero_point.
+  typedef struct packed {
+    logic               enable;      // there is one; else the numbers are those of SumNone
+    logic               half;        // half of the skip buffer
+    logic signed [24:0] mult;
+    logic signed [24:0] skip_mult;
+    logic signed [33:0] bias;
+    logic [5:0]         shift;
+    logic signed [7:0]  zero_point;
+    logic signed [7:0]  low;
+    logic signed [7:0]  high;
+  } sum_t;
+
+  // What leaves every byte as it is.
+  parameter sum_t SumNone = '{mult: 25'sd1, low: -8'sd128, high: 8'sd127, default: '0};
 
   // What flex_requantize must know of a block: one output block over one pixel group.
   typedef struct packed {
+    sum_t              add;
     logic [15:0]       param_pass;       // slot of the parameter ring
     logic              out_half;         // half of the output buffer
     logic [15:0]       out_addr;         // word within the half
@@ -47,6 +66,7 @@ package flex_pkg;
 
   // What flex_step_issue must know of a pass.
   typedef struct packed {
+    sum_t              add;              // its half is chosen later
     logic [15:0]       plane_words;
     logic [15:0]       out_base;
     logic [15:0]       out_plane_words;

@@ -7,14 +7,15 @@ package flex_program_pkg;
   parameter int unsigned WordBits = 64;
   parameter int unsigned MaxPhases = 4;
   parameter int unsigned MaxCores = 4;
-  parameter int unsigned NumEngines = 5;
+  parameter int unsigned NumEngines = 6;
 
   typedef enum logic [7:0] {
     EngineControl = 8'd0,
     EngineLoad = 8'd1,
     EngineWeights = 8'd2,
     EngineArray = 8'd3,
-    EngineStore = 8'd4
+    EngineStore = 8'd4,
+    EngineSkip = 8'd5
   } engine_e;
 
   parameter int unsigned HeaderWords = 1;
@@ -73,6 +74,39 @@ package flex_program_pkg;
     logic [23:0] unused_0;
     logic [39:0] address;  // byte offset, beat aligned
   } plane_t;
+
+  parameter int unsigned SkipTileWords = 6;
+  parameter logic [7:0] SkipTileKind = 8'd0;
+  // Fills one half of the skip buffer as `load_tile` fills one of the activation buffer: with the second tensor of a sum, word for word where the output buffer has the first.
+  typedef struct packed {
+    logic [31:0] unused_5;
+    logic [3:0][7:0] phase_rot;  // bank of each column phase's first pixel
+    logic [3:0][15:0] phase_base;  // first word of each column phase within a buffer row
+    logic [10:0] unused_3;
+    logic contiguous;  // rows follow each other without gaps
+    logic [3:0] phases;  // column stride s: columns split by c mod s
+    logic [7:0] first_pixel;  // pixels to skip in the first beat of a row
+    logic signed [7:0] pad_value;  // padding byte: the input's zero point
+    logic [15:0] plane_words;  // buffer words per plane
+    logic [15:0] row_words;  // buffer words per row
+    logic [15:0] pad_right;  // padding columns after them
+    logic [15:0] mem_cols;  // pixels kept of each row read
+    logic [15:0] pad_left;  // padding columns before the pixels of a row
+    logic [15:0] pad_bottom;  // padding rows after them
+    logic [15:0] pad_top;  // padding rows before them
+    logic [15:0] mem_rows;  // rows read from memory
+    logic [31:0] row_pitch;  // bytes between consecutive rows in memory
+    logic [15:0] row_beats;  // memory beats read for each row
+    logic [15:0] planes;  // channel groups, one `plane` word each
+    logic [31:0] wait_tiles;  // read memory once this many tiles are stored
+  } skip_tile_t;
+
+  parameter int unsigned SkipWaitWords = 1;
+  parameter logic [7:0] SkipWaitKind = 8'd1;
+  // For the records of second tensors what `load_wait` is for those of windows.
+  typedef struct packed {
+    logic [3:0][15:0] core_tiles;  // tiles stored by each core, or 0
+  } skip_wait_t;
 
   parameter int unsigned WindowWords = 1;
   // Layer of the window engine for the tiles that follow. For each of its channels come `parameter`, `slope` in accelerators with slopes, and `window_weights`.
@@ -148,7 +182,8 @@ package flex_program_pkg;
   parameter logic [7:0] ArrayTileKind = 8'd1;
   // Geometry of a tile; its passes follow in `array_passes` records.
   typedef struct packed {
-    logic [17:0] unused_1;
+    logic [16:0] unused_1;
+    logic summed;  // the last `array_sum` record counts
     logic lookup;  // outputs are looked up in the latest table
     logic [2:0] word_channels;  // log2 of the channels in an output word, Q..N; its bytes repeat them
     logic stream;  // weights are used once and released word by word
@@ -162,6 +197,20 @@ package flex_program_pkg;
     logic [15:0] groups;  // groups of P output pixels per row
     logic [15:0] rows;  // output rows of the tile
   } array_tile_t;
+
+  parameter int unsigned ArraySumWords = 2;
+  parameter logic [7:0] ArraySumKind = 8'd3;
+  // Sum of the outputs and a second tensor: clamp(round_half_even((output*mult + second*skip_mult + bias) / 2^shift) + zp), for the tiles that follow and say `summed`.
+  typedef struct packed {
+    logic [13:0] unused_1;
+    logic signed [7:0] high;  // upper clamp
+    logic signed [7:0] low;  // lower clamp
+    logic signed [33:0] bias;  // B, which holds both zero points
+    logic signed [7:0] zero_point;  // zero point of the sum
+    logic [5:0] shift;  // shift S
+    logic signed [24:0] skip_mult;  // multiplier of the second tensor
+    logic signed [24:0] mult;  // multiplier of the output
+  } array_sum_t;
 
   parameter int unsigned ArrayTableWords = 0;
   parameter logic [7:0] ArrayTableKind = 8'd4;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The accelerator: control registers on AXI4-Lite, one core, three AXI4 masters.
+// The accelerator: control registers on AXI4-Lite, one core, three AXI4 masters, four with sums.
 //
 // Host view: docs/rtl/csr.md. Throughput and limits: docs/rtl/microarchitecture.md.
 
@@ -21,7 +21,8 @@ module flex_top
   parameter int unsigned OutWords    = 512,
   parameter int unsigned ListEntries = 512,
   parameter bit          Slopes      = 1'b0,
-  parameter bit          Tables      = 1'b0
+  parameter bit          Tables      = 1'b0,
+  parameter bit          Sums        = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -58,6 +59,18 @@ module flex_top
   input  logic                   m_axi_act_rlast_i,
   input  logic                   m_axi_act_rvalid_i,
   output logic                   m_axi_act_rready_o,
+  // Reads of second tensors: silent without Sums
+  output logic [           63:0] m_axi_skip_araddr_o,
+  output logic [            7:0] m_axi_skip_arlen_o,
+  output logic [            2:0] m_axi_skip_arsize_o,
+  output logic [            1:0] m_axi_skip_arburst_o,
+  output logic                   m_axi_skip_arvalid_o,
+  input  logic                   m_axi_skip_arready_i,
+  input  logic [DataBytes*8-1:0] m_axi_skip_rdata_i,
+  input  logic [            1:0] m_axi_skip_rresp_i,
+  input  logic                   m_axi_skip_rlast_i,
+  input  logic                   m_axi_skip_rvalid_i,
+  output logic                   m_axi_skip_rready_o,
   // Program (ID 0) and weight (ID 1) reads
   output logic                   m_axi_wgt_arid_o,
   output logic [           63:0] m_axi_wgt_araddr_o,
@@ -93,12 +106,14 @@ module flex_top
   localparam logic [2:0] Size = 3'($clog2(DataBytes));
   localparam logic [1:0] BurstIncr = 2'b01;
 
-  assign m_axi_act_arsize_o  = Size;
-  assign m_axi_wgt_arsize_o  = Size;
-  assign m_axi_out_awsize_o  = Size;
-  assign m_axi_act_arburst_o = BurstIncr;
-  assign m_axi_wgt_arburst_o = BurstIncr;
-  assign m_axi_out_awburst_o = BurstIncr;
+  assign m_axi_act_arsize_o   = Size;
+  assign m_axi_skip_arsize_o  = Size;
+  assign m_axi_wgt_arsize_o   = Size;
+  assign m_axi_out_awsize_o   = Size;
+  assign m_axi_act_arburst_o  = BurstIncr;
+  assign m_axi_skip_arburst_o = BurstIncr;
+  assign m_axi_wgt_arburst_o  = BurstIncr;
+  assign m_axi_out_awburst_o  = BurstIncr;
 
   logic start, done;
   logic [63:0] base;
@@ -161,7 +176,8 @@ module flex_top
     .OutWords   (OutWords),
     .ListEntries(ListEntries),
     .Slopes     (Slopes),
-    .Tables     (Tables)
+    .Tables     (Tables),
+    .Sums       (Sums)
   ) u_core (
     .clk_i,
     .rst_ni,
@@ -184,6 +200,15 @@ module flex_top
     .m_axi_act_rlast_i,
     .m_axi_act_rvalid_i,
     .m_axi_act_rready_o,
+    .m_axi_skip_araddr_o,
+    .m_axi_skip_arlen_o,
+    .m_axi_skip_arvalid_o,
+    .m_axi_skip_arready_i,
+    .m_axi_skip_rdata_i,
+    .m_axi_skip_rresp_i,
+    .m_axi_skip_rlast_i,
+    .m_axi_skip_rvalid_i,
+    .m_axi_skip_rready_o,
     .m_axi_wgt_arid_o,
     .m_axi_wgt_araddr_o,
     .m_axi_wgt_arlen_o,

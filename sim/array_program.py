@@ -89,6 +89,7 @@ class Tile:
             stream=int(self.stream),
             word_channels=self.word_channels,
             lookup=int(self.lookup),
+            summed=0,
         )
         words = [
             encode(

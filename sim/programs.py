@@ -11,6 +11,7 @@ from flexcc.program.formats import (
     CONTROL_END,
     HEADER,
     LOAD_TILE,
+    SKIP_TILE,
     WORD_BITS,
     Engine,
     Field,
@@ -23,7 +24,9 @@ RECEIVERS = {
     Engine.WEIGHTS: "weights",
     Engine.ARRAY: "array",
     Engine.STORE: "store",
+    Engine.SKIP: "skip",
 }
+_WITH_PLANES = (LOAD_TILE, SKIP_TILE)
 _RECORDS = [format_ for format_ in ALL_FORMATS if format_.engine in RECEIVERS]
 _BY_KEY: dict[tuple[int | None, int | None], Format] = {
     (format_.engine, format_.kind): format_ for format_ in [*_RECORDS, CONTROL_END]
@@ -48,15 +51,19 @@ class Parsed:
         return sum(map(len, self.streams.values()))
 
 
-def parse(words: Sequence[int]) -> Parsed:
-    """What the fetch unit hands out of `words` up to the end or the first thing it cannot take."""
+def parse(words: Sequence[int], engines: Iterable[Engine] = RECEIVERS) -> Parsed:
+    """What the fetch unit hands out of `words` up to the end or the first thing it cannot take.
+
+    It knows the records of `engines`.
+    """
+    known = {Engine.CONTROL, *engines}
     streams: dict[str, list[int]] = {name: [] for name in RECEIVERS.values()}
     position = 0
     while position < len(words):
         header, position = words[position], position + 1
         length, key = header & 0xFFFF, (header >> 24 & 0xFF, header >> 16 & 0xFF)
         format_ = _BY_KEY.get(key) if header >> 32 == 0 else None
-        if format_ is None or not _length_fits(format_, length):
+        if format_ is None or format_.engine not in known or not _length_fits(format_, length):
             break
         body = list(words[position : position + length])
         position += length
@@ -64,7 +71,7 @@ def parse(words: Sequence[int]) -> Parsed:
             if body:
                 return Parsed(streams=streams, end_tiles=body[0] & 0xFFFF_FFFF)
             break
-        inconsistent = format_ is LOAD_TILE and bool(body) and not _planes_fit(body[0], length)
+        inconsistent = format_ in _WITH_PLANES and bool(body) and not _planes_fit(body[0], length)
         # The word that shows the mistake has gone out already.
         streams[RECEIVERS[Engine(key[0])]] += [header, *(body[:1] if inconsistent else body)]
         if inconsistent:
@@ -78,7 +85,7 @@ def random_record(format_: Format, tail: int) -> list[int]:
     for field in (field for word in format_.words for field in word):
         values = [_random_value(field) for _ in range(field.count)]
         fields[field.name] = values if field.count > 1 else values[0]
-    if format_ is LOAD_TILE:
+    if format_ in _WITH_PLANES:
         fields["planes"] = tail
     body = encode(format_, **fields)
     body += [random.getrandbits(WORD_BITS) for _ in range(tail if format_.tail else 0)]
@@ -97,9 +104,9 @@ def random_program(records: int, engines: Iterable[Engine] = RECEIVERS) -> list[
     return words + random_record(CONTROL_END, 0)
 
 
-def broken_program(records: int) -> list[int]:
+def broken_program(records: int, engines: Iterable[Engine] = RECEIVERS) -> list[int]:
     """A program with a flipped bit or two, cut short, or with rubbish in its middle."""
-    words = random_program(records)
+    words = random_program(records, engines)
     at = random.randrange(len(words))
     match random.randrange(4):
         case 0:

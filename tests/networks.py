@@ -17,10 +17,11 @@ from flexcc.accelerator import Accelerator
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
-from flexcc.ir.arithmetic import table_entries
+from flexcc.ir.arithmetic import output_of, rounded, sum_scaling, table_entries
 from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import (
+    Add,
     Clamp,
     Concat,
     Conv2d,
@@ -227,6 +228,41 @@ def _scaled(conv: Convolution, source: TensorType, target: Quantization) -> Conv
     return replace(conv, weight_scale=(conv.weight_scale * factor).astype(np.float32))
 
 
+def _random_sum(
+    rng: random.Random,
+    name: str,
+    nodes: list[Layer],
+    tensors: dict[str, TensorType],
+) -> tuple[Add, str | None]:
+    """The sum of the last layer's output and another tensor, which may be a new graph input.
+
+    Or that of a convolution beside the last layer, which this appends, or the same once more.
+    """
+    last = nodes[-1]
+    shape = tensors[last.output]
+    other, port = last.output, None
+    kind = rng.choice(["input", "input", "sibling", "same"])
+    if kind == "sibling" and isinstance(last, Convolution):
+        values = np.random.default_rng(rng.getrandbits(32))
+        other = f"{name}_sibling"
+        sibling = replace(
+            last, name=other, output=other, weight=values.permutation(last.weight.ravel())
+        )
+        assert isinstance(sibling, Convolution)
+        weight = sibling.weight.reshape(last.weight.shape)
+        nodes.append(replace(sibling, weight=weight))
+    elif kind == "input":
+        other = port = f"{name}_second"
+    tensors[other] = replace(shape, quantization=_quantization(rng)) if port else shape
+    tensors[name] = replace(shape, quantization=_quantization(rng))
+    inputs = [last.output, other]
+    rng.shuffle(inputs)
+    clamp = rng.choice([Clamp(), Clamp(low=0.0), Clamp(low=0.0, high=6.0)])
+    subtract = rng.random() < 0.3
+    add = Add(name=name, inputs=tuple(inputs), output=name, clamp=clamp, subtract=subtract)
+    return add, port
+
+
 def random_network(
     rng: random.Random,
     layers: int,
@@ -234,12 +270,15 @@ def random_network(
     most_channels: int = 70,
     slopes: bool = False,
     tables: bool = False,
+    sums: bool = False,
 ) -> Graph:
     """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
     About half of the convolutions are transposed; with `slopes` most bend at zero. Concatenations
-    join what has the same pixels, be it the input, one tensor twice, or another concatenation.
+    join what has the same pixels, be it the input, one tensor twice, or another concatenation. With
+    `sums`, second tensors are added to about half of all outputs.
     """
+    seconds: list[str] = []
     ports: list[str] = []
     source = "x"
     tensors = {
@@ -297,6 +336,15 @@ def random_network(
                 kind = replace(tensors[conv.output], quantization=_quantization(rng))
                 tensors[table.output] = kind
                 nodes.append(table)
+        if sums and rng.random() < 0.6:
+            add, second = _random_sum(rng, f"sum{number}", nodes, tensors)
+            nodes.append(add)
+            seconds += [second] if second else []
+            if tables and rng.random() < 0.4:
+                table = _table(rng, f"table_sum{number}", add.output)
+                kind = replace(tensors[add.output], quantization=_quantization(rng))
+                tensors[table.output] = kind
+                nodes.append(table)
         if rng.random() < 0.2:
             ports.append(nodes[-1].output)
         if rng.random() < 0.8 or len(nodes) == 1:
@@ -304,7 +352,7 @@ def random_network(
     ends = [n.output for n in nodes if not any(n.output in user.inputs for user in nodes)]
     return Graph(
         name="random",
-        inputs=(_port("x", tensors["x"]),),
+        inputs=tuple(_port(name, tensors[name]) for name in ("x", *seconds)),
         outputs=tuple(_port(t, tensors[t]) for t in dict.fromkeys([*ports, *ends])),
         tensors=tensors,
         layers=tuple(nodes),
@@ -385,6 +433,7 @@ def _fitted(accelerator: Accelerator, tilings: list[Tiling], groups: list[Group]
         weight_words=_depth(max(ring)),
         param_passes=_depth(max(passes)),
         list_entries=_depth(max(tiles.lists.entries for tiles in tilings)),
+        sums=any(tiles.stage.sum is not None for tiles in tilings),
     )
 
 
@@ -399,7 +448,13 @@ def _inputs(rng: random.Random, graph: Graph) -> dict[str, NDArray[np.int8]]:
 
 def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> Graph:
     """A random network of what the accelerator has engines for."""
-    return random_network(rng, layers, slopes=accelerator.slopes, tables=accelerator.tables)
+    return random_network(
+        rng,
+        layers,
+        slopes=accelerator.slopes,
+        tables=accelerator.tables,
+        sums=accelerator.sums,
+    )
 
 
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
@@ -508,6 +563,23 @@ def _rescaled(x: NDArray[np.int8], source: TensorType, target: TensorType) -> ND
     return result
 
 
+def _add(
+    layer: Add,
+    types: list[Quantization | None],
+    operands: list[NDArray[np.int8]],
+    target: TensorType,
+) -> NDArray[np.int8]:
+    """Both operands, brought to the output's scale, rounded once."""
+    assert types[0] is not None
+    assert types[1] is not None
+    assert target.quantization is not None
+    scaling = sum_scaling(layer, types[0], types[1], target.quantization)
+    total = scaling.numerator(*(x.astype(np.int64) for x in operands))
+    result = rounded(total, scaling.shift, output_of(layer.clamp, target.quantization))
+    assert result.dtype == np.int8
+    return result.astype(np.int8)
+
+
 def evaluate(
     graph: Graph, inputs: MappingType[str, NDArray[np.int8]]
 ) -> dict[str, NDArray[np.int8]]:
@@ -516,7 +588,11 @@ def evaluate(
     for layer in graph.layers:
         name, target = layer.inputs[0], graph.tensors[layer.output]
         source = graph.tensors[name]
-        if isinstance(layer, Concat):
+        if isinstance(layer, Add):
+            types = [graph.tensors[name].quantization for name in layer.inputs]
+            operands = [values[name] for name in layer.inputs]
+            values[layer.output] = _add(layer, types, operands, target)
+        elif isinstance(layer, Concat):
             values[layer.output] = np.concatenate(
                 [_rescaled(values[part], graph.tensors[part], target) for part in layer.inputs]
             )

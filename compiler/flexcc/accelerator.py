@@ -21,6 +21,7 @@ class Accelerator:
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
     outputs can be looked up on their way into the output buffer. All `cores` are alike.
+    With `sums` there is the engine that adds a second tensor to outputs.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -40,6 +41,7 @@ class Accelerator:
     slopes: bool = False
     cores: int = 1
     tables: bool = False
+    sums: bool = False
 
     def __post_init__(self) -> None:
         rules = (

@@ -26,6 +26,7 @@ _WAITS = {
     "window": "waiting for input",
     "weights": "waiting for weights",
     "parameters": "waiting for parameters",
+    "second": "waiting for second tensors",
     "output": "waiting for the output buffer",
     "drain": "waiting for the drain",
     "end": "after the last step",

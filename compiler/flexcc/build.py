@@ -39,7 +39,7 @@ from flexcc.ir import (
 )
 from flexcc.ir.functions import Apply, Number, Variable
 from flexcc.ir.graph import Signature
-from flexcc.ir.layers import Concat, Table
+from flexcc.ir.layers import Add, Concat, Table
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
@@ -47,7 +47,7 @@ from flexcc.program.encode import to_bytes
 __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
-_LAYERS = (Conv2d, ConvTranspose2d, MaxPool2d, Concat, Table, Pads, Clamp, Cost)
+_LAYERS = (Add, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Table, Pads, Clamp, Cost)
 _GRAPH = (Graph, *_TENSORS, *_LAYERS, Apply, Number, Variable)
 _MAPPING = (Mapping, Group, Chain, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
@@ -297,6 +297,7 @@ def _system_view(build: Build) -> SystemView:
         list_entries=a.list_entries,
         slopes=int(a.slopes),
         tables=int(a.tables),
+        sums=int(a.sums),
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
     )

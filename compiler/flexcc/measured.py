@@ -12,9 +12,9 @@ class ArrayCycles:
     """Cycles of a run, or of a part, by what the array did; each counts once.
 
     `steps` were issued. In the others a step waited for its input `window`, for `weights`, for
-    requantisation `parameters`, for a free half of the `output` buffer, for the `drain` of the
-    block before; or there was none, as the program's `records` had not come; or all steps were
-    done, up to the `end` of the run.
+    requantisation `parameters`, for the `second` tensor of a sum, for a free half of the `output`
+    buffer, for the `drain` of the block before; or there was none, as the program's `records` had
+    not come; or all steps were done, up to the `end` of the run.
     """
 
     steps: int = 0
@@ -22,6 +22,7 @@ class ArrayCycles:
     window: int = 0
     weights: int = 0
     parameters: int = 0
+    second: int = 0
     output: int = 0
     drain: int = 0
     end: int = 0

@@ -139,8 +139,10 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         "OutWords": a.out_words,
         "ListEntries": a.list_entries,
         "Slopes": int(a.slopes),
-        "Cores": a.cores,
+        # A single core is no cluster, and its top has no such parameter.
+        **({"Cores": a.cores} if a.cores > 1 else {}),
         "Tables": int(a.tables),
+        "Sums": int(a.sums),
     }
 
 
@@ -154,8 +156,9 @@ def work_cycles(plan: Plan) -> int:
         )
         steps += per_group * sum(tile.array.rows * tile.array.groups for tile in stage.tiles)
         loads = sum(
-            len(tile.load.addresses) * tile.load.mem_rows * tile.load.row_beats
+            len(load.addresses) * load.mem_rows * load.row_beats
             for tile in stage.tiles
+            for load in (tile.load, *tile.skips)
         )
         fetches = sum(
             fetch.beats * fetch.repeats

@@ -60,9 +60,9 @@ class Span:
 class Stage:
     """One trip through the accelerator: a convolution and, fused, the layers behind it.
 
-    `raw` is the convolution's output type, `output` that of the tensor stored. `joined` are the
-    tensors that the input is a concatenation of; empty if it is stored as it is. With `keeps` what
-    is pooled is stored, too.
+    `raw` is the convolution's output type, `skip` that of the tensor which a sum adds to it,
+    `output` that of the tensor stored. `joined` are the tensors that the input is a concatenation
+    of; empty if it is stored as it is. With `keeps` what is pooled is stored, too.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
@@ -74,6 +74,7 @@ class Stage:
     pool: MaxPool2d | None = None
     input: TensorType
     raw: TensorType
+    skip: TensorType | None = None
     output: TensorType
     joined: tuple[Part, ...] = ()
     keeps: bool = False
@@ -105,6 +106,14 @@ class Stage:
     def parts(self) -> tuple[int, ...]:
         """The channels of each of them."""
         return tuple(part.channels for part in self.joined) or (self.input.channels,)
+
+    @property
+    def skip_tensor(self) -> str | None:
+        """The tensor that is added to the convolution's output."""
+        if self.sum is None:
+            return None
+        first, second = self.sum.inputs
+        return second if first == self.conv.output else first
 
     @property
     def output_tensor(self) -> str:
@@ -366,8 +375,18 @@ class Tiling:
         largest = max(len(r.grid) for r in self.rows) * max(
             -(-len(c.grid) // self.accelerator.p) for c in self.cols
         )
-        planes = 1 if self.lists.taps.bundle > 1 else self.accelerator.planes_per_half
-        return largest * self.lists.phase_slots * planes
+        return largest * self.lists.phase_slots * self.half_planes
+
+    @property
+    def half_planes(self) -> int:
+        """Planes that a half of the output buffer holds; the last one of a tile may hold fewer."""
+        return 1 if self.lists.taps.bundle > 1 else self.accelerator.planes_per_half
+
+    @property
+    def planes_of_halves(self) -> tuple[range, ...]:
+        """The stored planes in each half that a tile fills, in order."""
+        step, planes = self.half_planes, self.out_planes
+        return tuple(range(k, min(k + step, planes)) for k in range(0, planes, step))
 
     @property
     def act_words(self) -> int:

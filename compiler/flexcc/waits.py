@@ -29,13 +29,24 @@ class StoredTiles:
 
         0 for a core that stores none of its pixels.
         """
-        result = [0] * len(self.first)
         rows, cols = reader.rows, reader.cols
         if not rows.count or not cols.count:
-            return tuple(result)
-        top = _tile_of(self.rows, rows.start)
-        bottom = _tile_of(self.rows, rows.start + (rows.count - 1) * rows.step)
-        col = _tile_of(self.cols, cols.start + cols.count - 1)
+            return (0,) * len(self.first)
+        last_row = rows.start + (rows.count - 1) * rows.step
+        return self._until(rows.start, last_row, cols.start + cols.count - 1)
+
+    def needed_beside(self, writer: Tile) -> tuple[int, ...]:
+        """As above, up to the last one whose pixels are summed with those of `writer`.
+
+        Its outputs before pooling have the tensor's size.
+        """
+        rows, cols = writer.rows.raw, writer.cols.raw
+        return self._until(rows.start, rows.stop - 1, cols.stop - 1)
+
+    def _until(self, first_row: int, last_row: int, last_col: int) -> tuple[int, ...]:
+        result = [0] * len(self.first)
+        top, bottom = _tile_of(self.rows, first_row), _tile_of(self.rows, last_row)
+        col = _tile_of(self.cols, last_col)
         for core, place in self.places[top : bottom + 1]:
             count = self.first[core] + place * len(self.cols) + col + 1
             result[core] = max(result[core], count)

@@ -17,7 +17,9 @@ module flex_fetch
   import flex_program_pkg::*;
 #(
   // Bytes of a beat; a power of two, at least 8.
-  parameter int unsigned DataBytes = 64
+  parameter int unsigned DataBytes = 64,
+  // There is an engine for second tensors; else its records are not understood.
+  parameter bit          Sums      = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -46,6 +48,9 @@ module flex_fetch
   output logic [   WordBits-1:0] store_data_o,
   output logic                   store_valid_o,
   input  logic                   store_ready_i,
+  output logic [   WordBits-1:0] skip_data_o,
+  output logic                   skip_valid_o,
+  input  logic                   skip_ready_i,
   // CONTROL_END has come, and what it says; until the next start
   output logic                   end_valid_o,
   output logic [           31:0] end_tiles_o,
@@ -145,11 +150,12 @@ module flex_fetch
   assign data_ready_o = !parsing_q || split_ready;
 
   // Receivers with a FIFO; the others get nothing.
-  localparam int unsigned NumFifos = 4;
+  localparam int unsigned NumFifos = Sums ? 5 : 4;
   localparam int unsigned LoadFifo = 0;
   localparam int unsigned WeightsFifo = 1;
   localparam int unsigned ArrayFifo = 2;
   localparam int unsigned StoreFifo = 3;
+  localparam int unsigned SkipFifo = NumFifos - 1;  // the store's, if there is none
 
   // Whether there is such a record.
   function automatic logic is_known(header_t h);
@@ -164,8 +170,11 @@ module flex_fetch
       {EngineArray, ArrayListsKind} :     fits = 1'b1;
       {EngineArray, ArrayTileKind} :      fits = h.words == 16'(ArrayTileWords);
       {EngineArray, ArrayTableKind} :     fits = h.words == 16'(TableWords);
+      {EngineArray, ArraySumKind} :       fits = h.words == 16'(ArraySumWords);
       {EngineArray, ArrayPassesKind} :    fits = 1'b1;
       {EngineStore, StoreTileKind} :      fits = h.words == 16'(StoreTileWords);
+      {EngineSkip, SkipTileKind} :        fits = Sums && h.words >= 16'(SkipTileWords);
+      {EngineSkip, SkipWaitKind} :        fits = Sums && h.words == 16'(SkipWaitWords);
       default:                            fits = 1'b0;
     endcase
     return fits && h.unused_0 == '0;
@@ -178,7 +187,8 @@ module flex_fetch
     to_fifo[LoadFifo]    = engine == EngineLoad;
     to_fifo[WeightsFifo] = engine == EngineWeights;
     to_fifo[ArrayFifo]   = engine == EngineArray;
-    to_fifo[StoreFifo]   = engine == EngineStore;
+    if (Sums) to_fifo[SkipFifo] = engine == EngineSkip;
+    to_fifo[StoreFifo] = engine == EngineStore;
     return to_fifo;
   endfunction
 
@@ -288,8 +298,9 @@ module flex_fetch
     record_left_q <= record_left_d;
     first_q       <= first_d;
     if (word_take && record_left_q == '0) begin
-      to_q     <= header_to;
-      planes_q <= header_to[LoadFifo] && header.kind == LoadTileKind;
+      to_q <= header_to;
+      planes_q <= header.kind == LoadTileKind &&
+          (header_to[LoadFifo] || (Sums && header_to[SkipFifo]));
     end
     if (word_take) end_tiles_q <= control_end.tiles;
   end
@@ -338,6 +349,17 @@ module flex_fetch
   assign store_data_o           = out_data[StoreFifo];
   assign store_valid_o          = out_valid[StoreFifo];
   assign out_ready[StoreFifo]   = store_ready_i;
+
+  if (Sums) begin : gen_skip
+    assign skip_data_o         = out_data[SkipFifo];
+    assign skip_valid_o        = out_valid[SkipFifo];
+    assign out_ready[SkipFifo] = skip_ready_i;
+  end else begin : gen_no_skip
+    logic unused_skip;
+    assign unused_skip  = skip_ready_i;
+    assign skip_data_o  = '0;
+    assign skip_valid_o = 1'b0;
+  end
 
   // A request offered stays put until it is taken, and asks for something.
   `FLEX_ASSERT(RequestStable, req_valid_o && !req_ready_i |=> req_valid_o && $stable

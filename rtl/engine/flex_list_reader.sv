@@ -19,6 +19,7 @@ module flex_list_reader
   input  logic                                        rst_ni,
   // Tiles, each with the half of the list memory that holds its lists and that of its table
   input  array_tile_t                                 tile_data_i,
+  input  flex_pkg::sum_t                              tile_sum_i,
   input  logic                                        tile_half_i,
   input  logic                                        tile_table_half_i,
   input  logic                                        tile_valid_i,
@@ -62,6 +63,7 @@ module flex_list_reader
   // `active_q`: a pass is being walked; `tile_open_q`: tile_q belongs to the passes that follow.
   logic active_q, tile_open_q;
   array_tile_t tile_q;
+  flex_pkg::sum_t sum_q;
   logic half_q, table_half_q;
   pass_t pass_q;
 
@@ -119,6 +121,7 @@ module flex_list_reader
       tile_q       <= tile_data_i;
       half_q       <= tile_half_i;
       table_half_q <= tile_table_half_i;
+      sum_q        <= tile_sum_i;
     end
     if (load_pass) begin
       pass_q <= pass_data_i;
@@ -154,6 +157,7 @@ module flex_list_reader
 
   assign context_valid_o = load_pass;
   assign context_data_o = '{
+          add: tile_closing ? tile_sum_i : sum_q,
           plane_words: tile_now.plane_words,
           out_base: pass_data_i.out_base,
           out_plane_words: tile_now.out_plane_words,

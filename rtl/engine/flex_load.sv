@@ -30,6 +30,8 @@ module flex_load
   parameter  int unsigned Cores        = 1,
   // Words per bank and half; a power of two, at most 65536.
   parameter  int unsigned ActWords     = 1024,
+  // Whose records these are.
+  parameter  engine_e     Engine       = EngineLoad,
   localparam int unsigned AddrWidth    = $clog2(2 * ActWords)
 ) (
   input  logic                                  clk_i,
@@ -361,7 +363,7 @@ module flex_load
   logic is_header, header_known;
   assign is_header    = record_q == RecordHeader && cmd_valid_i;
   assign header_known = header.kind == LoadTileKind || header.kind == LoadWaitKind;
-  `FLEX_ASSERT(RecordKnown, is_header |-> header.engine == EngineLoad && header_known)
+  `FLEX_ASSERT(RecordKnown, is_header |-> header.engine == Engine && header_known)
   // The beats of a contiguous plane can be counted, and its rows are as long as their pitch.
   logic check_plane;
   logic [31:0] plane_beats, row_bytes;

@@ -60,6 +60,8 @@ module flex_requantize
   output logic   [  OutAddrWidth-1:0]                               wr_addr_o,
   output logic   [             P-1:0][       Q*8-1:0]               wr_data_o,
   output table_t                                                    wr_table_o,
+  // The sum that the bytes go into
+  output sum_t                                                      wr_sum_o,
   // The last write of a half is in the buffer
   output logic                                                      group_full_o
 );
@@ -361,6 +363,16 @@ module flex_requantize
     .rst_ni,
     .data_i(table1_q),
     .data_o(wr_table_o)
+  );
+
+  flex_delay #(
+    .Width ($bits(sum_t)),
+    .Cycles(AddrDelay + 2)
+  ) u_sum (
+    .clk_i,
+    .rst_ni,
+    .data_i(block0_q.add),
+    .data_o(wr_sum_o)
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_wr_en

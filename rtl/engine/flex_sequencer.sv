@@ -25,6 +25,8 @@ module flex_sequencer
   parameter  int unsigned WeightReadCycles = 16,
   // There are tables behind the requantiser.
   parameter  bit          Tables           = 1'b0,
+  // Tiles may be summed with a second tensor.
+  parameter  bit          Sums             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -41,8 +43,9 @@ module flex_sequencer
   input  logic   [     CountWidth-1:0] weights_written_i,
   output logic   [     CountWidth-1:0] weights_released_o,
   input  logic   [     CountWidth-1:0] params_written_i,
-  // Output buffer halves
+  // Output and skip buffer halves
   input  logic                         out_freed_i,
+  input  logic                         skip_full_i,
   // Tables: their words, each tile behind them, and the half that holds its table
   output logic   [       WordBits-1:0] table_data_o,
   output logic                         table_valid_o,
@@ -73,12 +76,14 @@ module flex_sequencer
   // Parser //
   ////////////
 
-  typedef enum logic [2:0] {
+  typedef enum logic [3:0] {
     StHeader,
     StLists,
     StTile0,
     StTile1,
     StTable,
+    StSum0,
+    StSum1,
     StPasses,
     StError
   } parser_e;
@@ -86,13 +91,15 @@ module flex_sequencer
   parser_e parser_q, parser_d;
   header_t header;
   logic [15:0] words_left_q, words_left_d;
-  logic [WordBits-1:0] tile_word_q;
+  logic [WordBits-1:0] tile_word_q;  // word 0 of a tile or a sum
   logic list_half_q, list_half_d;
   logic [ListAddrWidth-2:0] list_index_q, list_index_d;
   logic list_wr_en;
 
   array_tile_t tile_in, tile_out;
   logic tile_half, tile_table_half;
+  array_sum_t sum_in;
+  sum_t sum_q, tile_sum_in, tile_sum_out;
   logic tile_in_valid, tile_in_ready, tile_out_valid, tile_out_ready;
   pass_t pass_out;
   logic pass_in_valid, pass_in_ready, pass_out_valid, pass_out_ready;
@@ -106,6 +113,9 @@ module flex_sequencer
 
   assign table_data_o = cmd_data_i;
   assign table_tile_o = tile_in_valid && tile_in_ready;
+
+  assign sum_in       = {cmd_data_i, tile_word_q};
+  assign tile_sum_in  = (Sums && tile_in.summed) ? sum_q : SumNone;
 
   always_comb begin
     parser_d      = parser_q;
@@ -133,6 +143,9 @@ module flex_sequencer
           end else if (Tables && header.kind == ArrayTableKind &&
               header.words == 16'(TableWords)) begin
             parser_d = StTable;
+          end else if (Sums && header.kind == ArraySumKind &&
+              header.words == 16'(ArraySumWords)) begin
+            parser_d = StSum0;
           end else if (header.kind == ArrayPassesKind && header.words != '0) begin
             parser_d = StPasses;
           end else begin
@@ -165,6 +178,14 @@ module flex_sequencer
           words_left_d = words_left_q - 1'b1;
           if (words_left_q == '0) parser_d = StHeader;
         end
+      end
+      StSum0: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_fire) parser_d = StSum1;
+      end
+      StSum1: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_fire) parser_d = StHeader;
       end
       StPasses: begin
         cmd_ready_o   = pass_in_ready;
@@ -199,22 +220,35 @@ module flex_sequencer
   always_ff @(posedge clk_i) begin
     words_left_q <= words_left_d;
     list_index_q <= list_index_d;
-    if (parser_q == StTile0 && cmd_fire) tile_word_q <= cmd_data_i;
+    if ((parser_q == StTile0 || parser_q == StSum0) && cmd_fire) tile_word_q <= cmd_data_i;
+    if (parser_q == StSum1) begin
+      sum_q <= '{
+          enable: 1'b1,
+          half: 1'b0,
+          mult: sum_in.mult,
+          skip_mult: sum_in.skip_mult,
+          bias: sum_in.bias,
+          shift: sum_in.shift,
+          zero_point: sum_in.zero_point,
+          low: sum_in.low,
+          high: sum_in.high
+      };
+    end
   end
 
   logic [1:0] unused_tile_level;
   logic [4:0] unused_pass_level;
 
   flex_stream_fifo #(
-    .Width($bits(array_tile_t) + 2),
+    .Width($bits(array_tile_t) + $bits(sum_t) + 2),
     .Depth(2)
   ) u_tiles (
     .clk_i,
     .rst_ni,
-    .in_data_i  ({Tables && table_half_i, list_half_q, tile_in}),
+    .in_data_i  ({Tables && table_half_i, list_half_q, tile_sum_in, tile_in}),
     .in_valid_i (tile_in_valid),
     .in_ready_o (tile_in_ready),
-    .out_data_o ({tile_table_half, tile_half, tile_out}),
+    .out_data_o ({tile_table_half, tile_half, tile_sum_out, tile_out}),
     .out_valid_o(tile_out_valid),
     .out_ready_i(tile_out_ready),
     .level_o    (unused_tile_level)
@@ -268,6 +302,7 @@ module flex_sequencer
     .clk_i,
     .rst_ni,
     .tile_data_i      (tile_out),
+    .tile_sum_i       (tile_sum_out),
     .tile_half_i      (tile_half),
     .tile_table_half_i(tile_table_half),
     .tile_valid_i     (tile_out_valid),
@@ -290,7 +325,8 @@ module flex_sequencer
     .ActWords        (ActWords),
     .WeightWords     (WeightWords),
     .DrainCycles     (DrainCycles),
-    .WeightReadCycles(WeightReadCycles)
+    .WeightReadCycles(WeightReadCycles),
+    .Sums            (Sums)
   ) u_issue (
     .clk_i,
     .rst_ni,
@@ -306,6 +342,7 @@ module flex_sequencer
     .weights_released_o,
     .params_written_i,
     .out_freed_i,
+    .skip_full_i,
     .step_valid_o,
     .step_first_o,
     .step_last_o,
@@ -320,7 +357,7 @@ module flex_sequencer
   );
 
   logic unused_header;
-  assign unused_header = ^{header.engine, header.unused_0};
+  assign unused_header = ^{header.engine, header.unused_0, sum_in.unused_1};
 
   if (!Tables) begin : gen_no_tables
     logic unused_table;

@@ -6,7 +6,7 @@
 // there and everything it leads to has room, so that nothing behind this module ever stalls:
 //   - the tile's half of the activation buffer is full,
 //   - the weight word and the pass's parameters are in their rings,
-//   - the pass has its half of the output buffer,
+//   - the pass has its half of the output buffer and, for a sum, of the skip buffer,
 //   - the last step of a block comes DrainCycles or more after the previous block's.
 // A run is a row of steps, `plane_words` apart. The context of a pass comes before the pass's first run.
 // Throughput: one step per cycle across runs, blocks, passes and tiles. Latency: 1 cycle from decision to outputs.
@@ -24,6 +24,8 @@ module flex_step_issue
   parameter  int unsigned DrainCycles      = 4,
   // Cycles from a step until the weight buffer has read its last row.
   parameter  int unsigned WeightReadCycles = 16,
+  // Tiles may be summed with a second tensor.
+  parameter  bit          Sums             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -44,8 +46,9 @@ module flex_step_issue
   input  logic          [     CountWidth-1:0] weights_written_i,
   output logic          [     CountWidth-1:0] weights_released_o,
   input  logic          [     CountWidth-1:0] params_written_i,
-  // Output buffer halves
+  // Output and skip buffer halves
   input  logic                                out_freed_i,
+  input  logic                                skip_full_i,
   // Step
   output logic                                step_valid_o,
   output logic                                step_first_o,
@@ -206,6 +209,42 @@ module flex_step_issue
     end
   end
 
+  // A half of the skip buffer goes with one of the output buffer, in tiles that have a sum.
+  logic skip_there, skip_half;
+
+  if (Sums) begin : gen_skip
+    logic [1:0] skip_full_q;
+    logic skip_half_q, skip_take;
+
+    assign skip_take  = out_take && ctx_q.add.enable;
+    assign skip_there = !(ctx_q.add.enable && ctx_q.take && !group_open_q) || skip_full_q != '0;
+    assign skip_half  = skip_half_q;
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        skip_full_q <= '0;
+        skip_half_q <= 1'b0;
+      end else begin
+        skip_full_q <= skip_full_q + 2'(skip_full_i) - 2'(skip_take);
+        if (step && pass_end && ctx_q.hand_over && ctx_q.add.enable) skip_half_q <= !skip_half_q;
+      end
+    end
+
+    // Halves never exceed two.
+    `FLEX_ASSERT(SkipHalves, !(skip_full_q == 2'd2 && skip_full_i && !skip_take))
+  end else begin : gen_no_skip
+    logic unused_skip;
+    assign unused_skip = skip_full_i;
+    assign skip_there  = 1'b1;
+    assign skip_half   = 1'b0;
+  end
+
+  sum_t sum;
+  always_comb begin
+    sum      = ctx_q.add;
+    sum.half = skip_half;
+  end
+
   // Blocks of a pass go to consecutive words.
   logic pass_started_q;
   assign out_word = pass_started_q ? out_word_q : ctx_q.out_base;
@@ -237,15 +276,16 @@ module flex_step_issue
   end
 
   // What a step may wait for; simulation accounts for every cycle by these names.
-  logic wait_window, wait_weights, wait_params, wait_output, wait_drain;
+  logic wait_window, wait_weights, wait_params, wait_skip, wait_output, wait_drain;
   assign wait_window  = !tile_open_q && act_full_q == '0;
   assign wait_weights = weights_written_i == weight_q;
   assign wait_params  = params_written_i == param_q;
+  assign wait_skip    = !skip_there;
   assign wait_output  = ctx_q.take && !group_open_q && out_free_q == '0;
   assign wait_drain   = block_end && drain_q != '0;
 
   logic inputs_ok, outputs_ok;
-  assign inputs_ok  = !wait_window && !wait_weights && !wait_params;
+  assign inputs_ok  = !wait_window && !wait_weights && !wait_params && !wait_skip;
   assign outputs_ok = !wait_output && !wait_drain;
   assign step       = cur_valid_q && inputs_ok && outputs_ok;
 
@@ -278,6 +318,7 @@ module flex_step_issue
     act_rotation_o <= cur_q.rotation;
     weight_addr_o <= weight_q[WeightAddrWidth-1:0];
     block_data_o <= '{
+        add: sum,
         param_pass: param_q,
         out_half: out_half_q,
         out_addr: out_word,

@@ -31,6 +31,8 @@ module flex_vsa
   parameter  int unsigned ListEntries     = 512,
   // There are tables behind the requantiser.
   parameter  bit          Tables          = 1'b0,
+  // Tiles may be summed with a second tensor.
+  parameter  bit          Sums            = 1'b0,
   localparam int unsigned ActAddrWidth    = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
 ) (
@@ -53,8 +55,9 @@ module flex_vsa
   input  logic   [     CountWidth-1:0]                                 weights_written_i,
   output logic   [     CountWidth-1:0]                                 weights_released_o,
   input  logic   [     CountWidth-1:0]                                 params_written_i,
-  // Output buffer halves
+  // Output and skip buffer halves
   input  logic                                                         out_freed_i,
+  input  logic                                                         skip_full_i,
   // Tables: see flex_sequencer
   output logic   [       WordBits-1:0]                                 table_data_o,
   output logic                                                         table_valid_o,
@@ -92,7 +95,8 @@ module flex_vsa
     .ListEntries     (ListEntries),
     .DrainCycles     (M / Q),
     .WeightReadCycles(ColumnReadLatency + M),
-    .Tables          (Tables)
+    .Tables          (Tables),
+    .Sums            (Sums)
   ) u_sequencer (
     .clk_i,
     .rst_ni,
@@ -105,6 +109,7 @@ module flex_vsa
     .weights_released_o,
     .params_written_i,
     .out_freed_i,
+    .skip_full_i,
     .table_data_o,
     .table_valid_o,
     .table_ready_i,

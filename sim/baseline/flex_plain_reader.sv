@@ -144,6 +144,7 @@ module flex_plain_reader
 
   assign context_valid_o = load_pass;
   assign context_data_o = '{
+          add: flex_pkg::SumNone,
           plane_words: tile_now.plane_words,
           out_base: pass_data_i.out_base,
           out_plane_words: tile_now.out_plane_words,

@@ -26,6 +26,8 @@ module flex_sequencer
   parameter  int unsigned WeightReadCycles = 16,
   // There are no tables.
   parameter  bit          Tables           = 1'b0,
+  // There are no sums here.
+  parameter  bit          Sums             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -42,8 +44,9 @@ module flex_sequencer
   input  logic   [     CountWidth-1:0] weights_written_i,
   output logic   [     CountWidth-1:0] weights_released_o,
   input  logic   [     CountWidth-1:0] params_written_i,
-  // Output buffer halves
+  // Output and skip buffer halves
   input  logic                         out_freed_i,
+  input  logic                         skip_full_i,
   // Tables
   output logic   [       WordBits-1:0] table_data_o,
   output logic                         table_valid_o,
@@ -220,7 +223,8 @@ module flex_sequencer
     .ActWords        (ActWords),
     .WeightWords     (WeightWords),
     .DrainCycles     (DrainCycles),
-    .WeightReadCycles(WeightReadCycles)
+    .WeightReadCycles(WeightReadCycles),
+    .Sums            (Sums)
   ) u_issue (
     .clk_i,
     .rst_ni,
@@ -236,6 +240,7 @@ module flex_sequencer
     .weights_released_o,
     .params_written_i,
     .out_freed_i,
+    .skip_full_i,
     .step_valid_o,
     .step_first_o,
     .step_last_o,

@@ -59,8 +59,13 @@ def _tile_word(tile: Tile) -> int:
         stream=int(tile.stream),
         word_channels=tile.word_channels,
         lookup=int(tile.lookup),
+        summed=0,
     )
     return low | high << 64
+
+
+# A packed sum_t.
+SUM_BITS = 116
 
 
 def _pass_words(tile: Tile) -> list[int]:
@@ -99,12 +104,13 @@ def _run_words(tile: Tile) -> list[int]:
     return words
 
 
-def _context_words(tile: Tile, table_half: int) -> list[int]:
+def _context_words(tile: Tile, added: int, table_half: int) -> list[int]:
     """The contexts of a tile as packed pass_context_t."""
     words = []
     for item in tile.passes:
         word = 0
         for value, width in (
+            (added, SUM_BITS),
             (tile.plane_words, 16),
             (item.out_base, 16),
             (tile.out_plane_words, 16),
@@ -132,7 +138,7 @@ async def reads_lists_in_order(
     dut: Any, source_pauses: Callable[[], Pauses], sink_pauses: Callable[[], Pauses]
 ) -> None:
     entries = int(os.environ["LIST_ENTRIES"])
-    fields = ("data", "half", "table_half")
+    fields = ("data", "sum", "half", "table_half")
     tile_source = StreamSource(dut, "tile", source_pauses(), fields=fields)
     pass_source = StreamSource(dut, "pass", source_pauses())
     contexts = StreamSink(dut, "context", sink_pauses())
@@ -157,10 +163,18 @@ async def reads_lists_in_order(
         memory.write(half, tiles[0].lists)
         # The tiles that come without lists share those of the first.
         halves = {"half": half, "table_half": table_half}
-        sent_tiles = [{"data": _tile_word(tile), **halves} for tile in tiles]
+        sums = [random.getrandbits(SUM_BITS) for _ in tiles]
+        sent_tiles = [
+            {"data": _tile_word(tile), "sum": added, **halves}
+            for tile, added in zip(tiles, sums, strict=True)
+        ]
         cocotb.start_soon(tile_source.send(sent_tiles))
         cocotb.start_soon(pass_source.send([word for t in tiles for word in _pass_words(t)]))
-        wanted_contexts = [word for tile in tiles for word in _context_words(tile, table_half)]
+        wanted_contexts = [
+            word
+            for tile, added in zip(tiles, sums, strict=True)
+            for word in _context_words(tile, added, table_half)
+        ]
         wanted_runs = [word for tile in tiles for word in _run_words(tile)]
         received = cocotb.start_soon(contexts.receive(len(wanted_contexts)))
         assert await runs.receive(len(wanted_runs)) == wanted_runs
@@ -174,7 +188,7 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
         1, act_words=256, weight_words=64, list_entries=entries, param_passes=4, columns=5
     )[0]
     tiles = [tile] * 8
-    tile_source = StreamSource(dut, "tile", fields=("data", "half", "table_half"))
+    tile_source = StreamSource(dut, "tile", fields=("data", "sum", "half", "table_half"))
     pass_source = StreamSource(dut, "pass")
     contexts = StreamSink(dut, "context")
     memory = ListMemory(dut, entries)
@@ -185,7 +199,7 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
     memory.write(0, tile.lists)
     wanted = [word for item in tiles for word in _run_words(item)]
     cocotb.start_soon(memory.serve())
-    halves = {"half": 0, "table_half": 0}
+    halves = {"sum": 0, "half": 0, "table_half": 0}
     cocotb.start_soon(tile_source.send([{"data": _tile_word(t), **halves} for t in tiles]))
     cocotb.start_soon(pass_source.send([word for t in tiles for word in _pass_words(t)]))
     cocotb.start_soon(contexts.receive(sum(len(t.passes) for t in tiles)))

@@ -174,7 +174,7 @@ async def take_tables(dut: Any, tiles: list[Tile], pauses: Pauses) -> None:
 
 async def start(dut: Any) -> None:
     start_clock(dut)
-    ports = ("act_full", "weights_written", "params_written", "out_freed")
+    ports = ("act_full", "weights_written", "params_written", "out_freed", "skip_full")
     for port in (*ports, "table_ready", "table_half"):
         getattr(dut, f"{port}_i").value = 0
     await reset(dut)

@@ -138,7 +138,14 @@ async def accumulates_every_block(
     weights[extremes] = -128
     halves[0][:] = -128
     start_clock(dut)
-    for port in ("act_wr_en", "act_full", "weight_wr_en", "weights_written", "out_freed"):
+    for port in (
+        "act_wr_en",
+        "act_full",
+        "weight_wr_en",
+        "weights_written",
+        "out_freed",
+        "skip_full",
+    ):
         getattr(dut, f"{port}_i").value = 0
     source = StreamSource(dut, "cmd", record_pauses())
     await reset(dut)

@@ -8,7 +8,7 @@ from flexcc.measured import ArrayCycles
 
 ACCOUNT = "account.txt"
 # The counts of a line in their order; flex_sim_top joins the causes of waiting in this order.
-_KINDS = ("steps", "records", "window", "weights", "parameters", "output", "drain")
+_KINDS = ("steps", "records", "window", "weights", "parameters", "second", "output", "drain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

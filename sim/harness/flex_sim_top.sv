@@ -2,7 +2,7 @@
 //
 // The accelerator with its memory: what runs whole programs in simulation.
 //
-// Three memory ports, numbered by the parameters below, share one store; the control registers and
+// Four memory ports, numbered by the parameters below, share one store; the control registers and
 // the interrupt are brought out. Latency and throughput: those of flex_top and of the ports as set.
 
 `include "flex_assert.svh"
@@ -23,10 +23,12 @@ module flex_sim_top #(
   parameter  int unsigned ListEntries = 512,
   parameter  bit          Slopes      = 1'b0,
   parameter  bit          Tables      = 1'b0,
+  parameter  bit          Sums        = 1'b0,
   // Numbers by which the bench knows the memory ports.
   localparam int unsigned ActPort     = 0,
   localparam int unsigned WgtPort     = 1,
-  localparam int unsigned OutPort     = 2
+  localparam int unsigned OutPort     = 2,
+  localparam int unsigned SkipPort    = 3
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -62,6 +64,13 @@ module flex_sim_top #(
   logic [1:0] act_arburst, act_rresp;
   logic act_arvalid, act_arready, act_rlast, act_rvalid, act_rready;
   logic [DataBytes*8-1:0] act_rdata;
+  // Reads of second tensors
+  logic [AddrWidth-1:0] skip_araddr;
+  logic [7:0] skip_arlen;
+  logic [2:0] skip_arsize;
+  logic [1:0] skip_arburst, skip_rresp;
+  logic skip_arvalid, skip_arready, skip_rlast, skip_rvalid, skip_rready;
+  logic [DataBytes*8-1:0] skip_rdata;
   // Program and weight reads
   logic wgt_arid, wgt_rid;
   logic [AddrWidth-1:0] wgt_araddr;
@@ -81,14 +90,15 @@ module flex_sim_top #(
 
   // What the absent halves of the memory ports drive.
   logic unused_halves;
-  logic [2:0] unused_ready, unused_valid, unused_last, unused_id;
-  logic [2:0][1:0] unused_resp;
+  logic [3:0] unused_ready, unused_valid, unused_last, unused_id;
+  logic [3:0][1:0] unused_resp;
   logic [DataBytes*8-1:0] unused_data;
   logic unused_act_rid, unused_out_bid, unused_act_wready, unused_wgt_wready;
+  logic unused_skip_rid, unused_skip_wready;
   assign unused_halves = ^{unused_ready, unused_valid, unused_last, unused_id, unused_resp,
                            unused_data, unused_act_rid, unused_out_bid, unused_act_wready,
-                           unused_wgt_wready};
-  assign unused_last[1:0] = '0;
+                           unused_wgt_wready, unused_skip_rid, unused_skip_wready};
+  assign {unused_last[3], unused_last[1:0]} = '0;
 
   flex_top #(
     .M          (M),
@@ -104,7 +114,8 @@ module flex_sim_top #(
     .OutWords   (OutWords),
     .ListEntries(ListEntries),
     .Slopes     (Slopes),
-    .Tables     (Tables)
+    .Tables     (Tables),
+    .Sums       (Sums)
   ) u_top (
     .clk_i,
     .rst_ni,
@@ -128,44 +139,55 @@ module flex_sim_top #(
     .s_axi_ctrl_rresp_o,
     .s_axi_ctrl_rvalid_o,
     .s_axi_ctrl_rready_i,
-    .m_axi_act_araddr_o (act_araddr),
-    .m_axi_act_arlen_o  (act_arlen),
-    .m_axi_act_arsize_o (act_arsize),
-    .m_axi_act_arburst_o(act_arburst),
-    .m_axi_act_arvalid_o(act_arvalid),
-    .m_axi_act_arready_i(act_arready),
-    .m_axi_act_rdata_i  (act_rdata),
-    .m_axi_act_rresp_i  (act_rresp),
-    .m_axi_act_rlast_i  (act_rlast),
-    .m_axi_act_rvalid_i (act_rvalid),
-    .m_axi_act_rready_o (act_rready),
-    .m_axi_wgt_arid_o   (wgt_arid),
-    .m_axi_wgt_araddr_o (wgt_araddr),
-    .m_axi_wgt_arlen_o  (wgt_arlen),
-    .m_axi_wgt_arsize_o (wgt_arsize),
-    .m_axi_wgt_arburst_o(wgt_arburst),
-    .m_axi_wgt_arvalid_o(wgt_arvalid),
-    .m_axi_wgt_arready_i(wgt_arready),
-    .m_axi_wgt_rid_i    (wgt_rid),
-    .m_axi_wgt_rdata_i  (wgt_rdata),
-    .m_axi_wgt_rresp_i  (wgt_rresp),
-    .m_axi_wgt_rlast_i  (wgt_rlast),
-    .m_axi_wgt_rvalid_i (wgt_rvalid),
-    .m_axi_wgt_rready_o (wgt_rready),
-    .m_axi_out_awaddr_o (out_awaddr),
-    .m_axi_out_awlen_o  (out_awlen),
-    .m_axi_out_awsize_o (out_awsize),
-    .m_axi_out_awburst_o(out_awburst),
-    .m_axi_out_awvalid_o(out_awvalid),
-    .m_axi_out_awready_i(out_awready),
-    .m_axi_out_wdata_o  (out_wdata),
-    .m_axi_out_wstrb_o  (out_wstrb),
-    .m_axi_out_wlast_o  (out_wlast),
-    .m_axi_out_wvalid_o (out_wvalid),
-    .m_axi_out_wready_i (out_wready),
-    .m_axi_out_bresp_i  (out_bresp),
-    .m_axi_out_bvalid_i (out_bvalid),
-    .m_axi_out_bready_o (out_bready)
+    .m_axi_act_araddr_o  (act_araddr),
+    .m_axi_act_arlen_o   (act_arlen),
+    .m_axi_act_arsize_o  (act_arsize),
+    .m_axi_act_arburst_o (act_arburst),
+    .m_axi_act_arvalid_o (act_arvalid),
+    .m_axi_act_arready_i (act_arready),
+    .m_axi_act_rdata_i   (act_rdata),
+    .m_axi_act_rresp_i   (act_rresp),
+    .m_axi_act_rlast_i   (act_rlast),
+    .m_axi_act_rvalid_i  (act_rvalid),
+    .m_axi_act_rready_o  (act_rready),
+    .m_axi_skip_araddr_o (skip_araddr),
+    .m_axi_skip_arlen_o  (skip_arlen),
+    .m_axi_skip_arsize_o (skip_arsize),
+    .m_axi_skip_arburst_o(skip_arburst),
+    .m_axi_skip_arvalid_o(skip_arvalid),
+    .m_axi_skip_arready_i(skip_arready),
+    .m_axi_skip_rdata_i  (skip_rdata),
+    .m_axi_skip_rresp_i  (skip_rresp),
+    .m_axi_skip_rlast_i  (skip_rlast),
+    .m_axi_skip_rvalid_i (skip_rvalid),
+    .m_axi_skip_rready_o (skip_rready),
+    .m_axi_wgt_arid_o    (wgt_arid),
+    .m_axi_wgt_araddr_o  (wgt_araddr),
+    .m_axi_wgt_arlen_o   (wgt_arlen),
+    .m_axi_wgt_arsize_o  (wgt_arsize),
+    .m_axi_wgt_arburst_o (wgt_arburst),
+    .m_axi_wgt_arvalid_o (wgt_arvalid),
+    .m_axi_wgt_arready_i (wgt_arready),
+    .m_axi_wgt_rid_i     (wgt_rid),
+    .m_axi_wgt_rdata_i   (wgt_rdata),
+    .m_axi_wgt_rresp_i   (wgt_rresp),
+    .m_axi_wgt_rlast_i   (wgt_rlast),
+    .m_axi_wgt_rvalid_i  (wgt_rvalid),
+    .m_axi_wgt_rready_o  (wgt_rready),
+    .m_axi_out_awaddr_o  (out_awaddr),
+    .m_axi_out_awlen_o   (out_awlen),
+    .m_axi_out_awsize_o  (out_awsize),
+    .m_axi_out_awburst_o (out_awburst),
+    .m_axi_out_awvalid_o (out_awvalid),
+    .m_axi_out_awready_i (out_awready),
+    .m_axi_out_wdata_o   (out_wdata),
+    .m_axi_out_wstrb_o   (out_wstrb),
+    .m_axi_out_wlast_o   (out_wlast),
+    .m_axi_out_wvalid_o  (out_wvalid),
+    .m_axi_out_wready_i  (out_wready),
+    .m_axi_out_bresp_i   (out_bresp),
+    .m_axi_out_bvalid_i  (out_bvalid),
+    .m_axi_out_bready_o  (out_bready)
   );
 
   flex_sim_axi_memory #(
@@ -285,9 +307,48 @@ module flex_sim_top #(
     .s_axi_bready_i (out_bready)
   );
 
+  flex_sim_axi_memory #(
+    .Port     (SkipPort),
+    .AddrWidth(AddrWidth),
+    .DataBytes(DataBytes),
+    .HasWrite (1'b0)
+  ) u_skip (
+    .clk_i,
+    .rst_ni,
+    .s_axi_arid_i   (1'b0),
+    .s_axi_araddr_i (skip_araddr),
+    .s_axi_arlen_i  (skip_arlen),
+    .s_axi_arsize_i (skip_arsize),
+    .s_axi_arburst_i(skip_arburst),
+    .s_axi_arvalid_i(skip_arvalid),
+    .s_axi_arready_o(skip_arready),
+    .s_axi_rid_o    (unused_skip_rid),
+    .s_axi_rdata_o  (skip_rdata),
+    .s_axi_rresp_o  (skip_rresp),
+    .s_axi_rlast_o  (skip_rlast),
+    .s_axi_rvalid_o (skip_rvalid),
+    .s_axi_rready_i (skip_rready),
+    .s_axi_awid_i   (1'b0),
+    .s_axi_awaddr_i ('0),
+    .s_axi_awlen_i  ('0),
+    .s_axi_awsize_i ('0),
+    .s_axi_awburst_i('0),
+    .s_axi_awvalid_i(1'b0),
+    .s_axi_awready_o(unused_ready[3]),
+    .s_axi_wdata_i  ('0),
+    .s_axi_wstrb_i  ('0),
+    .s_axi_wlast_i  (1'b0),
+    .s_axi_wvalid_i (1'b0),
+    .s_axi_wready_o (unused_skip_wready),
+    .s_axi_bid_o    (unused_id[3]),
+    .s_axi_bresp_o  (unused_resp[3]),
+    .s_axi_bvalid_o (unused_valid[3]),
+    .s_axi_bready_i (1'b0)
+  );
+
   // The names of what a step waits for are those of sim/harness/account.py, in this order.
   flex_sim_account #(
-    .Causes(5)
+    .Causes(6)
   ) u_account (
     .clk_i,
     .rst_ni,
@@ -301,6 +362,7 @@ module flex_sim_top #(
     .wait_i({
       u_top.u_core.u_vsa.u_sequencer.u_issue.wait_drain,
       u_top.u_core.u_vsa.u_sequencer.u_issue.wait_output,
+      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_skip,
       u_top.u_core.u_vsa.u_sequencer.u_issue.wait_params,
       u_top.u_core.u_vsa.u_sequencer.u_issue.wait_weights,
       u_top.u_core.u_vsa.u_sequencer.u_issue.wait_window
@@ -309,6 +371,7 @@ module flex_sim_top #(
 
   // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
   `FLEX_ASSERT(ActNeverWaits, act_rvalid |-> act_rready)
+  `FLEX_ASSERT(SkipNeverWaits, skip_rvalid |-> skip_rready)
   `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid |-> wgt_rready)
 
 endmodule

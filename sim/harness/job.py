@@ -15,7 +15,7 @@ from typing import Any
 IMAGE, PATCHES, JOB = "image.bin", "patches.bin", "job.json"
 JOB_FOLDER_VARIABLE = "FLEXCC_JOB"
 # Memory ports of flex_sim_top by their number.
-PORTS = ("act", "wgt", "out")
+PORTS = ("act", "wgt", "out", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

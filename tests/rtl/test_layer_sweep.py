@@ -51,6 +51,7 @@ SHAPES = {
         m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, tables=True, **_DEPTHS
     ),
 }
+SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed", "8x7x16-packed-slopes-tables")
 _LAYERS = 40
 _MOST_LAYERS = 400
 
@@ -92,8 +93,10 @@ def _sweep(accelerator: Accelerator, layers: int, seed: str) -> Sweep:
     """`layers` random single layers that fit the accelerator, some with a fused pool."""
     rng = random.Random(seed)
     cases: list[Case] = []
+    # What follows a sum may be pooled with it.
+    lengths = [1, 2, 3] if accelerator.sums else [1, 1, 2]
     while len(cases) < layers:
-        case = random_case(rng, rng.choice([1, 1, 2]), accelerator)
+        case = random_case(rng, rng.choice(lengths), accelerator)
         if _fits(case, accelerator):
             cases.append(case)
     prefixes = [f"c{number}." for number in range(layers)]
@@ -138,6 +141,8 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
             counts[group.weights.name.lower()] += 1
             counts["pooled"] += group.chain.pool is not None
             counts["looked up"] += group.chain.table is not None
+            counts["summed"] += group.chain.sum is not None
+            counts["sum pooled"] += None not in (group.chain.sum, group.chain.pool)
             counts["bundled"] += group.bundle > 1
     for stage in plan.stages:
         counts["several tiles"] += len(stage.tiles) > 1
@@ -186,6 +191,18 @@ def test_layers_equal_the_reference(shape: str) -> None:
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
     stalled = _run(sweep, MemoryBehaviour(stall_seed=7, stall_percent=30))
+    assert stalled > freely
+
+
+@pytest.mark.parametrize("shape", SUM_SHAPES)
+def test_sums_equal_the_reference(shape: str) -> None:
+    sweep = _sweep(replace(SHAPES[shape], sums=True), 60, f"sums {shape}")
+    needed = ["transposed strided", "summed", "several tiles", "several columns"]
+    missing = [name for name in needed if sweep.counts[name] < 3]
+    missing += [] if sweep.counts["sum pooled"] else ["sum pooled"]
+    assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
+    freely = _run(sweep, MemoryBehaviour())
+    stalled = _run(sweep, MemoryBehaviour(stall_seed=8, stall_percent=30))
     assert stalled > freely
 
 

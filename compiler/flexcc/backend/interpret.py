@@ -2,7 +2,7 @@
 """A slow, exact model of the accelerator: runs an encoded program on a memory image.
 
 It knows the record formats and the accelerator's parameters, not the plan, so that compiler and
-program format are proven against `docs/rtl/microarchitecture.md` without any RTL. Four engines run
+program format are proven against `docs/rtl/microarchitecture.md` without any RTL. Five engines run
 as coroutines that share rings, buffer halves and the progress counter; cores share memory and each
 other's progress. Which of those that can go on does go on is the `Schedule`'s choice: every
 schedule must give the same memory, or a record waits for too little. Buffers start with random
@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.lanes import Channel, decode_channels, requantized
+from flexcc.backend.lanes import Channel, decode_channels, requantized, summed
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
     ARRAY_LISTS,
+    ARRAY_SUM,
     ARRAY_TABLE,
     ARRAY_TILE,
     CONTROL_END,
     LOAD_WAIT,
+    SKIP_WAIT,
     TABLE_WORDS,
     WEIGHT_IMAGE,
     Engine,
@@ -45,8 +47,8 @@ class HazardError(Exception):
 class Schedule(Enum):
     """Which engine goes first when several can: the left one, on the first or the last core."""
 
-    EAGER_LOADS = (Engine.LOAD, Engine.WEIGHTS, Engine.ARRAY, Engine.STORE)
-    EAGER_STORES = (Engine.STORE, Engine.ARRAY, Engine.WEIGHTS, Engine.LOAD)
+    EAGER_LOADS = (Engine.LOAD, Engine.SKIP, Engine.WEIGHTS, Engine.ARRAY, Engine.STORE)
+    EAGER_STORES = (Engine.STORE, Engine.ARRAY, Engine.WEIGHTS, Engine.SKIP, Engine.LOAD)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +67,16 @@ class Counts:
 
 
 @dataclass(slots=True, kw_only=True)
+class _Halves:
+    """A buffer that a load engine fills: two halves of `words` words in each of P banks."""
+
+    data: NDArray[np.int8]
+    words: int
+    full: int = 0
+    free: int = 2
+
+
+@dataclass(slots=True, kw_only=True)
 class _State:
     """Everything a core's engines share. Rings are numbered without end; halves are counted.
 
@@ -75,7 +87,8 @@ class _State:
     core: int
     done: list[int]
     memory: NDArray[np.uint8]
-    act: NDArray[np.int8]
+    act: "_Halves"
+    skip: "_Halves"
     out: NDArray[np.int8]
     weights: NDArray[np.int8]
     params: list[Sequence[Channel]]
@@ -85,8 +98,6 @@ class _State:
     table: IntArray | None = None
     params_written: int = 0
     params_released: int = 0
-    act_full: int = 0
-    act_free: int = 2
     out_full: int = 0
     out_free: int = 2
 
@@ -142,10 +153,18 @@ def _reached(done: Sequence[int], counts: Sequence[int]) -> bool:
 
 
 def _load(state: _State, records: Sequence[Decoded]) -> _Process:
-    p, words = state.accelerator.p, state.accelerator.act_words
+    return _fill(state, state.act, records)
+
+
+def _load_skip(state: _State, records: Sequence[Decoded]) -> _Process:
+    return _fill(state, state.skip, records)
+
+
+def _fill(state: _State, buffer: _Halves, records: Sequence[Decoded]) -> _Process:
+    p = state.accelerator.p
     half = 0
     for record in records:
-        if record.format is LOAD_WAIT:
+        if record.format in (LOAD_WAIT, SKIP_WAIT):
             counts = _ints(record.fields, "core_tiles")
             _require(not any(counts[len(state.done) :]), record, "a core that is not there")
             while not _reached(state.done, counts):
@@ -155,9 +174,9 @@ def _load(state: _State, records: Sequence[Decoded]) -> _Process:
         pitch = record["row_beats"] * state.accelerator.beat_bytes
         contiguous = record["contiguous"] == (record["row_pitch"] == pitch)
         _require(contiguous, record, "contiguous does not say what the pitch says")
-        while not state.act_free or state.counts.tiles < record["wait_tiles"]:
+        while not buffer.free or state.counts.tiles < record["wait_tiles"]:
             yield False
-        state.act_free -= 1
+        buffer.free -= 1
         stride = record["phases"]
         _require(1 <= stride <= len(_ints(record.fields, "phase_base")), record, "phases")
         base = np.array(_ints(record.fields, "phase_base"))
@@ -170,9 +189,10 @@ def _load(state: _State, records: Sequence[Decoded]) -> _Process:
             word = base[column % stride] + place // p
             row = np.arange(window.shape[0])[:, None] * record["row_words"]
             word = number * record["plane_words"] + row + word
-            _require(int(word.max(initial=0)) < words, record, "the window overruns the buffer")
-            state.act[half * words + word, place % p] = window
-        state.act_full += 1
+            inside = int(word.max(initial=0)) < buffer.words
+            _require(inside, record, "the window overruns the buffer")
+            buffer.data[half * buffer.words + word, place % p] = window
+        buffer.full += 1
         half = 1 - half
         yield True
 
@@ -244,9 +264,11 @@ class _Cursors:
     weight: int = 0
     param: int = 0
     act_half: int = 0
+    skip_half: int = 0
     out_half: int = 0
     tile_open: bool = False
     group_open: bool = False
+    sum: Decoded | None = None
 
 
 def _steps(
@@ -263,7 +285,7 @@ def _steps(
             word = _int(entry, "base") + offset + block * tile["plane_words"]
             _require(int(word.max()) < a.act_words, tile, "a step reads beyond the buffer")
             address = (half * a.act_words + word[:, None] + bank // a.p) % (2 * a.act_words)
-            yield state.act[address, bank % a.p]
+            yield state.act.data[address, bank % a.p]
 
 
 def _product(x: NDArray[np.int8], w: NDArray[np.int8], a: Accelerator) -> IntArray:
@@ -312,7 +334,7 @@ def _accumulate_streamed(
 
 
 def _write_outputs(
-    state: _State, tile: Decoded, item: Fields, values: IntArray, out_half: int
+    state: _State, tile: Decoded, item: Fields, values: IntArray, at: _Cursors
 ) -> None:
     a = state.accelerator
     channels = 1 << tile["word_channels"]
@@ -321,9 +343,20 @@ def _write_outputs(
     pixel = _int(item, "out_base") + np.arange(len(values))
     word = pixel[:, None] + group * tile["out_plane_words"]
     _require(int(word.max()) < a.out_words, tile, "a pass overruns the output buffer")
-    address = out_half * a.out_words + word[:, None, :]
+    column = np.arange(a.p)[None, :, None]
+    if tile["summed"]:
+        _require(at.sum is not None, tile, "there is no sum")
+        assert at.sum is not None
+        address = at.skip_half * a.out_words + word[:, None, :]
+        second = state.skip.data[address, column, lane].astype(np.int64)
+        values = summed(values, second, at.sum.fields)
+    if tile["lookup"]:
+        _require(state.table is not None, tile, "there is no table")
+        assert state.table is not None
+        values = state.table[values + 128]
+    address = at.out_half * a.out_words + word[:, None, :]
     for repeat in range(0, a.n, channels):
-        state.out[address, np.arange(a.p)[None, :, None], repeat + lane[None, None, :]] = values
+        state.out[address, column, repeat + lane[None, None, :]] = values
 
 
 def _pass(
@@ -333,16 +366,17 @@ def _pass(
     entries = lists[start : start + count]
     _require(count > 0 and len(entries) == count, tile, "a pass's list is not there")
     steps = sum(_int(entry, "run") for entry in entries)
-    while not at.tile_open and not state.act_full:
+    while not at.tile_open and not state.act.full:
         yield False
     if not at.tile_open:
         at.tile_open = True
-        state.act_full -= 1
+        state.act.full -= 1
     if item["take"]:
         _require(not at.group_open, tile, "a half is taken twice")
-        while not state.out_free:
+        while not state.out_free or (tile["summed"] and not state.skip.full):
             yield False
         state.out_free -= 1
+        state.skip.full -= tile["summed"]
         at.group_open = True
     _require(at.group_open, tile, "a pass has no half of the output buffer")
     while state.params_written <= at.param:
@@ -358,11 +392,7 @@ def _pass(
     assert acc is not None
     params = state.params[at.param % state.accelerator.param_passes]
     values = _outputs(acc, params, tile, state.accelerator)
-    if tile["lookup"]:
-        _require(state.table is not None, tile, "there is no table")
-        assert state.table is not None
-        values = state.table[values + 128]
-    _write_outputs(state, tile, item, values, at.out_half)
+    _write_outputs(state, tile, item, values, at)
     at.param += 1
     if not streamed:
         at.weight += steps
@@ -373,12 +403,15 @@ def _pass(
         at.out_half = 1 - at.out_half
         at.group_open = False
         state.out_full += 1
+        if tile["summed"]:
+            at.skip_half = 1 - at.skip_half
+            state.skip.free += 1
     if item["tile_last"]:
         if tile["keep"]:
             at.weight, at.param = state.weights_released, state.params_released
         at.tile_open = False
         at.act_half = 1 - at.act_half
-        state.act_free += 1
+        state.act.free += 1
     yield True
 
 
@@ -396,6 +429,9 @@ def _array(state: _State, records: Sequence[Decoded]) -> _Process:
             _require(len(record.tail) == TABLE_WORDS, record, "a table of another length")
             entries = [entry for word in record.tail for entry in _ints(word, "entry")]
             state.table = np.array(entries, np.int64)
+        elif record.format is ARRAY_SUM:
+            _require(state.accelerator.sums, record, "the accelerator has no sums")
+            at.sum = record
         elif record.format is ARRAY_TILE:
             _require(not at.tile_open, record, "the tile before has no last pass")
             tile = record
@@ -477,6 +513,7 @@ def _store(state: _State, records: Sequence[Decoded]) -> _Process:
 
 _ENGINES: Mapping[Engine, Callable[[_State, Sequence[Decoded]], _Process]] = {
     Engine.LOAD: _load,
+    Engine.SKIP: _load_skip,
     Engine.WEIGHTS: _weights,
     Engine.ARRAY: _array,
     Engine.STORE: _store,
@@ -563,7 +600,8 @@ def _new_state(
         core=core,
         done=done,
         memory=memory,
-        act=garbage(2 * a.act_words, a.p, a.n),
+        act=_Halves(data=garbage(2 * a.act_words, a.p, a.n), words=a.act_words),
+        skip=_Halves(data=garbage(2 * a.out_words, a.p, a.n), words=a.out_words),
         out=garbage(2 * a.out_words, a.p, a.n),
         weights=garbage(a.weight_words, a.m, a.n),
         params=[()] * a.param_passes,
@@ -575,4 +613,5 @@ def _check_end(state: _State, end: Decoded) -> None:
     _require(state.counts.tiles == end["tiles"], end, "another number of tiles was stored")
     released = (state.weights_released, state.params_released)
     _require(released == (state.weights_written, state.params_written), end, "rings not empty")
-    _require((state.act_free, state.out_free) == (2, 2), end, "a buffer half was never freed")
+    halves = (state.act.free, state.skip.free, state.out_free)
+    _require(halves == (2, 2, 2), end, "a buffer half was never freed")

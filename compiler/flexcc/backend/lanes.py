@@ -11,7 +11,7 @@ from flexcc.accelerator import Accelerator
 from flexcc.program.decode import Fields, decode_format
 from flexcc.program.formats import PARAMETER, SLOPE
 
-__all__ = ["Channel", "decode_channels", "requantized"]
+__all__ = ["Channel", "decode_channels", "requantized", "summed"]
 
 _ACC_CLAMP = 1 << 26
 
@@ -58,8 +58,19 @@ def _int(fields: Fields, name: str) -> int:
 
 def _scaled(acc: IntArray, record: Fields) -> IntArray:
     """(acc*mult + bias) / 2^shift, ties to even."""
-    total: IntArray = acc * _int(record, "mult") + _int(record, "bias")
-    shift = _int(record, "shift")
+    return _rounded(acc * _int(record, "mult") + _int(record, "bias"), _int(record, "shift"))
+
+
+def summed(own: IntArray, second: IntArray, record: Fields) -> IntArray:
+    """The sums of outputs and of a second tensor, as an `array_sum` record says."""
+    total = own * _int(record, "mult") + second * _int(record, "skip_mult") + _int(record, "bias")
+    result = _rounded(total, _int(record, "shift")) + _int(record, "zero_point")
+    limited: IntArray = np.clip(result, _int(record, "low"), _int(record, "high"))
+    return limited
+
+
+def _rounded(total: IntArray, shift: int) -> IntArray:
+    """The quotient of `total` and 2^shift, ties to even."""
     quotient = total >> shift
     if not shift:
         return quotient

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields, replace
 from operator import add
 from typing import Any
 
+import numpy as np
+
 from flexcc.accelerator import Accelerator
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.tensors import Placement, TensorPlan
@@ -20,7 +22,8 @@ from flexcc.backend.weights import PassImage, pass_images, stage_requantization
 from flexcc.cores import core_tiles
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.errors import InputError
-from flexcc.ir.arithmetic import table_entries
+from flexcc.ir.arithmetic import output_of, sum_scaling, table_entries
+from flexcc.ir.fixed_point import round_shift
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Concat
 from flexcc.ir.requantize import Requantization
@@ -30,6 +33,7 @@ from flexcc.tiles import Stage, Tile, Tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = [
+    "ArraySum",
     "ArrayTile",
     "Load",
     "Pass",
@@ -141,6 +145,20 @@ class ArrayTile:
     stream: int
     word_channels: int
     lookup: int
+    summed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArraySum:
+    """The fields of an `array_sum` record."""
+
+    mult: int
+    skip_mult: int
+    shift: int
+    zero_point: int
+    bias: int
+    low: int
+    high: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +166,12 @@ class TilePlan:
     """One tile. `fetches[i]` precede pass i; all others precede the first pass of the tile.
 
     `stores` is one record, or for each half of the output buffer one of what is pooled and one of
-    the pooled pixels.
+    the pooled pixels. With a sum, `skips` fill the halves of the skip buffer, one for each half
+    that passes fill.
     """
 
     load: Load
+    skips: tuple[Load, ...]
     stores: tuple[Store, ...]
     array: ArrayTile
     passes: tuple[Pass, ...]
@@ -174,6 +194,7 @@ class StagePlan:
     weights_address: int
     images: tuple[PassImage, ...]
     table: tuple[int, ...] | None
+    sum: ArraySum | None
     tiles: tuple[TilePlan, ...]
     order: tuple[tuple[int, ...], ...]
 
@@ -246,16 +267,25 @@ def _describe(plan: Plan) -> Iterator[str]:
         yield from (_line(f"  entry {i}:", entry) for i, entry in enumerate(stage.entries))
         if stage.table is not None:
             yield f"  table: {' '.join(map(str, stage.table))}"
+        if stage.sum is not None:
+            yield _line("  sum", stage.sum)
         core_of = {tile: core for core, order in enumerate(stage.order) for tile in order}
         for number, tile in enumerate(stage.tiles):
             core = f" on core {core_of[number]}" if len(stage.order) > 1 else ""
             yield f"  tile {number}{core}:"
             yield _line("    load", tile.load)
+            yield from (_line(f"    skip {i}:", item) for i, item in enumerate(tile.skips))
             yield _line("    array", tile.array)
             yield from (_line(f"    pass {i}:", item) for i, item in enumerate(tile.passes))
             yield from (_line("    store", store) for store in tile.stores)
             for index, fetches in enumerate(tile.fetches):
                 yield from (_line(f"    before pass {index} fetch", fetch) for fetch in fetches)
+
+
+def _other_cores(waits: tuple[int, ...], core: int) -> tuple[int, ...]:
+    """The tiles of each core to wait for; a core's own are in the record itself."""
+    others = [0 if other == core else count for other, count in enumerate(waits)]
+    return (*others, *(0,) * (MAX_CORES - len(others)))
 
 
 def _load(
@@ -283,10 +313,9 @@ def _load(
     quantization = tiling_.stage.input.quantization
     assert quantization is not None
     waits = wait_tiles(tile, stored, tiling_.accelerator.cores)
-    others = [0 if other == core else count for other, count in enumerate(waits)]
     return Load(
         wait_tiles=waits[core],
-        core_tiles=(*others, *(0,) * (MAX_CORES - len(others))),
+        core_tiles=_other_cores(waits, core),
         row_beats=row_beats,
         row_pitch=row_pitch,
         mem_rows=rows.count if within else 0,
@@ -305,6 +334,86 @@ def _load(
         phase_rot=(*columns.rotation, *unused),
         addresses=tuple(begin + plane for source in sources for plane in source.planes()),
     )
+
+
+def _skips(
+    tiling_: Tiling, tile: Tile, source: TensorPlan, stored: StoredTiles | None, core: int
+) -> tuple[Load, ...]:
+    """The pixels of a second tensor, each in the word where the output buffer has its own.
+
+    A row phase of a plane is loaded as a plane of its own, column phases as those of a stride. All
+    row phases are loaded with equally many rows, some beyond the tensor's last.
+    """
+    layout, taps = source.layout, tiling_.lists.taps
+    rows, cols = tile.rows.raw, tile.cols.raw
+    groups = tile.groups(tiling_.accelerator.p)
+    phase_words = len(tile.rows.grid) * groups
+    first_beat = cols.start // layout.beat_pixels
+    row_beats = (cols.stop - 1) // layout.beat_pixels - first_beat + 1
+    row_pitch = taps.y.out_step * layout.row_pitch
+    begin = source.address + rows.start * layout.row_pitch + first_beat * layout.beat_bytes
+    steps = taps.x.out_step
+    unused = (0,) * (MAX_PHASES - steps)
+    waits = (0,) * tiling_.accelerator.cores if stored is None else stored.needed_beside(tile)
+    return tuple(
+        Load(
+            wait_tiles=waits[core],
+            core_tiles=_other_cores(waits, core),
+            row_beats=row_beats,
+            row_pitch=row_pitch,
+            mem_rows=len(tile.rows.grid),
+            pad_top=0,
+            pad_bottom=0,
+            pad_left=0,
+            mem_cols=len(cols),
+            pad_right=0,
+            row_words=groups,
+            plane_words=steps * phase_words,
+            pad_value=0,
+            first_pixel=cols.start % layout.beat_pixels,
+            phases=steps,
+            contiguous=int(row_pitch == row_beats * layout.beat_bytes),
+            phase_base=(*(phase * phase_words for phase in range(steps)), *unused),
+            phase_rot=(0,) * MAX_PHASES,
+            addresses=tuple(
+                begin + plane * layout.plane_pitch + phase * layout.row_pitch
+                for plane in planes
+                for phase in range(taps.y.out_step)
+            ),
+        )
+        for planes in tiling_.planes_of_halves
+    )
+
+
+def _array_sum(graph: Graph, stage: Stage) -> ArraySum | None:
+    """The numbers of a stage's sum; the convolution's output may be either operand."""
+    if stage.sum is None:
+        return None
+    layer = stage.sum
+    first, second, target = (
+        graph.tensors[name].quantization for name in (*layer.inputs, layer.output)
+    )
+    assert first is not None
+    assert second is not None
+    assert target is not None
+    scaling, output = sum_scaling(layer, first, second, target), output_of(layer.clamp, target)
+    own = layer.inputs.index(stage.conv.output)
+    return ArraySum(
+        mult=scaling.multipliers[own],
+        skip_mult=scaling.multipliers[1 - own],
+        shift=scaling.shift,
+        zero_point=output.zero_point,
+        bias=scaling.bias,
+        low=output.low,
+        high=output.high,
+    )
+
+
+def _summed(sum_: ArraySum, own: int, skip: int) -> int:
+    """One sum."""
+    total = np.array(own * sum_.mult + skip * sum_.skip_mult + sum_.bias, np.int64)
+    value = int(round_shift(total, sum_.shift)) + sum_.zero_point
+    return min(max(value, sum_.low), sum_.high)
 
 
 def _array_tile(
@@ -326,6 +435,7 @@ def _array_tile(
         stream=int(mode is WeightMode.STREAM),
         word_channels=lists.word_channels.bit_length() - 1,
         lookup=int(tiling_.stage.table is not None),
+        summed=int(tiling_.stage.sum is not None),
     )
 
 
@@ -474,12 +584,14 @@ class _Resolved:
     requantization: tuple[Requantization, ...]
     images: tuple[PassImage, ...]
     table: tuple[int, ...] | None
+    sum: ArraySum | None
 
-    @property
-    def dead(self) -> int:
-        """What lanes without a channel hold."""
+    def dead(self, skip: int) -> int:
+        """What lanes without a channel hold, given what those of the second tensor hold."""
         rq = self.requantization[0]
         value = min(max(rq.zero_point, rq.low), rq.high)
+        if self.sum is not None:
+            value = _summed(self.sum, value, skip)
         return value if self.table is None else self.table[value + 128]
 
     @property
@@ -497,6 +609,7 @@ def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
         tiling=tiling_,
         requantization=rq,
         images=images,
+        sum=_array_sum(graph, tiling_.stage),
         table=_table(graph, tiling_.stage),
     )
 
@@ -527,6 +640,7 @@ def _stage_plan(
     tiling_, group = resolved.tiling, resolved.group
     stage = tiling_.stage
     entries, ranges = reduction_lists(tiling_)
+    second = stage.skip_tensor
     tiles = tuple(tiling_.tiles())
     sources = [tensors[name] for name in stage.sources]
     stored = [producers[name] for name in stage.sources if name in producers]
@@ -543,8 +657,12 @@ def _stage_plan(
                 mode=group.weights,
                 last=number == own[-1],
             )
+            skips: tuple[Load, ...] = ()
+            if second is not None:
+                skips = _skips(tiling_, tile, tensors[second], producers.get(second), core)
             plans[number] = TilePlan(
                 load=_load(tiling_, tile, sources, stored, core),
+                skips=skips,
                 stores=_stores(tiling_, tile, tensors[stage.output_tensor], kept),
                 array=array,
                 passes=_passes(tiling_, tile, ranges),
@@ -566,6 +684,7 @@ def _stage_plan(
         weights_address=weights_address,
         images=resolved.images,
         table=resolved.table,
+        sum=resolved.sum,
         tiles=tuple(plans[number] for number in range(len(tiles))),
         order=order,
     )
@@ -580,6 +699,16 @@ def _joined(graph: Graph) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _rows_beyond(resolved: Sequence[_Resolved]) -> dict[str, int]:
+    """Rows of memory that second tensors need behind their last: see `_skips`."""
+    result: dict[str, int] = {}
+    for stage in resolved:
+        skip, steps = stage.tiling.stage.skip_tensor, stage.tiling.lists.taps.y.out_step
+        if skip is not None:
+            result[skip] = max(result.get(skip, 0), steps - 1)
+    return result
+
+
 def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     """Resolves a lowered graph and its mapping, which must be legal.
 
@@ -591,11 +720,24 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     weights_bytes = sum(stage.size for stage in resolved)
 
     memory = Placement(graph.tensors, accelerator, weights_bytes)
+    beyond = _rows_beyond(resolved)
     for port in graph.inputs:
-        memory.place(port.tensor, dead=0, word_channels=accelerator.n)
+        memory.place(
+            port.tensor,
+            dead=0,
+            word_channels=accelerator.n,
+            rows_beyond=beyond.get(port.tensor, 0),
+        )
     for stage in resolved:
-        for tensor in stage.tiling.stage.stored_tensors:
-            memory.place(tensor, dead=stage.dead, word_channels=stage.tiling.lists.word_channels)
+        own = stage.tiling.stage
+        skip = 0 if own.skip_tensor is None else memory.tensors[own.skip_tensor].dead
+        for tensor in own.stored_tensors:
+            memory.place(
+                tensor,
+                dead=stage.dead(skip),
+                word_channels=stage.tiling.lists.word_channels,
+                rows_beyond=beyond.get(tensor, 0),
+            )
 
     stages: list[StagePlan] = []
     producers: dict[str, StoredTiles] = {}

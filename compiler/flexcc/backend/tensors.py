@@ -45,8 +45,11 @@ class Placement:
         self.end = align(address, REGION_ALIGNMENT)
         self.tensors: dict[str, TensorPlan] = {}
 
-    def place(self, name: str, *, dead: int, word_channels: int) -> None:
-        """Places a tensor; `end` is then where the next region begins."""
+    def place(self, name: str, *, dead: int, word_channels: int, rows_beyond: int = 0) -> None:
+        """Places a tensor; `end` is then where the next region begins.
+
+        Behind it there is room for `rows_beyond` rows, which may be read and mean nothing.
+        """
         type_ = self._types[name]
         layout = TensorLayout(
             channels=type_.channels,
@@ -63,4 +66,5 @@ class Placement:
             dead=dead,
             word_channels=word_channels,
         )
-        self.end = align(self.end + layout.size, REGION_ALIGNMENT)
+        size = layout.size + rows_beyond * layout.row_pitch
+        self.end = align(self.end + size, REGION_ALIGNMENT)

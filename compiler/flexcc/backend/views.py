@@ -30,6 +30,7 @@ class SystemView:
     list_entries: int
     slopes: int
     tables: int
+    sums: int
     data_range: str
     strb_range: str
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_rows
 from flexcc.dse.mapping import WeightMode
-from flexcc.dse.traffic import row_beats
-from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles
+from flexcc.dse.traffic import row_beats, span_beats
+from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles, column_phases
 
 __all__ = [
     "BURST_CYCLES",
@@ -27,6 +27,7 @@ __all__ = [
     "beat_cost",
     "load_cycles",
     "row_reads",
+    "skip_cycles",
     "stage_cycles",
     "store_cycles",
     "tile_cycles",
@@ -83,6 +84,21 @@ def load_cycles(tiling: Tiling, tile: Tile) -> float:
     memory, padding = _row_load_cycles(tiling, tile.cols)
     rows = tile.rows.count if tile.cols.count else 0
     return tiling.in_planes * (rows * memory + (tile.rows.window - rows) * padding)
+
+
+def skip_cycles(tiling: Tiling, tile: Tile) -> float:
+    """Planes x rows x cycles to load a row of the second tensor, a burst; 0 without a sum.
+
+    Output phases of columns are loaded like those of a stride.
+    """
+    if tiling.stage.skip is None:
+        return 0.0
+    a, cols = tiling.accelerator, tile.cols.raw
+    step = tiling.lists.taps.x.out_step
+    columns = column_phases(stride=step, banks=a.p, columns=len(cols), rotation=(0,) * step)
+    beats = span_beats(cols.start, len(cols), a.beat_pixels)
+    row = max(beats * beat_cost(columns, a.beat_pixels), BURST_CYCLES)
+    return tiling.out_planes * len(tile.rows.raw) * row
 
 
 def array_cycles(tiling: Tiling, tile: Tile) -> int:
@@ -154,10 +170,13 @@ def array_latency(accelerator: Accelerator) -> int:
 class TileCycles:
     """Cycles of each engine for one tile; `halves` of the output buffer are stored one by one.
 
+    So are those of the skip buffer loaded, in `skip` cycles together; 0 without a sum.
+
     `weights` are read before or during the tile; the array can begin after `first_weights`.
     """
 
     load: float
+    skip: float
     array: int
     first_weights: int
     weights: int
@@ -178,6 +197,7 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
         first_weights = sizes[0][0]
     return TileCycles(
         load=load_cycles(tiling, tile),
+        skip=skip_cycles(tiling, tile),
         array=array_cycles(tiling, tile),
         first_weights=first_weights,
         weights=weights,
@@ -188,12 +208,16 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileWork:
-    """A tile: its stage and core, its cycles, and how many stored tiles of each core it needs."""
+    """A tile: its stage and core, its cycles, and how many stored tiles of each core it needs.
+
+    `skip_waits` are those that the second tensor of a sum needs, None for one that is an input.
+    """
 
     stage: int
     cycles: TileCycles
     waits: tuple[int, ...]
     core: int = 0
+    skip_waits: tuple[int, ...] | None = None
 
 
 def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]:
@@ -207,14 +231,17 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
     - The weights of a tile are fetched from the beginning of the tile before.
     - The array begins when window, first weights and a half of the output buffer are there, and
       ends no earlier than the weights.
+    - A half of the skip buffer is loaded as a window is, one half ahead of the array.
     - A half is stored when it is complete and the half before it is stored.
     """
     cores = [_Core(latency=array_latency(accelerator)) for _ in range(accelerator.cores)]
     done: list[float] = []
     for work in works:
-        pairs = zip(cores, work.waits, strict=True)
-        needed = (core.done[count - 1] for core, count in pairs if count)
-        done.append(cores[work.core].run(work.cycles, max(needed, default=0.0)))
+        stored, skip_stored = (
+            max((core.done[n - 1] for core, n in zip(cores, waits, strict=True) if n), default=0.0)
+            for waits in (work.waits, work.skip_waits or (0,) * len(cores))
+        )
+        done.append(cores[work.core].run(work.cycles, stored, skip_stored))
     return done
 
 
@@ -229,10 +256,16 @@ class _Core:
     half_stored: tuple[float, float] = (0.0, 0.0)
     load_ends: tuple[float, float] = (0.0, 0.0)
     request: float = START_CYCLES
+    skip_ends: tuple[float, float] = (0.0, 0.0)
+    skip_freed: tuple[float, float] = (0.0, 0.0)
+    skip_request: float = START_CYCLES
     weights_end: float = 0.0
 
-    def run(self, cycles: TileCycles, stored: float) -> float:
-        """The end of the core's next tile, whose input is stored in cycle `stored`."""
+    def run(self, cycles: TileCycles, stored: float, skip_stored: float) -> float:
+        """The end of the core's next tile.
+
+        Its input is stored in cycle `stored`, the second tensor of a sum in `skip_stored`.
+        """
         self.request = max(self.request, self.load_ends[0], stored)
         begin = max(self.load_ends[1], self.array_ends[0], self.request + MEMORY_LATENCY)
         self.load_ends = (self.load_ends[1], begin + cycles.load)
@@ -243,7 +276,16 @@ class _Core:
             now = max(now, weights_begin + cycles.first_weights)
         self.array_begins = now
         for half in range(cycles.halves):
+            if cycles.skip:
+                self.skip_request = max(self.skip_request, self.skip_ends[0], skip_stored)
+                begin = max(
+                    self.skip_ends[1], self.skip_freed[0], self.skip_request + MEMORY_LATENCY
+                )
+                self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
+                now = max(now, self.skip_ends[1])
             now = max(now, self.half_stored[0]) + cycles.array / cycles.halves
+            if cycles.skip:
+                self.skip_freed = (self.skip_freed[1], now + self.latency)
             if half == cycles.halves - 1:
                 now = max(now, self.weights_end)
             ready = max(self.half_stored[1], now + self.latency)
@@ -258,6 +300,7 @@ class StageCycles:
     """A stage on its own: total cycles of each engine, and an estimate of the whole."""
 
     load: float
+    skip: float
     array: int
     weights: int
     store: int
@@ -292,6 +335,13 @@ def _totals(tiling: Tiling, band: Sequence[AxisTile]) -> tuple[float, int, int]:
     )
 
 
+def _skip_total(tiling: Tiling, band: Sequence[AxisTile]) -> float:
+    """Cycles to load the second tensor for a band: rows and columns are independent."""
+    top = tiling.rows[0]
+    one_row = sum(skip_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
+    return one_row * sum(len(row.raw) for row in band) / len(top.raw)
+
+
 def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
     """The closed form that the solver minimises, of the core with the most to do.
 
@@ -317,8 +367,11 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
     late = 0.0
     if mode is not WeightMode.STREAM:
         late = max(0.0, first.weights - first.load - first.array)
-    slowest = max(load - first.load, array + late, weights, store, (array + store + halves) / 2)
+    skip = _skip_total(tiling, band)
+    slowest = max(
+        load - first.load, array + late, weights, store, skip, (array + store + halves) / 2
+    )
     total = first.load + slowest + first.store / first.halves + array_latency(a)
     if len(band) < 3:
         total += 2 * MEMORY_LATENCY
-    return StageCycles(load=load, array=array, weights=weights, store=store, total=total)
+    return StageCycles(load=load, skip=skip, array=array, weights=weights, store=store, total=total)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings an integer graph into the form that stages cover: convolution, table, max-pooling.
+"""Brings an integer graph into the form that stages cover: convolution, sum, table, max-pooling.
 
 The last two may be absent. A transposed convolution is a stage like any other, but its phases
 cannot be pooled on the way out.
@@ -63,9 +63,11 @@ class _Rewriter:
 
 
 def lower(graph: Graph) -> Graph:
-    """An equal graph in which every table and max-pooling ends a chain behind a convolution.
+    """An equal graph in which every layer belongs to a chain that begins with a convolution.
 
-    - What of these cannot be fused gets an identity 1x1 convolution in front.
+    - A sum directly follows the convolution that makes one of its operands, the later one if it
+      can be either. Where none does, an identity 1x1 convolution carries an operand.
+    - So does one in front of a table or a max-pooling that cannot be fused.
     - A column stride that the loader cannot split becomes a smaller one and a subsampling.
     - What a concatenation joins has its scale: others go through a 1x1 convolution that rescales.
       It then moves no byte: its channels are where its inputs are.
@@ -87,6 +89,8 @@ def lower(graph: Graph) -> Graph:
                 rewriter.layers.append(layer)
             case Table():
                 rewriter.layers += _lower_table(layer, rewriter)
+            case Add():
+                rewriter.layers += _lower_sum(layer, rewriter)
             case MaxPool2d():
                 rewriter.layers += _lower_pool(layer, rewriter)
             case Concat():
@@ -125,6 +129,8 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
             f"{layer.name}: it joins {along} of tensors, and only channels are joined; "
             "join channels, or leave this layer to the host"
         )
+    if isinstance(layer, Add):
+        return _sum_problem(graph, layer)
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
@@ -154,6 +160,21 @@ def _mean_problem(pool: AveragePool2d) -> str:
     )
 
 
+def _sum_problem(graph: Graph, layer: Add) -> str | None:
+    shapes = {_size(graph.tensors[name]) for name in layer.inputs}
+    if len(shapes) == 1:
+        return None
+    first, second = ("x".join(map(str, _size(graph.tensors[name]))) for name in layer.inputs)
+    return (
+        f"{layer.name}: it adds tensors of {first} and {second}, and only tensors of one size can "
+        "be added; repeat the smaller one in the model"
+    )
+
+
+def _size(tensor: TensorType) -> tuple[int, int, int]:
+    return tensor.channels, tensor.height, tensor.width
+
+
 def _is_wide(tensor: TensorType) -> bool:
     return tensor.quantization is not None and tensor.quantization.bits > 8
 
@@ -161,8 +182,8 @@ def _is_wide(tensor: TensorType) -> bool:
 def _missing_engine(layer: Layer) -> str | None:
     """What a layer needs that the accelerator does not have."""
     match layer:
-        case Add() | Mul():
-            return "the engine that combines two tensors"
+        case Mul():
+            return "the engine that multiplies two tensors"
         case ChannelMax():
             return "an engine that compares channels"
         case LocalNorm():
@@ -193,34 +214,86 @@ def _lower_conv(conv: Conv2d, rewriter: _Rewriter) -> list[Layer]:
     return [replace(conv, strides=(conv.strides[0], column), output=raw), subsample]
 
 
-def _only_user(graph: Graph, layer: Layer) -> bool:
-    """Whether nothing else reads what the layer reads first."""
-    source = layer.inputs[0]
-    return len(graph.users(source)) == 1 and not graph.is_output(source)
+def _pool_behind(graph: Graph, tensor: str) -> MaxPool2d | None:
+    """The pooling that can run behind the layer that makes a tensor.
 
-
-def _ends_chain(graph: Graph, pool: MaxPool2d) -> bool:
-    """Whether a pooling may run behind what it reads.
-
-    Where others read that, too, both are stored: with one pooling, and one whose tiles of columns
-    begin with a beat of either.
+    Where others read the tensor, too, both are stored: with one pooling, and one whose tiles of
+    columns begin with a beat of either.
     """
-    users = graph.users(pool.inputs[0])
-    candidates = (user for user in users if isinstance(user, MaxPool2d) and not user.pads.left)
-    return _only_user(graph, pool) or next(candidates, None) is pool
+    users = graph.users(tensor)
+    pools = [user for user in users if isinstance(user, MaxPool2d)]
+    if len(users) == 1 and not graph.is_output(tensor):
+        return pools[0] if pools else None
+    return next((pool for pool in pools if not pool.pads.left), None)
+
+
+def _only_user(graph: Graph, tensor: str, user: Layer) -> bool:
+    return graph.users(tensor) == (user,) and not graph.is_output(tensor)
+
+
+def _carrier(add: Add, rewriter: _Rewriter) -> Convolution | None:
+    """The last convolution whose output only the sum reads, and which can carry it.
+
+    The other operand must be stored as one tensor, for its channels to lie as the output's do.
+    """
+    first, second = add.inputs
+    others = {first: second, second: first}
+    if first == second:
+        return None
+    for layer in reversed(rewriter.layers):
+        if layer.output in others and _only_user(rewriter.graph, layer.output, add):
+            if _joined(others[layer.output], rewriter):
+                continue
+            match layer:
+                case Conv2d():
+                    return layer
+                # The skip loader brings as many column phases together as the loader does.
+                case ConvTranspose2d(strides=(_, columns)) if columns <= MAX_PHASES:
+                    return layer
+    return None
+
+
+def _lower_sum(add: Add, rewriter: _Rewriter) -> list[Layer]:
+    carrier = _carrier(add, rewriter)
+    if carrier is not None:
+        # Nothing else reads it, so it may come as late as this.
+        rewriter.layers.remove(carrier)
+        return [carrier, add]
+    operands, copies = list(add.inputs), []
+    # A joined tensor can be read by a convolution only: of two one is copied first.
+    place = 1 if _joined(operands[1], rewriter) else 0
+    if _joined(operands[1 - place], rewriter):
+        copies.append(_identity(rewriter.new_name(f"{add.name}_copy"), operands[0], rewriter))
+        operands[1 - place] = copies[0].output
+    identity = _identity(rewriter.new_name(f"{add.name}_identity"), operands[place], rewriter)
+    operands[place] = identity.output
+    return [*copies, identity, replace(add, inputs=tuple(operands))]
+
+
+def _joined(tensor: str, rewriter: _Rewriter) -> bool:
+    return isinstance(rewriter.graph.producer(tensor), Concat)
 
 
 def _head(rewriter: _Rewriter, tensor: str) -> Layer | None:
     """The first layer of the chain that makes a tensor."""
-    layer = next((x for x in rewriter.layers if x.output == tensor), None)
-    return _head(rewriter, layer.inputs[0]) if isinstance(layer, Table) else layer
+    index = next((i for i, x in enumerate(rewriter.layers) if x.output == tensor), None)
+    if index is None:
+        return None
+    match rewriter.layers[index]:
+        case Table(inputs=(source,)):
+            return _head(rewriter, source)
+        case Add():
+            return rewriter.layers[index - 1]
+        case layer:
+            return layer
 
 
 def _lower_table(table: Table, rewriter: _Rewriter) -> list[Layer]:
     # A convolution that has been split ends in a max-pooling, which comes last in a chain.
     source = table.inputs[0]
     producer = next((x for x in rewriter.layers if x.output == source), None)
-    if isinstance(producer, Convolution) and _only_user(rewriter.graph, table):
+    alone = _only_user(rewriter.graph, source, table)
+    if alone and isinstance(producer, Convolution | Add):
         return [table]
     identity = _identity(rewriter.new_name(f"{table.name}_identity"), source, rewriter)
     return [identity, replace(table, inputs=(identity.output,))]
@@ -228,7 +301,8 @@ def _lower_table(table: Table, rewriter: _Rewriter) -> list[Layer]:
 
 def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
     source = pool.inputs[0]
-    if isinstance(_head(rewriter, source), Conv2d) and _ends_chain(rewriter.graph, pool):
+    behind = _pool_behind(rewriter.graph, source) is pool
+    if behind and isinstance(_head(rewriter, source), Conv2d):
         return [pool]
     identity = _identity(rewriter.new_name(f"{pool.name}_identity"), source, rewriter)
     return [identity, replace(pool, inputs=(identity.output,))]
@@ -280,17 +354,20 @@ def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
         ValueError: the graph has not been lowered.
     """
     chains: list[Chain] = []
-    for layer in graph.layers:
-        if isinstance(layer, Convolution):
-            tail: Layer = layer
-            table = None
-            match graph.users(tail.output):
-                case (Table() as found,) if _only_user(graph, found):
-                    table, tail = found.name, found
-            users = graph.users(tail.output) if isinstance(layer, Conv2d) else ()
-            pools = (user for user in users if isinstance(user, MaxPool2d))
-            pool = next((user.name for user in pools if _ends_chain(graph, user)), None)
-            chains.append(Chain(conv=layer.name, table=table, pool=pool))
+    for index, layer in enumerate(graph.layers):
+        if not isinstance(layer, Convolution):
+            continue
+        tail: Layer = layer
+        add = table = None
+        match graph.layers[index + 1 : index + 2]:
+            case (Add() as add_,) if _only_user(graph, tail.output, add_):
+                add, tail = add_.name, add_
+        match graph.users(tail.output):
+            case (Table() as table_,) if _only_user(graph, tail.output, table_):
+                table, tail = table_.name, table_
+        pool = _pool_behind(graph, tail.output) if isinstance(layer, Conv2d) else None
+        pooled = None if pool is None else pool.name
+        chains.append(Chain(conv=layer.name, sum=add, table=table, pool=pooled))
     covered = {name for chain in chains for name in chain.names}
     for layer in graph.layers:
         if layer.name not in covered and not isinstance(layer, Concat):

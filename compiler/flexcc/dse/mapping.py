@@ -122,22 +122,31 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     """
     layers = {layer.name: layer for layer in graph.layers}
     conv = _named(layers, chain.conv, Convolution)
+    add = _named(layers, chain.sum, Add)
     assert conv is not None
     (source,) = conv.inputs
     parts = stored_parts(graph, source)
     pool = _named(layers, chain.pool, MaxPool2d)
     pooled = None if pool is None else pool.inputs[0]
+    skip = None
+    if add is not None:
+        first, second = add.inputs
+        skip = graph.tensors[second if first == conv.output else first]
+    output = layers[chain.names[-1]].output
     return Stage(
         conv=conv,
-        sum=_named(layers, chain.sum, Add),
+        sum=add,
         affine=_named(layers, chain.affine, Conv2d),
         table=_named(layers, chain.table, Table),
         pool=pool,
         input=graph.tensors[source],
         raw=graph.tensors[conv.output],
-        output=graph.tensors[layers[chain.names[-1]].output],
+        skip=skip,
+        output=graph.tensors[output],
         joined=() if parts[0].tensor == source else parts,
         keeps=pooled is not None and (graph.is_output(pooled) or len(graph.users(pooled)) > 1),
+        # Lanes of a second tensor that repeat others would not repeat in its sum.
+        may_bundle=not any(isinstance(user, Add) for user in graph.users(output)),
     )
 
 

@@ -10,9 +10,9 @@ __all__ = [
     "CONTROL_MULTIPLIERS",
     "Resources",
     "array_multipliers",
+    "lane_multipliers",
     "multipliers",
     "ram_blocks",
-    "requantize_multipliers",
     "resources",
 ]
 
@@ -39,17 +39,22 @@ def array_multipliers(*, m: int, p: int, n: int, packed: bool) -> int:
     return m * (-(-p // 2) if packed else p) * n
 
 
-def requantize_multipliers(*, p: int, q: int, family: Family) -> int:
-    """27 x 24 bits on each of the P*Q lanes: two 27x18 multipliers, or four of 18x18."""
-    return p * q * (2 if family is Family.XCUP else 4)
+def lane_multipliers(*, p: int, q: int, family: Family, sums: bool) -> int:
+    """Those of the P*Q lanes behind the array.
+
+    Requantisation multiplies 27 x 24 bits: two 27x18 multipliers, or four of 18x18. A sum has two
+    products of 25 x 8 bits, each of which takes one 27x18 multiplier or two of 18x18.
+    """
+    each = 2 if family is Family.XCUP else 4
+    return p * q * each * (1 + sums)
 
 
 def multipliers(accelerator: Accelerator, family: Family) -> int:
-    """Multiplier blocks of all cores: array, requantisation, and one elsewhere in each."""
+    """Multiplier blocks of all cores: array, requantisation, sums, and one elsewhere in each."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
-    drain = requantize_multipliers(p=a.p, q=a.q, family=family)
-    return a.cores * (array + drain + CONTROL_MULTIPLIERS)
+    lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums)
+    return a.cores * (array + lanes + CONTROL_MULTIPLIERS)
 
 
 def _blocks(words: int, bits: int) -> int:
@@ -63,16 +68,17 @@ def ram_blocks(accelerator: Accelerator) -> int:
     """Blocks of 36 Kbit that the buffers of one core need by their geometry.
 
     A bound for exploration, not a figure of any tool: P banks of two halves for activations and
-    for outputs, M rows of the weight ring, parameters, lists, and three AXI FIFOs.
+    for outputs, M rows of the weight ring, parameters, lists, and three AXI FIFOs. Sums take
+    another buffer like that for outputs, and a FIFO.
     """
     a = accelerator
     word = a.n * 8
     return (
-        a.p * (_blocks(2 * a.act_words, word) + _blocks(2 * a.out_words, word))
+        a.p * (_blocks(2 * a.act_words, word) + (1 + a.sums) * _blocks(2 * a.out_words, word))
         + a.m * _blocks(a.weight_words, word)
         + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)
         + _blocks(2 * a.list_entries, 64)
-        + 3 * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
+        + (3 + a.sums) * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
     )
 
 

@@ -23,9 +23,9 @@ from flexcc.dse.resources import (
     CONTROL_MULTIPLIERS,
     Resources,
     array_multipliers,
+    lane_multipliers,
     multipliers,
     ram_blocks,
-    requantize_multipliers,
     resources,
 )
 from flexcc.dse.space import (
@@ -38,6 +38,7 @@ from flexcc.dse.space import (
 from flexcc.dse.traffic import Traffic, stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Add
 from flexcc.targets.device import Device
 from flexcc.tiles import Stage, StageLists, Tiling, tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
@@ -96,12 +97,18 @@ class _Shape:
     p: int
     n: int
     packed: bool
+    sums: bool
 
     @property
     def multipliers(self) -> int:
         """Those that the drain chains do not change."""
         array = array_multipliers(m=self.m, p=self.p, n=self.n, packed=self.packed)
         return array + CONTROL_MULTIPLIERS
+
+    def with_lanes(self, q: int, device: Device) -> int:
+        """Those and the ones of the lanes behind Q drain chains a column."""
+        lanes = lane_multipliers(p=self.p, q=q, family=device.family, sums=self.sums)
+        return self.multipliers + lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +151,7 @@ def _divisor_powers(m: int, n: int) -> list[int]:
 # Array shapes
 
 
-def _shapes(device: Device) -> Iterator[_Shape]:
+def _shapes(device: Device, *, sums: bool) -> Iterator[_Shape]:
     """All shapes whose multipliers fit one region of the device."""
     budget = int(device.dsp // device.regions * _MULTIPLIER_SHARE)
     packed = device.family.packs
@@ -153,13 +160,12 @@ def _shapes(device: Device) -> Iterator[_Shape]:
             continue
         for m in (4, 8, 16, 32, 64):
             for p in range(1, 17):
-                shape = _Shape(m=m, p=p, n=n, packed=packed)
-                least = requantize_multipliers(p=p, q=1, family=device.family)
-                if shape.multipliers + least <= budget:
+                shape = _Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+                if shape.with_lanes(1, device) <= budget:
                     yield shape
 
 
-def _given_shape(array: tuple[int, int, int], device: Device) -> _Shape:
+def _given_shape(array: tuple[int, int, int], device: Device, *, sums: bool) -> _Shape:
     m, p, n = array
     packed = device.family.packs and n >= 8
     power = all(value > 0 and value & (value - 1) == 0 for value in (m, n))
@@ -173,8 +179,8 @@ def _given_shape(array: tuple[int, int, int], device: Device) -> _Shape:
             f"array {m},{p},{n}: N is more than the {device.memory_bytes} bytes of a memory port "
             f"of {device.name}; choose N up to {device.memory_bytes}"
         )
-    shape = _Shape(m=m, p=p, n=n, packed=packed)
-    needed = shape.multipliers + requantize_multipliers(p=p, q=1, family=device.family)
+    shape = _Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+    needed = shape.with_lanes(1, device)
     available = device.dsp // device.regions
     if needed > available:
         region = "" if device.regions == 1 else " in one of its dies"
@@ -216,6 +222,11 @@ class _Forms:
         self._plain = lower(graph)
         self._of: dict[tuple[int, int, int], Graph] = {}
 
+    @property
+    def sums(self) -> bool:
+        """Whether a stage adds a second tensor."""
+        return any(isinstance(layer, Add) for layer in self._plain.layers)
+
     def graph(self, *, m: int, p: int, n: int) -> Graph:
         """The network for an array of that shape."""
         if not self._wanted:
@@ -235,7 +246,11 @@ class _Forms:
         """The stages of a form of the network."""
         stages = (stage_of(graph, chain) for chain in fusion_groups(graph))
         return [
-            replace(stage, keep_zeros=self._keep_zeros, may_bundle=self._may_bundle)
+            replace(
+                stage,
+                keep_zeros=self._keep_zeros,
+                may_bundle=self._may_bundle and stage.may_bundle,
+            )
             for stage in stages
         ]
 
@@ -243,7 +258,7 @@ class _Forms:
 def _promising(forms: _Forms, device: Device) -> list[_Shape]:
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     by_size: dict[int, list[tuple[int, int, _Shape]]] = {}
-    for number, shape in enumerate(_shapes(device)):
+    for number, shape in enumerate(_shapes(device, sums=forms.sums)):
         size = shape.multipliers.bit_length()
         bound = _bound(forms.rough_stages(shape), shape)
         by_size.setdefault(size, []).append((bound, number, shape))
@@ -262,10 +277,7 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
     """The fewest drain chains that cost at most a hundredth more array cycles than the most."""
     available = device.dsp // device.regions
     choices = [
-        q
-        for q in _divisor_powers(shape.m, shape.n)
-        if shape.multipliers + requantize_multipliers(p=shape.p, q=q, family=device.family)
-        <= available
+        q for q in _divisor_powers(shape.m, shape.n) if shape.with_lanes(q, device) <= available
     ]
 
     def cycles(q: int) -> int:
@@ -299,6 +311,7 @@ def _largest_buffers(
         slopes=any(stage.conv.slope is not None for stage in stages),
         tables=any(stage.table is not None for stage in stages),
         cores=cores,
+        sums=shape.sums,
         **_LARGEST,
     )
     budget = int(device.bram36 // device.regions * _RAM_SHARE)
@@ -346,7 +359,7 @@ def _candidates(stage: Stage, accelerator: Accelerator) -> Iterator[_Candidate |
     For each width the heights rise until the tile outgrows a buffer.
     """
     a = accelerator
-    shape = _Shape(m=a.m, p=a.p, n=a.n, packed=a.packed)
+    shape = _Shape(m=a.m, p=a.p, n=a.n, packed=a.packed, sums=a.sums)
     lists = _best_lists(stage, shape, a.q, a.drain_cycles)
     taps = lists.taps
     mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
@@ -391,6 +404,7 @@ def _works(candidates: Sequence[_Candidate], cores: int) -> Iterator[TileWork]:
     for index, candidate in enumerate(candidates):
         tiling_ = candidate.tiling
         sources = [producers[name] for name in tiling_.stage.sources if name in producers]
+        skip = producers.get(tiling_.stage.skip_tensor or "")
         mode: WeightMode = candidate.group.weights
         producers.update(stored_tiles(tiling_, first))
         order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
@@ -402,6 +416,7 @@ def _works(candidates: Sequence[_Candidate], cores: int) -> Iterator[TileWork]:
                     core=core,
                     cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
                     waits=wait_tiles(tiles[number], sources, cores),
+                    skip_waits=None if skip is None else skip.needed_beside(tiles[number]),
                 )
         first = tuple(map(add, first, map(len, order)))
 
@@ -465,7 +480,10 @@ def explore(
     )
     # A core lies within one region, and those of a region share it.
     share = replace(device, regions=device.regions * -(-cores // device.regions))
-    shapes = _promising(forms, share) if array is None else [_given_shape(array, share)]
+    if array is None:
+        shapes = _promising(forms, share)
+    else:
+        shapes = [_given_shape(array, share, sums=forms.sums)]
     solutions: list[_Solution] = []
     reasons: list[DoesNotFitError] = []
     for shape in shapes:

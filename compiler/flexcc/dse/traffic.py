@@ -11,6 +11,8 @@ __all__ = [
     "image_beats",
     "load_beats",
     "row_beats",
+    "skip_beats",
+    "span_beats",
     "stage_traffic",
     "store_beats",
     "weight_beats",
@@ -19,7 +21,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Bytes read for activations, read for weights and written."""
+    """Bytes read for activations, those of second tensors among them, for weights, and written."""
 
     activations: int
     weights: int
@@ -33,9 +35,12 @@ class Traffic:
 
 def row_beats(cols: AxisTile, beat_pixels: int) -> int:
     """Beats that hold the memory pixels of a window row."""
-    if not cols.count:
-        return 0
-    return (cols.start + cols.count - 1) // beat_pixels - cols.start // beat_pixels + 1
+    return span_beats(cols.start, cols.count, beat_pixels)
+
+
+def span_beats(start: int, count: int, beat_pixels: int) -> int:
+    """Beats that hold `count` pixels from pixel `start` of a row on."""
+    return (start + count - 1) // beat_pixels - start // beat_pixels + 1 if count else 0
 
 
 def load_beats(tiling: Tiling) -> int:
@@ -46,6 +51,16 @@ def load_beats(tiling: Tiling) -> int:
     beat_pixels = tiling.accelerator.beat_pixels
     rows = sum(row.count for row in tiling.rows)
     return tiling.in_planes * rows * sum(row_beats(col, beat_pixels) for col in tiling.cols)
+
+
+def skip_beats(tiling: Tiling) -> int:
+    """Beats read of the second tensor of a sum: its pixels where the tiles' raw outputs lie."""
+    if tiling.stage.skip is None:
+        return 0
+    beat_pixels = tiling.accelerator.beat_pixels
+    rows = sum(len(row.raw) for row in tiling.rows)
+    beats = sum(span_beats(col.raw.start, len(col.raw), beat_pixels) for col in tiling.cols)
+    return tiling.out_planes * rows * beats
 
 
 def image_beats(tiling: Tiling, *, stream: bool) -> tuple[int, int]:
@@ -85,7 +100,7 @@ def stage_traffic(tiling: Tiling, mode: WeightMode) -> Traffic:
     """The traffic of one run of the stage."""
     beat_bytes = tiling.accelerator.beat_bytes
     return Traffic(
-        activations=load_beats(tiling) * beat_bytes,
+        activations=(load_beats(tiling) + skip_beats(tiling)) * beat_bytes,
         weights=weight_beats(tiling, mode) * beat_bytes,
         outputs=store_beats(tiling) * beat_bytes,
     )

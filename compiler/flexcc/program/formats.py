@@ -13,6 +13,7 @@ __all__ = [
     "ALL_FORMATS",
     "ARRAY_LISTS",
     "ARRAY_PASSES",
+    "ARRAY_SUM",
     "ARRAY_TABLE",
     "ARRAY_TILE",
     "CONTROL_END",
@@ -25,6 +26,8 @@ __all__ = [
     "PARAMETER",
     "PASS",
     "PLANE",
+    "SKIP_TILE",
+    "SKIP_WAIT",
     "SLOPE",
     "STORE_TILE",
     "TABLE_WORD",
@@ -54,6 +57,7 @@ class Engine(IntEnum):
     WEIGHTS = 2
     ARRAY = 3
     STORE = 4
+    SKIP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +224,26 @@ LOAD_WAIT = Format(
     ),
 )
 
+SKIP_TILE = Format(
+    name="skip_tile",
+    doc=(
+        "Fills one half of the skip buffer as `load_tile` fills one of the activation buffer: "
+        "with the second tensor of a sum, word for word where the output buffer has the first."
+    ),
+    engine=Engine.SKIP,
+    kind=0,
+    tail="plane",
+    words=LOAD_TILE.words,
+)
+
+SKIP_WAIT = Format(
+    name="skip_wait",
+    doc="For the records of second tensors what `load_wait` is for those of windows.",
+    engine=Engine.SKIP,
+    kind=1,
+    words=LOAD_WAIT.words,
+)
+
 WEIGHTS_FETCH = Format(
     name="weights_fetch",
     doc="Streams pass images into the parameter and weight rings.",
@@ -330,6 +354,30 @@ ARRAY_TILE = Format(
                 doc="log2 of the channels in an output word, Q..N; its bytes repeat them",
             ),
             Field(name="lookup", width=1, doc="outputs are looked up in the latest table"),
+            Field(name="summed", width=1, doc="the last `array_sum` record counts"),
+        ),
+    ),
+)
+
+ARRAY_SUM = Format(
+    name="array_sum",
+    doc=(
+        "Sum of the outputs and a second tensor: clamp(round_half_even((output*mult + "
+        "second*skip_mult + bias) / 2^shift) + zp), for the tiles that follow and say `summed`."
+    ),
+    engine=Engine.ARRAY,
+    kind=3,
+    words=(
+        (
+            Field(name="mult", width=25, doc="multiplier of the output", signed=True),
+            Field(name="skip_mult", width=25, doc="multiplier of the second tensor", signed=True),
+            Field(name="shift", width=6, doc="shift S"),
+            Field(name="zero_point", width=8, doc="zero point of the sum", signed=True),
+        ),
+        (
+            Field(name="bias", width=34, doc="B, which holds both zero points", signed=True),
+            Field(name="low", width=8, doc="lower clamp", signed=True),
+            Field(name="high", width=8, doc="upper clamp", signed=True),
         ),
     ),
 )
@@ -428,6 +476,8 @@ ALL_FORMATS = (
     LOAD_TILE,
     LOAD_WAIT,
     PLANE,
+    SKIP_TILE,
+    SKIP_WAIT,
     WINDOW,
     WINDOW_WEIGHTS,
     WEIGHTS_FETCH,
@@ -437,6 +487,7 @@ ALL_FORMATS = (
     ARRAY_LISTS,
     LIST_ENTRY,
     ARRAY_TILE,
+    ARRAY_SUM,
     ARRAY_TABLE,
     TABLE_WORD,
     ARRAY_PASSES,

@@ -14,11 +14,11 @@ from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
 from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Pads
+from flexcc.ir.layers import Add, Conv2d, Pads
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.program.decode import decode
 from flexcc.program.encode import to_bytes
-from flexcc.program.formats import LOAD_TILE, STORE_TILE
+from flexcc.program.formats import LOAD_TILE, SKIP_TILE, STORE_TILE
 from tests.networks import ACCELERATORS, Case, evaluate, random_case
 
 
@@ -91,6 +91,16 @@ def test_networks_on_several_cores(seed: int, cores: int) -> None:
     assert counts[0].tiles == plan.tiles
     for stage in plan.stages:
         assert sorted(tile for own in stage.order for tile in own) == list(range(len(stage.tiles)))
+
+
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+@pytest.mark.parametrize("seed", range(16))
+def test_sums(seed: int, shape: int) -> None:
+    rng = random.Random(f"sums {shape} {seed}")
+    case = random_case(rng, rng.choice([1, 1, 2, 4]), replace(ACCELERATORS[shape], sums=True))
+    plan, counts = _run(case, seed)
+    assert counts[0] == counts[1]
+    assert any(stage.sum for stage in plan.stages) == case.mapping.accelerator.sums
 
 
 def _tiled_pair() -> Case:
@@ -174,6 +184,35 @@ def test_no_wait_is_longer_or_shorter_than_needed(tile: int) -> None:
     words[loads[tile].at + 1] += 1 + tile
     with pytest.raises(HazardError, match="deadlock"):
         _interpret(plan, _with_program(plan, initial, words), Schedule.EAGER_LOADS)
+
+
+@pytest.mark.parametrize("tile", [0, 1, 2])
+def test_a_sum_waits_for_the_tiles_it_adds(tile: int) -> None:
+    """One tile less shows in memory, as above."""
+    case = _tiled_pair()
+    add = Add(name="s", inputs=("z", "y"), output="sum")
+    graph = replace(
+        case.graph,
+        tensors={**case.graph.tensors, "sum": case.graph.tensors["z"]},
+        layers=(*case.graph.layers, add),
+        outputs=(replace(case.graph.outputs[0], tensor="sum"),),
+    )
+    first, second = case.mapping.groups
+    groups = (first, replace(second, chain=Chain(conv=second.chain.conv, sum="s")))
+    accelerator = replace(case.mapping.accelerator, sums=True)
+    plan = build_plan(graph, Mapping(accelerator=accelerator, groups=groups))
+    initial = initial_image(plan, case.inputs)
+    expected = expected_image(plan, initial, evaluate(graph, case.inputs))
+    words = program_words(plan)
+    skips = [record for record in decode(words) if record.format is SKIP_TILE]
+    assert [skip["wait_tiles"] for skip in skips] == [1, 2, 3]
+
+    words[skips[tile].at + 1] -= 1
+    memory = _with_program(plan, initial, words)
+    actual = _interpret(plan, memory, Schedule.EAGER_LOADS)
+    difference = first_difference(plan, _with_program(plan, expected, words), actual)
+    assert difference is not None
+    assert (difference.name, difference.kind) == ("sum", "element")
 
 
 _DECISIVE = {"address", "planes", "phases", "pad_left", "pad_top", "first_pixel"}

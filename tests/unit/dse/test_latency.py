@@ -80,7 +80,7 @@ def test_the_store_engine_reads_as_often_as_it_is_charged(seed: int) -> None:
 
 
 def _work(wait_tiles: int = 0, **changes: int) -> TileWork:
-    cycles = {"load": 50, "array": 1000, "first_weights": 0, "weights": 0, "store": 80}
+    cycles = {"load": 50, "skip": 0, "array": 1000, "first_weights": 0, "weights": 0, "store": 80}
     return TileWork(
         stage=0, cycles=TileCycles(**{**cycles, "halves": 1, **changes}), waits=(wait_tiles,)
     )

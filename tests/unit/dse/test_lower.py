@@ -2,7 +2,7 @@
 """Lowering keeps every number and ends in stages; what cannot run is refused by name."""
 
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from flexcc.ir.layers import (
     ChannelMax,
     Concat,
     Conv2d,
+    ConvTranspose2d,
     Layer,
     LocalNorm,
     MaxPool2d,
@@ -76,15 +77,19 @@ def _names(graph: Graph) -> list[tuple[str, str | None]]:
     return [(chain.conv, chain.pool) for chain in fusion_groups(graph)]
 
 
+@pytest.mark.parametrize("sums", [False, True])
 @pytest.mark.parametrize("seed", range(40))
-def test_lowering_is_exact(seed: int) -> None:
-    graph = random_network(random.Random(seed), 4)
+def test_lowering_is_exact(seed: int, sums: bool) -> None:
+    graph = random_network(random.Random(seed), 4, sums=sums)
     lowered = lower(graph)
     verify(lowered)
     fusion_groups(lowered)
-    x = graph.tensors["x"]
-    values = np.random.default_rng(seed).integers(-128, 128, (x.channels, x.height, x.width))
-    inputs = {"x": values.astype(np.int8)}
+    rng = np.random.default_rng(seed)
+    types = {port.tensor: graph.tensors[port.tensor] for port in graph.inputs}
+    inputs = {
+        name: rng.integers(-128, 128, (t.channels, t.height, t.width)).astype(np.int8)
+        for name, t in types.items()
+    }
     expected, actual = evaluate(graph, inputs), evaluate(lowered, inputs)
     for name, tensor in expected.items():
         assert np.array_equal(actual[name], tensor), name
@@ -216,6 +221,91 @@ def test_all_problems_are_named() -> None:
     )
 
 
+def _add(name: str, first: str, second: str, output: str) -> Add:
+    return Add(name=name, inputs=(first, second), output=output)
+
+
+@pytest.mark.parametrize(
+    ("layers", "outputs", "expected"),
+    [
+        # The later of two convolutions, after all that it does not read.
+        (
+            [_conv("c", "x", "a"), _conv("d", "x", "b"), _add("s", "a", "b", "y")],
+            "y",
+            [("c",), ("d", "s")],
+        ),
+        (
+            [
+                _conv("c", "x", "a"),
+                _pool("p", "x", "b"),
+                _add("s", "b", "a", "y"),
+                _pool("q", "y", "z", (2, 2)),
+            ],
+            "z",
+            [("p_identity", "p"), ("c", "s", "q")],
+        ),
+        # What others read cannot be summed on its way.
+        (
+            [_conv("c", "x", "a"), _add("s", "a", "x", "y")],
+            "ay",
+            [("c",), ("s_identity", "s")],
+        ),
+        ([_add("s", "x", "x", "y")], "y", [("s_identity", "s")]),
+        (
+            [_conv("c", "x", "a"), _add("s", "a", "a", "y")],
+            "y",
+            [("c",), ("s_identity", "s")],
+        ),
+        # A split stride ends in a max-pooling.
+        (
+            [_conv("c", "x", "a", stride=6), _conv("d", "x", "b", stride=3), _pool("p", "b", "v")],
+            "av",
+            [("c", "c_subsample"), ("d", "p")],
+        ),
+    ],
+)
+def test_sums_go_with_a_convolution(
+    layers: list[Layer], outputs: str, expected: list[tuple[str, ...]]
+) -> None:
+    names = ["x", *(layer.output for layer in layers)]
+    sizes = dict.fromkeys(names, (6, 6))
+    sizes["z"] = (5, 5)
+    if any(layer.name == "c" and getattr(layer, "strides", 0) == (6, 6) for layer in layers):
+        sizes = {"x": (12, 12), "a": (2, 2), "b": (4, 4), "v": (4, 4)}
+    graph = lower(_graph(layers, outputs, {n: sizes[n] for n in names}))
+    verify(graph)
+    assert [chain.names for chain in fusion_groups(graph)] == expected
+
+
+def test_a_sum_follows_a_transposed_convolution_of_few_phases() -> None:
+    for stride, carried in ((4, True), (5, False)):
+        conv = _conv("c", "x", "a")
+        up = ConvTranspose2d(
+            **{f.name: getattr(conv, f.name) for f in fields(conv)} | {"strides": (5, stride)}
+        )
+        sizes = {"x": (2, 2), "a": (6, stride + 1), "b": (6, stride + 1), "y": (6, stride + 1)}
+        layers: list[Layer] = [up, _conv("d", "b", "e"), _add("s", "a", "b", "y")]
+        sizes["e"] = sizes["b"]
+        graph = _graph(layers, "ye", sizes)
+        graph = replace(
+            graph,
+            inputs=tuple(Port(tensor=n, onnx_name=n, onnx_shape=(1, 4, *sizes[n])) for n in "xb"),
+        )
+        names = [chain.names for chain in fusion_groups(lower(graph))]
+        assert (("c", "s") in names) is carried
+        assert (("s_identity", "s") in names) is not carried
+
+
+def test_sums_of_different_sizes_are_refused() -> None:
+    layers: list[Layer] = [_conv("c", "x", "a", stride=4), _add("s", "x", "a", "y")]
+    with pytest.raises(InputError) as caught:
+        lower(_graph(layers, "y", {"x": (4, 4), "a": (1, 1), "y": (4, 4)}))
+    assert str(caught.value) == (
+        "s: it adds tensors of 4x4x4 and 4x1x1, and only tensors of one size can be added; "
+        "repeat the smaller one in the model"
+    )
+
+
 def test_layers_whose_engine_is_missing_are_named() -> None:
     layers: list[Layer] = [
         _conv("first", "x", "a"),
@@ -229,8 +319,7 @@ def test_layers_whose_engine_is_missing_are_named() -> None:
     with pytest.raises(InputError) as caught:
         lower(_graph(layers, "h", dict.fromkeys("xabcdfgh", (4, 4))))
     assert str(caught.value).splitlines() == [
-        "sum: it needs the engine that combines two tensors, which is not built yet",
-        "gate: it needs the engine that combines two tensors, which is not built yet",
+        "gate: it needs the engine that multiplies two tensors, which is not built yet",
         "max: it needs an engine that compares channels, which is not built yet",
         (
             "join: it joins rows of tensors, and only channels are joined; join channels, or leave "
