@@ -25,7 +25,7 @@ from flexcc.frontend.export import ExportedModel, export_model
 from flexcc.frontend.ties import rounding_ties
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Layer
+from flexcc.ir.layers import Layer, Select
 from flexcc.ir.types import Integers
 
 __all__ = ["Comparison", "TensorComparison", "compare", "optimized", "source_integers"]
@@ -119,7 +119,11 @@ def compare(
         _compare(name, quantized, theirs[name], np.zeros(quantized.shape, np.bool_))
         for name, quantized in ours.items()
     ]
-    layers += [_layer(graph, layer, theirs) for layer in graph.layers]
+    for layer in graph.layers:
+        if layer.output in theirs:
+            layers.append(_layer(graph, layer, theirs))
+        else:
+            theirs[layer.output] = _result(graph, layer, theirs)
     end = reference.run(graph, ours)
     outputs = [
         _compare(
@@ -150,8 +154,11 @@ def _in_order(graph: Graph) -> Graph:
 def source_integers(model: onnx.ModelProto, graph: Graph) -> ExportedModel:
     """A QDQ model from elsewhere and where the tensors of its lowered graph are in it.
 
+    Channels that are read again, which the model does not have, have no place and follow from what
+    they repeat.
+
     Raises:
-        KeyError: a tensor has no QuantizeLinear.
+        KeyError: another tensor has no QuantizeLinear.
     """
     quantized = {
         node.input[0]: node.output[0]
@@ -161,13 +168,20 @@ def source_integers(model: onnx.ModelProto, graph: Graph) -> ExportedModel:
     # A tensor that is rounded again is called as its integers.
     again = {name: name for name in quantized.values()}
     integers = {**again, **quantized}
-    return ExportedModel(model=model, integers={name: integers[name] for name in graph.tensors})
+    repeated = {layer.output for layer in graph.layers if isinstance(layer, Select)}
+    places = {n: integers[n] for n in graph.tensors if n in integers or n not in repeated}
+    return ExportedModel(model=model, integers=places)
+
+
+def _result(graph: Graph, layer: Layer, known: Mapping[str, Integers]) -> Integers:
+    sources, target = [graph.tensors[name] for name in layer.inputs], graph.tensors[layer.output]
+    return reference.run_layer(layer, sources, target, [known[name] for name in layer.inputs])
 
 
 def _layer(graph: Graph, layer: Layer, theirs: Mapping[str, Integers]) -> TensorComparison:
     sources, target = [graph.tensors[name] for name in layer.inputs], graph.tensors[layer.output]
     inputs = [theirs[name] for name in layer.inputs]
-    result = reference.run_layer(layer, sources, target, inputs)
+    result = _result(graph, layer, theirs)
     ties = rounding_ties(layer, sources, target, inputs)
     return _compare(layer.name, result, theirs[layer.output], ties)
 

@@ -1,12 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights with a zero point: differences of 9 bits, which the accelerator's 8 bits do not hold.
-
-A channel whose weights are too large is read twice, or three times, and its weights are shared out:
-
-    x * 200 = x * 127 + x * 73
-
-The sums stay the same to the bit, and only channels that need it cost more.
-"""
+"""Convolutions of weights with a zero point, which have 9 bits: some channels are read again."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +7,9 @@ from numpy.typing import NDArray
 from flexcc.frontend.builder import GraphBuilder
 from flexcc.frontend.values import Activation
 from flexcc.ir.layers import Select
+from flexcc.ir.wide_weights import narrowed
 
-__all__ = ["narrowed", "with_narrow_weights"]
+__all__ = ["with_narrow_weights"]
 
 
 def with_narrow_weights(
@@ -43,19 +37,3 @@ def with_narrow_weights(
     )
     shape = (1, len(channels), kind.height, kind.width)
     return build.add(select, source, shape, source.quantization), narrow
-
-
-def narrowed(weight: NDArray[np.int16], groups: int) -> tuple[NDArray[np.int8], tuple[int, ...]]:
-    """Weights [Co, Ci/groups, kh, kw] as int8 of more channels, and the channels that they read."""
-    rest, per_group = weight, weight.shape[1]
-    wanted = np.arange(per_group)
-    pieces, read = [], []
-    while wanted.size:
-        piece = np.clip(rest, -128, 127)
-        pieces.append(piece[:, wanted].astype(np.int8))
-        read.append(wanted)
-        rest = rest - piece
-        wanted = np.flatnonzero(rest.any(axis=(0, 2, 3)))
-    once = np.concatenate(read)
-    channels = np.concatenate([once + group * per_group for group in range(groups)])
-    return np.concatenate(pieces, axis=1), tuple(channels.tolist())

@@ -40,5 +40,6 @@ def run_pipeline(passes: Sequence[Pass], graph: Graph) -> Graph:
         except VerifyError as error:
             error.add_note(f"after pass {pass_.name}")
             raise
-        logger.debug("after %s:\n%s", pass_.name, print_graph(graph))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("after %s:\n%s", pass_.name, print_graph(graph))
     return graph

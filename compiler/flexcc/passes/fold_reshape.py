@@ -4,9 +4,12 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Conv2d, Layer, Pads, Reshape
+from flexcc.ir.layers import Conv2d, Layer, Pads, Reshape, Select
 from flexcc.ir.types import TensorType
+from flexcc.ir.wide_weights import narrowed
 from flexcc.passes.base import Pass
 from flexcc.passes.eliminate_identity import without_identity
 from flexcc.passes.rewrite import only_user, with_layers
@@ -19,8 +22,9 @@ class FoldReshape(Pass):
     """Removes reshapes: the values stay where they are, only their reader counts differently.
 
     reshape(reshape(x)) is one, and none if the shape is that of x; conv2d(flatten(x)) with a 1x1
-    kernel becomes a convolution whose kernel is as large as x, if every user of the flatten is one;
-    a reshape of a graph input or into a graph output moves into the port. Other reshapes stay.
+    kernel becomes a convolution whose kernel is as large as x, if every user of the flatten is one,
+    or if the only one stands behind a choice of values, whose weights take their places; a reshape
+    of a graph input or into a graph output moves into the port. Other reshapes stay.
     """
 
     name: ClassVar[str] = "fold-reshape"
@@ -36,7 +40,7 @@ def _first_fold(graph: Graph) -> Graph | None:
     for layer in graph.layers:
         if not isinstance(layer, Reshape):
             continue
-        for fold in (_identity, _of_reshape, _into_users, _into_output, _into_input):
+        for fold in (_identity, _of_reshape, _into_choice, _into_users, _into_output, _into_input):
             folded = fold(graph, layer)
             if folded is not None:
                 return folded
@@ -79,6 +83,43 @@ def _into_users(graph: Graph, layer: Reshape) -> Graph | None:
                 )
             case _:
                 return None
+    return with_layers(graph, changes, types)
+
+
+def _into_choice(graph: Graph, layer: Reshape) -> Graph | None:
+    """reshape, then a choice of channels that one 1x1 convolution reads."""
+    source, flat = graph.tensors[layer.inputs[0]], graph.tensors[layer.output]
+    choice, types = only_user(graph, layer.output), _quantized_as(graph, layer)
+    if not isinstance(choice, Select) or (flat.height, flat.width) != (1, 1) or types is None:
+        return None
+    conv = only_user(graph, choice.output)
+    if not isinstance(conv, Conv2d) or conv.groups != 1 or conv.pads != Pads():
+        return None
+    if (choice.rows, choice.columns) != ((0,), (0,)) or -1 in choice.channels:
+        return None
+    image = (conv.weight.shape[0], source.channels, source.height, source.width)
+    integer = conv.weight_scale is not None
+    total = np.zeros((flat.channels, image[0]), np.int64 if integer else np.float64)
+    np.add.at(total, list(choice.channels), conv.weight[:, :, 0, 0].T)
+    whole = total.T.reshape(image)
+    straight = replace(conv, inputs=layer.inputs, strides=(1, 1), dilations=(1, 1))
+    changes: dict[str, Layer | None] = {layer.name: None, choice.name: None}
+    if not integer:
+        changes[conv.name] = replace(straight, weight=whole.astype(np.float32))
+        return with_layers(graph, changes, types)
+    weight, channels = narrowed(whole.astype(np.int16), 1)
+    changes[conv.name] = replace(straight, weight=weight)
+    if channels != tuple(range(source.channels)):
+        rounded = types.get(layer.inputs[0], source)
+        types |= {choice.output: replace(rounded, channels=len(channels))}
+        changes[choice.name] = replace(
+            choice,
+            inputs=layer.inputs,
+            channels=channels,
+            rows=tuple(range(source.height)),
+            columns=tuple(range(source.width)),
+        )
+        changes[conv.name] = replace(straight, weight=weight, inputs=conv.inputs)
     return with_layers(graph, changes, types)
 
 

@@ -7,6 +7,7 @@
 import ast
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from flexcc.errors import InputError
 from flexcc.frontend.network import import_network
+from flexcc.passes import lower
 from tests.fuzz import bases, damaged, try_model
 from tests.onnx_models import make_model, node
 
@@ -113,3 +115,13 @@ def test_long_images_take_no_long_time() -> None:
     nodes = [node("MaxPool", "x", "y", kernel_shape=[1, 3], pads=[0, 1, 0, 1])]
     network = import_network(make_model(nodes, shape=(1, 1, 1, 2**27)))
     assert network.graph.outputs[0].onnx_shape == (1, 1, 1, 2**27)
+
+
+def test_wide_images_are_not_printed_between_passes(caplog: pytest.LogCaptureFixture) -> None:
+    """A million columns, one by one, twelve times."""
+    scales = np.array([1, 1, 1, 1.5], np.float32)
+    model = make_model([node("Resize", "x - s", "y")], {"s": scales}, shape=(1, 1, 1, 2**20))
+    start = time.process_time()
+    lower(import_network(model).graph)
+    assert time.process_time() - start < 10
+    assert not caplog.records

@@ -11,31 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 from flexcc import reference
 from flexcc.frontend import import_model
 from flexcc.frontend.network import import_network
-from flexcc.frontend.wide_weights import narrowed
 from flexcc.ir.layers import Convolution, Select
 from flexcc.ir.macs import parameter_count, useful_macs
 from flexcc.passes import lower
 from tests.onnx_models import make_model, node, run_network, run_onnx
 
 MICROSOFT = "com.microsoft"
-
-
-@pytest.mark.parametrize("groups", [1, 2, 3])
-@pytest.mark.parametrize("largest", [127, 128, 200, 254, 255])
-def test_the_parts_sum_to_the_weights(groups: int, largest: int) -> None:
-    rng = np.random.default_rng([groups, largest])
-    weight = rng.integers(-100, 101, (6, 4, 2, 3)).astype(np.int16)
-    weight[2, 1, 0, 0], weight[4, 3, 1, 2] = largest, -largest
-    narrow, channels = narrowed(weight, groups)
-    together = np.zeros((6, 4, 2, 3), np.int64)
-    # Relative channels: those of the first group.
-    for index, channel in enumerate(channels[: narrow.shape[1]]):
-        together[:, channel] += narrow[:, index]
-    assert np.array_equal(together, weight)
-    expected = [0, 1, 2, 3]
-    expected += [channel for channel, limit in ((1, 127), (3, 128)) if largest > limit]
-    expected += [1] if largest > 254 else []
-    assert channels == tuple(c + 4 * group for group in range(groups) for c in expected)
 
 
 def _quantized(rng: np.random.Generator) -> dict[str, NDArray[Any]]:

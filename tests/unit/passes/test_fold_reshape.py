@@ -5,12 +5,13 @@ from dataclasses import replace
 from textwrap import dedent
 
 import numpy as np
+import pytest
 
 from flexcc import reference
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Reshape
+from flexcc.ir.layers import Conv2d, Layer, MaxPool2d, Reshape, Select
 from flexcc.ir.printer import print_graph
-from flexcc.ir.types import Quantization, TensorType
+from flexcc.ir.types import Integers, Quantization, TensorType
 from flexcc.passes.base import run_pipeline
 from flexcc.passes.fold_reshape import FoldReshape
 from tests.models import random_conv, tensor
@@ -126,3 +127,55 @@ def test_reshape_between_image_layers_stays() -> None:
 def test_reshape_of_input_straight_to_output_stays() -> None:
     graph = _graph([_flat("x", "y")], {"x": tensor(8, 1, 1), "y": tensor(2, 2, 2)}, ["y"])
     assert print_graph(_fold(graph)) == print_graph(graph)
+
+
+def _chosen(channels: tuple[int, ...], conv: Conv2d, quantization: Quantization | None) -> Graph:
+    """flatten, a choice of its values, a fully connected layer."""
+    count = len(channels)
+    kinds = {"x": tensor(3, 2, 4), "f": tensor(24, 1, 1), "s": tensor(count, 1, 1)}
+    choice = Select(
+        name="choice", inputs=("f",), output="s", channels=channels, rows=(0,), columns=(0,)
+    )
+    types = {name: replace(kind, quantization=quantization) for name, kind in kinds.items()}
+    types["a_out"] = tensor(5, 1, 1) if quantization is None else tensor(5, 1, 1, 4.0, 0)
+    return _graph([_flat("x", "f"), choice, conv], types, ["a_out"])
+
+
+def test_choices_behind_a_flatten_become_weights() -> None:
+    channels = (5, 5, 23, 0, 7)
+    graph = _chosen(channels, _dense("a", "s", len(channels)), None)
+    folded = _fold(graph)
+    [conv] = folded.layers
+    assert isinstance(conv, Conv2d)
+    assert conv.weight.shape == (5, 3, 2, 4)
+    assert np.count_nonzero(conv.weight[0]) == 4
+    x = {"x": np.random.default_rng(1).normal(size=(2, 3, 2, 4))}
+    expected, found = (reference.run_float(each, x)["a_out"] for each in (graph, folded))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("again", [(), (9, 17)])
+def test_integers_that_are_read_twice_stay_so(again: tuple[int, ...]) -> None:
+    """Then whole channels of the image are, those of the values."""
+    rng = np.random.default_rng(2)
+    channels = (*range(24), *again)
+    dense = replace(
+        _dense("a", "s", len(channels)),
+        weight=rng.integers(100, 128, (5, len(channels), 1, 1)).astype(np.int8),
+        weight_scale=np.ones(5, np.float32),
+        bias=np.zeros(5, np.int32),
+    )
+    graph = _chosen(channels, dense, Quantization(scale=0.125, zero_point=3))
+    folded = _fold(graph)
+    *selects, conv = folded.layers
+    assert isinstance(conv, Conv2d)
+    assert conv.weight.shape == (5, 3 + len(again), 2, 4)
+    assert [select.channels for select in selects if isinstance(select, Select)] == (
+        [(0, 1, 2, 1, 2)] if again else []
+    )
+    x: dict[str, Integers] = {"x": rng.integers(-128, 128, (2, 3, 2, 4)).astype(np.int8)}
+    values = x["x"].reshape(2, 24, 1, 1)
+    for layer in graph.layers[1:]:
+        kinds = [graph.tensors[name] for name in (*layer.inputs, layer.output)]
+        values = reference.run_layer(layer, kinds[:1], kinds[1], [values])
+    assert np.array_equal(reference.run(folded, x)["a_out"], values)
