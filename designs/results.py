@@ -13,11 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from designs.agreement.figures import stored as agreement_figures
+from designs.agreement.table import section as agreement_section
 from designs.design import FOLDER, load_design
 from designs.enet import accuracy
 from designs.enet.accuracy import Accuracy
 from designs.enet.table import section as enet_section
 from designs.mnist_conv_u250.demo import Figures, measure
+from designs.trained.figures import stored as trained_figures
+from designs.trained.table import section as trained_section
 from designs.versatility.figures import STORED, to_json
 from designs.versatility.figures import Figures as Versatility
 from designs.versatility.reshapes import measure_reshapes
@@ -90,6 +94,8 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 
 {whole_section()}
 {enet_section(segmented)}
+{trained_section(trained_figures())}
+{agreement_section(agreement_figures())}
 {sections(versatility)}
 {_areas(areas)}"""
 
