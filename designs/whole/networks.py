@@ -32,12 +32,16 @@ WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A network of designs/, a board, an array, and the least MAC efficiency that it must reach."""
+    """A network of designs/, a board and an array.
+
+    `goal` is the MAC efficiency wanted, `least` the one that is guarded.
+    """
 
     name: str
     target: str
     array: tuple[int, int, int]
-    mac_efficiency: float
+    goal: float
+    least: float
 
     @property
     def stored(self) -> Path:
