@@ -33,7 +33,7 @@ def test_a_network_keeps_its_promise(name: str) -> None:
     assert (array["m"], array["p"], array["n"]) == whole.array
     assert array["macs_per_cycle"] >= 1024
     assert report["mac_efficiency"]["measured"] >= whole.least, REMEDY
-    assert report["cycles"]["estimated"] == pytest.approx(report["cycles"]["measured"], rel=0.03)
+    assert report["cycles"]["estimated"] == pytest.approx(report["cycles"]["measured"], rel=0.1)
 
 
 @pytest.mark.parametrize("name", WHOLE)
