@@ -12,39 +12,45 @@ module flex_core
   import flex_program_pkg::*;
 #(
   // Rows: output channels per pass; a power of two.
-  parameter int unsigned M            = 8,
+  parameter int unsigned M              = 8,
   // Columns: adjacent output pixels.
-  parameter int unsigned P            = 8,
+  parameter int unsigned P              = 8,
   // Lanes: input channels per step, bytes of a buffer word; a power of two.
-  parameter int unsigned N            = 8,
+  parameter int unsigned N              = 8,
   // Drain chains per column; a power of two that divides M and N.
-  parameter int unsigned Q            = 2,
+  parameter int unsigned Q              = 2,
   // Two pixel columns share one multiplier.
-  parameter bit          Packed       = 1'b1,
+  parameter bit          Packed         = 1'b1,
   // Accumulator bits.
-  parameter int unsigned AccWidth     = 32,
+  parameter int unsigned AccWidth       = 32,
   // Bytes of a memory beat; a power of two, at least N.
-  parameter int unsigned DataBytes    = 64,
+  parameter int unsigned DataBytes      = 64,
   // Words per bank and half of the activation buffer; a power of two.
-  parameter int unsigned ActWords     = 1024,
+  parameter int unsigned ActWords       = 1024,
   // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
-  parameter int unsigned ColumnPhases = 4,
+  parameter int unsigned ColumnPhases   = 4,
   // Output phases, for transposed convolutions.
-  parameter bit          OutputPhases = 1'b1,
+  parameter bit          OutputPhases   = 1'b1,
   // Words of the weight ring; a power of two.
-  parameter int unsigned WeightWords  = 512,
+  parameter int unsigned WeightWords    = 512,
   // Passes of the parameter ring; a power of two.
-  parameter int unsigned ParamPasses  = 8,
+  parameter int unsigned ParamPasses    = 8,
   // Words per bank and half of the output buffer; a power of two.
-  parameter int unsigned OutWords     = 512,
+  parameter int unsigned OutWords       = 512,
   // Entries per half of the list memory; a power of two.
-  parameter int unsigned ListEntries  = 512,
+  parameter int unsigned ListEntries    = 512,
   // Requantisers have a second set of parameters, for outputs below zero.
-  parameter bit          Slopes       = 1'b0,
+  parameter bit          Slopes         = 1'b0,
   // There are tables behind the requantisers.
-  parameter bit          Tables       = 1'b0,
+  parameter bit          Tables         = 1'b0,
   // Outputs may be summed with a second tensor.
-  parameter bit          Sums         = 1'b0
+  parameter bit          Sums           = 1'b0,
+  // Taps of the window engine in front of the array, 9 or 1; 0 without one.
+  parameter int unsigned WindowTaps     = 0,
+  // Memory beats of a row of its tiles at most, where the taps are 9.
+  parameter int unsigned WindowBeats    = 512,
+  // Channels of its layers at most; a power of two.
+  parameter int unsigned WindowChannels = 1024
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -158,8 +164,9 @@ module flex_core
   logic [31:0] end_tiles;
 
   flex_fetch #(
-    .DataBytes(DataBytes),
-    .Sums     (Sums)
+    .DataBytes         (DataBytes),
+    .Sums              (Sums),
+    .WindowChannelWords(WindowTaps == 0 ? 0 : Slopes ? 6 : 4)
   ) u_fetch (
     .clk_i,
     .rst_ni         (core_rst_n),
@@ -364,11 +371,16 @@ module flex_core
   logic act_full, act_freed;
 
   flex_load #(
-    .P           (P),
-    .N           (N),
-    .DataBytes   (DataBytes),
-    .ActWords    (ActWords),
-    .ColumnPhases(ColumnPhases)
+    .P             (P),
+    .N             (N),
+    .DataBytes     (DataBytes),
+    .ActWords      (ActWords),
+    .ColumnPhases  (ColumnPhases),
+    .WindowTaps    (WindowTaps),
+    .WindowBeats   (WindowBeats),
+    .WindowChannels(WindowChannels),
+    .Packed        (Packed),
+    .Slopes        (Slopes)
   ) u_load (
     .clk_i,
     .rst_ni      (core_rst_n),

@@ -39,7 +39,16 @@ package flex_program_pkg;
   parameter logic [7:0] LoadTileKind = 8'd0;
   // Fills one half of the activation buffer with the input window of a tile.
   typedef struct packed {
-    logic [31:0] unused_5;
+    logic [14:0] unused_5;
+    logic step_cols;  // windows are two columns apart
+    logic step_rows;  // windows are two rows apart
+    logic odd;  // parity of the column in which the first window ends
+    logic [4:0] tail_lanes;  // pixels of a row's last beat that are padding
+    logic [1:0] drop_beats;  // beats of results to drop before the first kept
+    logic [1:0] first_row;  // row read in which the first window ends
+    logic [1:0] extra_beats;  // beats of padding behind those of a row
+    logic [1:0] extra_rows;  // rows of padding behind the rows read
+    logic window;  // the window engine makes the pixels kept; else the rest of this word is 0
     logic [3:0][7:0] phase_rot;  // bank of each column phase's first pixel
     logic [3:0][15:0] phase_base;  // first word of each column phase within a buffer row
     logic [10:0] unused_3;
@@ -79,7 +88,16 @@ package flex_program_pkg;
   parameter logic [7:0] SkipTileKind = 8'd0;
   // Fills one half of the skip buffer as `load_tile` fills one of the activation buffer: with the second tensor of a sum, word for word where the output buffer has the first.
   typedef struct packed {
-    logic [31:0] unused_5;
+    logic [14:0] unused_5;
+    logic step_cols;  // windows are two columns apart
+    logic step_rows;  // windows are two rows apart
+    logic odd;  // parity of the column in which the first window ends
+    logic [4:0] tail_lanes;  // pixels of a row's last beat that are padding
+    logic [1:0] drop_beats;  // beats of results to drop before the first kept
+    logic [1:0] first_row;  // row read in which the first window ends
+    logic [1:0] extra_beats;  // beats of padding behind those of a row
+    logic [1:0] extra_rows;  // rows of padding behind the rows read
+    logic window;  // the window engine makes the pixels kept; else the rest of this word is 0
     logic [3:0][7:0] phase_rot;  // bank of each column phase's first pixel
     logic [3:0][15:0] phase_base;  // first word of each column phase within a buffer row
     logic [10:0] unused_3;
@@ -109,6 +127,7 @@ package flex_program_pkg;
   } skip_wait_t;
 
   parameter int unsigned WindowWords = 1;
+  parameter logic [7:0] WindowKind = 8'd2;
   // Layer of the window engine for the tiles that follow. For each of its channels come `parameter`, `slope` in accelerators with slopes, and `window_weights`.
   typedef struct packed {
     logic [15:0] unused_0;
@@ -118,6 +137,12 @@ package flex_program_pkg;
     logic signed [7:0] pad_value;  // what pixels outside the image are
     logic [15:0] channels;  // channels that follow, a multiple of N
   } window_t;
+
+  parameter int unsigned WindowWordWords = 1;
+  // A word of the channels of a window layer.
+  typedef struct packed {
+    logic [63:0] word;  // of `parameter`, `slope` or `window_weights`
+  } window_word_t;
 
   parameter int unsigned WindowWeightsWords = 2;
   // Weights of one channel of a window layer: 3x3 taps, row by row.

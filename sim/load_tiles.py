@@ -12,6 +12,20 @@ from flexcc.program.formats import LOAD_TILE, MAX_PHASES, PLANE
 from sim.bus.read_engine import Request
 
 WAIT_MODULUS = 1 << 32
+_NO_WINDOW = dict.fromkeys(
+    (
+        "window",
+        "extra_rows",
+        "extra_beats",
+        "first_row",
+        "drop_beats",
+        "tail_lanes",
+        "odd",
+        "step_rows",
+        "step_cols",
+    ),
+    0,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +131,7 @@ class LoadTile:
             contiguous=int(self.contiguous),
             phase_base=self.phase_base + unused,
             phase_rot=self.phase_rot + unused,
+            **_NO_WINDOW,
         )
 
     def requests(self) -> list[Request]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random programs, good and broken, and what the fetch unit must make of any sequence of words."""
 
+import os
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from flexcc.program.formats import (
     HEADER,
     LOAD_TILE,
     SKIP_TILE,
+    WINDOW,
     WORD_BITS,
     Engine,
     Field,
@@ -27,7 +29,12 @@ RECEIVERS = {
     Engine.SKIP: "skip",
 }
 _WITH_PLANES = (LOAD_TILE, SKIP_TILE)
-_RECORDS = [format_ for format_ in ALL_FORMATS if format_.engine in RECEIVERS]
+_WINDOW_CHANNEL_WORDS = int(os.environ.get("WINDOW_CHANNEL_WORDS", "0"))
+_RECORDS = [
+    format_
+    for format_ in ALL_FORMATS
+    if format_.engine in RECEIVERS and (format_ is not WINDOW or _WINDOW_CHANNEL_WORDS)
+]
 _BY_KEY: dict[tuple[int | None, int | None], Format] = {
     (format_.engine, format_.kind): format_ for format_ in [*_RECORDS, CONTROL_END]
 }
@@ -71,7 +78,7 @@ def parse(words: Sequence[int], engines: Iterable[Engine] = RECEIVERS) -> Parsed
             if body:
                 return Parsed(streams=streams, end_tiles=body[0] & 0xFFFF_FFFF)
             break
-        inconsistent = format_ in _WITH_PLANES and bool(body) and not _planes_fit(body[0], length)
+        inconsistent = bool(body) and not _tail_fits(format_, body[0], length)
         # The word that shows the mistake has gone out already.
         streams[RECEIVERS[Engine(key[0])]] += [header, *(body[:1] if inconsistent else body)]
         if inconsistent:
@@ -87,6 +94,9 @@ def random_record(format_: Format, tail: int) -> list[int]:
         fields[field.name] = values if field.count > 1 else values[0]
     if format_ in _WITH_PLANES:
         fields["planes"] = tail
+    if format_ is WINDOW:
+        fields["channels"] = tail
+        tail *= _WINDOW_CHANNEL_WORDS
     body = encode(format_, **fields)
     body += [random.getrandbits(WORD_BITS) for _ in range(tail if format_.tail else 0)]
     assert format_.engine is not None
@@ -139,9 +149,13 @@ def _length_fits(format_: Format, length: int) -> bool:
     return length == fixed if format_.tail is None else length >= fixed
 
 
-def _planes_fit(word: int, length: int) -> bool:
-    planes = word >> 32 & 0xFFFF
-    return planes + len(LOAD_TILE.words) == length
+def _tail_fits(format_: Format, word: int, length: int) -> bool:
+    """Whether the tail is as long as the first word of the record says."""
+    if format_ in _WITH_PLANES:
+        return (word >> 32 & 0xFFFF) + len(LOAD_TILE.words) == length
+    if format_ is WINDOW:
+        return (word & 0xFFFF) * _WINDOW_CHANNEL_WORDS + len(WINDOW.words) == length
+    return True
 
 
 def _random_value(field: Field) -> int:

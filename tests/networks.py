@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
+from flexcc.dse.fuse_windows import fuse_windows
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
@@ -57,7 +58,7 @@ _LARGE: dict[str, Any] = {
 
 
 def _shape(
-    m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int, **engines: bool
+    m: int, p: int, n: int, q: int, packed: bool, beat_bytes: int, **engines: Any
 ) -> Accelerator:
     plain = Accelerator(m=m, p=p, n=n, q=q, packed=packed, beat_bytes=beat_bytes, **_LARGE)
     return replace(plain, **engines)
@@ -75,6 +76,9 @@ ACCELERATORS = (
     _shape(8, 3, 8, 2, True, 32, slopes=True),
     _shape(4, 5, 16, 1, False, 64, slopes=True, tables=True),
     _shape(16, 2, 8, 4, True, 64, tables=True),
+    _shape(8, 4, 8, 2, True, 64, window_taps=9),
+    _shape(8, 3, 16, 4, True, 16, window_taps=9, slopes=True),  # one pixel a beat
+    _shape(16, 2, 4, 1, False, 16, window_taps=1, slopes=True, tables=True),
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
 
@@ -271,12 +275,14 @@ def random_network(
     slopes: bool = False,
     tables: bool = False,
     sums: bool = False,
+    window_taps: int = 0,
 ) -> Graph:
     """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
     About half of the convolutions are transposed; with `slopes` most bend at zero. Concatenations
     join what has the same pixels, be it the input, one tensor twice, or another concatenation. With
     `sums`, second tensors are added to about half of all outputs.
+    With `window_taps` most convolutions have a depthwise layer of so many taps in front.
     """
     seconds: list[str] = []
     ports: list[str] = []
@@ -311,6 +317,10 @@ def random_network(
             nodes.append(pool)
         else:
             most = 7 if layers == 1 else 3
+            if window_taps and rng.random() < 0.8:
+                front = _window_layer(rng, f"front{number}", source, tensors, window_taps, slopes)
+                source, shape = front.output, tensors[front.output]
+                nodes.append(front)
             conv = random_conv(
                 rng,
                 f"conv{number}",
@@ -364,6 +374,55 @@ def _table(rng: random.Random, name: str, source: str) -> Table:
     return Table(name=name, inputs=(source,), output=f"{name}_out", function=function)
 
 
+def _window_layer(
+    rng: random.Random,
+    name: str,
+    source: str,
+    tensors: dict[str, TensorType],
+    taps: int,
+    slopes: bool,
+) -> Convolution:
+    """A depthwise layer of up to `taps` taps, some with pads on some sides and strides.
+
+    Adds the type of its output to `tensors`.
+    """
+    shape = tensors[source]
+    values = np.random.default_rng(rng.getrandbits(32))
+    side = 3 if taps > 1 else 1
+    pads = Pads()
+    kernel, strides = (1, 1), (1, 1)
+    if side > 1:
+        kernel = rng.choice([(3, 3), (3, 3), (rng.randint(1, 3), rng.randint(1, 3))])
+        strides = rng.choice([(1, 1), (2, 2), (rng.randint(1, 2), rng.randint(1, 2))])
+        sides = [rng.randrange(k) for k in (*kernel, *kernel)]
+        if sides[0] + sides[2] + shape.height < kernel[0]:
+            sides[0] = sides[2] = kernel[0] - 1
+        if sides[1] + sides[3] + shape.width < kernel[1]:
+            sides[1] = sides[3] = kernel[1] - 1
+        pads = Pads(top=sides[0], left=sides[1], bottom=sides[2], right=sides[3])
+    channels = shape.channels
+    weight = values.integers(-128, 128, (channels, 1, *kernel)).astype(np.int8)
+    spread = 74 * 74 * np.sqrt(np.prod(kernel))
+    layer = Conv2d(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        weight=weight,
+        weight_scale=(values.uniform(0.5, 2, channels) * 60 / spread).astype(np.float32),
+        bias=values.integers(-3000, 3000, channels).astype(np.int32),
+        strides=strides,
+        pads=pads,
+        groups=channels,
+        clamp=rng.choice([Clamp(), Clamp(low=0.0)]),
+        slope=values.uniform(-0.5, 1.5, channels).astype(np.float32) if slopes else None,
+    )
+    quantization = _quantization(rng)
+    scaled = _scaled(layer, shape, quantization)
+    height, width = _sizes(scaled, shape)
+    tensors[scaled.output] = replace(shape, height=height, width=width, quantization=quantization)
+    return scaled
+
+
 def _concat(rng: random.Random, name: str, source: str, tensors: dict[str, TensorType]) -> Concat:
     """Joins `source` with others of its pixels, and adds the type of the result to `tensors`."""
     shape = tensors[source]
@@ -412,8 +471,11 @@ def _random_group(rng: random.Random, stage: Stage, accelerator: Accelerator) ->
     )
 
 
-def _stages(graph: Graph) -> list[Stage]:
-    return [stage_of(graph, chain) for chain in fusion_groups(graph)]
+def _stages(graph: Graph, accelerator: Accelerator) -> list[Stage]:
+    chains = fusion_groups(graph)
+    if accelerator.window_taps:
+        chains = fuse_windows(graph, chains, taps=accelerator.window_taps)
+    return [stage_of(graph, chain) for chain in chains]
 
 
 def _fitted(accelerator: Accelerator, tilings: list[Tiling], groups: list[Group]) -> Accelerator:
@@ -454,13 +516,14 @@ def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> G
         slopes=accelerator.slopes,
         tables=accelerator.tables,
         sums=accelerator.sums,
+        window_taps=accelerator.window_taps,
     )
 
 
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping whose buffers are as small as they may be."""
     graph = lower(_network_for(rng, layers, accelerator))
-    stages = _stages(graph)
+    stages = _stages(graph, accelerator)
     groups = [_random_group(rng, stage, accelerator) for stage in stages]
     tilings = [
         group_tiling(stage, group, accelerator) for stage, group in zip(stages, groups, strict=True)
@@ -473,10 +536,8 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
 def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping that is legal on `accelerator` as it is."""
     while True:
-        graph = lower(
-            random_network(rng, layers, slopes=accelerator.slopes, tables=accelerator.tables)
-        )
-        groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph)]
+        graph = lower(_network_for(rng, layers, accelerator))
+        groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph, accelerator)]
         legal = tuple(group for group in groups if group is not None)
         if len(legal) == len(groups):
             mapping = Mapping(accelerator=accelerator, groups=legal)

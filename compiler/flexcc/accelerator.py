@@ -20,8 +20,11 @@ class Accelerator:
     multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
-    outputs can be looked up on their way into the output buffer. All `cores` are alike.
+    outputs can be looked up on their way into the output buffer.
     With `sums` there is the engine that adds a second tensor to outputs.
+    `window_taps` are those of the window engine, 0 without one; its rows have up to `window_beats`
+    memory beats where the taps are 9, its layers up to `window_channels` channels.
+    All `cores` are alike.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -39,6 +42,9 @@ class Accelerator:
     out_words: int
     list_entries: int
     slopes: bool = False
+    window_taps: int = 0
+    window_beats: int = 512
+    window_channels: int = 1024
     cores: int = 1
     tables: bool = False
     sums: bool = False
@@ -66,7 +72,13 @@ class Accelerator:
                     ("weight_words", self.weight_words, 16384),
                     ("param_passes", self.param_passes, 16384),
                     ("list_entries", self.list_entries, 4096),
+                    ("window_beats", self.window_beats, 16384),
                 )
+            ),
+            (self.window_taps in (0, 1, 9), "window_taps is 0, 1 or 9"),
+            (
+                _power_of_two(self.window_channels) and self.n <= self.window_channels <= 8192,
+                "window_channels is a power of two, n..8192",
             ),
         )
         broken = [rule for holds, rule in rules if not holds]

@@ -298,6 +298,9 @@ def _system_view(build: Build) -> SystemView:
         slopes=int(a.slopes),
         tables=int(a.tables),
         sums=int(a.sums),
+        window_taps=a.window_taps,
+        window_beats=a.window_beats,
+        window_channels=a.window_channels,
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
     )

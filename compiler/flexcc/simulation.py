@@ -143,6 +143,9 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         **({"Cores": a.cores} if a.cores > 1 else {}),
         "Tables": int(a.tables),
         "Sums": int(a.sums),
+        "WindowTaps": a.window_taps,
+        "WindowBeats": a.window_beats,
+        "WindowChannels": a.window_channels,
     }
 
 

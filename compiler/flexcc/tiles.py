@@ -21,6 +21,7 @@ from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.ir.types import TensorType
 from flexcc.joins import Part, plane_count
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
+from flexcc.windows import ColumnBeats, Read, WindowAxis, column_beats, read_of
 
 _MOST_PRUNED_ENTRIES = 512
 """Output blocks of pruned layers have lists of their own; beyond this they share the whole one."""
@@ -58,21 +59,24 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stage:
-    """One trip through the accelerator: a convolution and, fused, the layers behind it.
+    """One trip through the accelerator: a convolution and, fused, the layers around it.
 
-    `raw` is the convolution's output type, `skip` that of the tensor which a sum adds to it,
-    `output` that of the tensor stored. `joined` are the tensors that the input is a concatenation
+    `input` is the convolution's input type, `raw` its output's, `skip` that of the tensor which a
+    sum adds to it, `output` that of the tensor stored. With a `window` in front `read` is the type
+    of what memory holds, else None. `joined` are the tensors that what is read is a concatenation
     of; empty if it is stored as it is. With `keeps` what is pooled is stored, too.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
 
+    window: Conv2d | None = None
     conv: Convolution
     sum: Add | None = None
     affine: Conv2d | None = None
     table: Table | None = None
     pool: MaxPool2d | None = None
     input: TensorType
+    read: TensorType | None = None
     raw: TensorType
     skip: TensorType | None = None
     output: TensorType
@@ -89,13 +93,18 @@ class Stage:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the chain, in order."""
-        chain = (self.conv, self.sum, self.affine, self.table, self.pool)
+        chain = (self.window, self.conv, self.sum, self.affine, self.table, self.pool)
         return tuple(layer for layer in chain if layer is not None)
 
     @property
     def input_tensor(self) -> str:
         """The tensor that is read."""
-        return self.conv.inputs[0]
+        return self.layers[0].inputs[0]
+
+    @property
+    def source(self) -> TensorType:
+        """Its type."""
+        return self.input if self.read is None else self.read
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -152,8 +161,8 @@ class AxisTile:
     `stored` of the stored tensor need `raw` of the convolution's output, which the positions `grid`
     of the array make; the first pool window starts `origin` pixels after raw.start. Of `raw` the
     tile stores `kept`, from the first on: what no later tile stores, if it is stored. The input
-    window has `pad_before` pixels of padding, `count` pixels of
-    memory from `start` on, `step` apart, and `pad_after` pixels of padding.
+    window has `pad_before` pixels of padding, `count` pixels of the convolution's input from
+    `start` on, `step` apart, and `pad_after` pixels of padding. For these `read` is read.
     """
 
     stored: Span
@@ -166,6 +175,7 @@ class AxisTile:
     count: int
     step: int
     pad_after: int
+    read: Read
 
     @property
     def window(self) -> int:
@@ -179,12 +189,19 @@ def _kept_step(axis: Axis) -> int:
 
 
 def axis_tile(
-    stored: Span, *, axis: Axis, raw_size: int, in_size: int, pool: PoolAxis | None, step: int
+    stored: Span,
+    *,
+    axis: Axis,
+    raw_size: int,
+    in_size: int,
+    pool: PoolAxis | None,
+    step: int,
+    front: WindowAxis | None = None,
 ) -> AxisTile:
     """The tile of the stored positions `stored`, keeping every `step`-th input pixel.
 
     `step` divides the input step and all distances between tap offsets. With several phases there
-    is no pool and stored.start is a multiple of the output step.
+    is no pool and stored.start is a multiple of the output step. `front` makes the input.
     """
     raw, kept, origin = stored, Span(start=0, stop=0), 0
     if pool is not None:
@@ -206,6 +223,7 @@ def axis_tile(
     before = min(max(-(begin // step), 0), window)
     within = max(0, (in_size - 1 - begin) // step + 1) - before
     count = max(0, min(within, window - before))
+    start = begin + before * step if count else 0
     return AxisTile(
         stored=stored,
         raw=raw,
@@ -213,10 +231,11 @@ def axis_tile(
         grid=grid,
         origin=origin,
         pad_before=before,
-        start=begin + before * step if count else 0,
+        start=start,
         count=count,
         step=step,
         pad_after=window - before - count,
+        read=read_of(start, count, step, front),
     )
 
 
@@ -369,6 +388,11 @@ class Tiling:
         for row, col in product(self.rows, self.cols):
             yield Tile(rows=row, cols=col)
 
+    def beats(self, cols: AxisTile) -> ColumnBeats:
+        """The columns of a tile in beats."""
+        _, front = _window_axes(self.stage)
+        return column_beats(cols.read, front, self.accelerator.beat_pixels)
+
     @property
     def out_words(self) -> int:
         """Words per bank that the largest tile needs in one half of the output buffer."""
@@ -415,6 +439,17 @@ def _pool_axes(stage: Stage) -> tuple[PoolAxis | None, PoolAxis | None]:
     return rows, cols
 
 
+def _window_axes(stage: Stage) -> tuple[WindowAxis | None, WindowAxis | None]:
+    layer, source = stage.window, stage.source
+    if layer is None:
+        return None, None
+    (stride_h, stride_w), (kernel_h, kernel_w) = layer.strides, layer.weight.shape[2:]
+    return (
+        WindowAxis(kernel=kernel_h, stride=stride_h, pad=layer.pads.top, size=source.height),
+        WindowAxis(kernel=kernel_w, stride=stride_w, pad=layer.pads.left, size=source.width),
+    )
+
+
 @lru_cache(maxsize=4096)
 def axis_tiles(
     *,
@@ -425,10 +460,13 @@ def axis_tiles(
     in_size: int,
     pool: PoolAxis | None,
     step: int,
+    front: WindowAxis | None = None,
 ) -> tuple[AxisTile, ...]:
     """Tiles of `tile` stored positions, the last one less, that cover all `size` of them."""
     return tuple(
-        axis_tile(span, axis=axis, raw_size=raw_size, in_size=in_size, pool=pool, step=step)
+        axis_tile(
+            span, axis=axis, raw_size=raw_size, in_size=in_size, pool=pool, step=step, front=front
+        )
         for span in _spans(size, tile)
     )
 
@@ -520,7 +558,8 @@ def tiling(
     lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
     taps = lists.taps
     pool_y, pool_x = _pool_axes(stage)
-    step = _kept_step(taps.y)
+    front_y, front_x = _window_axes(stage)
+    step = _kept_step(taps.y) if front_y is None or front_y.plain else 1
     rows = axis_tiles(
         axis=taps.y,
         size=stage.output.height,
@@ -529,6 +568,7 @@ def tiling(
         in_size=stage.input.height,
         pool=pool_y,
         step=step,
+        front=front_y,
     )
     cols = axis_tiles(
         axis=taps.x,
@@ -538,6 +578,7 @@ def tiling(
         in_size=stage.input.width,
         pool=pool_x,
         step=1,
+        front=front_x,
     )
     stride = taps.x.in_step
     if rotation is None:

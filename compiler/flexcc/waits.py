@@ -29,7 +29,7 @@ class StoredTiles:
 
         0 for a core that stores none of its pixels.
         """
-        rows, cols = reader.rows, reader.cols
+        rows, cols = reader.rows.read, reader.cols.read
         if not rows.count or not cols.count:
             return (0,) * len(self.first)
         last_row = rows.start + (rows.count - 1) * rows.step

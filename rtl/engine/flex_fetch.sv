@@ -17,9 +17,11 @@ module flex_fetch
   import flex_program_pkg::*;
 #(
   // Bytes of a beat; a power of two, at least 8.
-  parameter int unsigned DataBytes = 64,
+  parameter int unsigned DataBytes          = 64,
   // There is an engine for second tensors; else its records are not understood.
-  parameter bit          Sums      = 1'b0
+  parameter bit          Sums               = 1'b0,
+  // Words of a channel in the records of the window engine; 0 without one.
+  parameter int unsigned WindowChannelWords = 0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -163,19 +165,20 @@ module flex_fetch
     unique case ({
       h.engine, h.kind
     })
-      {EngineControl, ControlEndKind} :   fits = h.words == 16'(ControlEndWords);
-      {EngineLoad, LoadTileKind} :        fits = h.words >= 16'(LoadTileWords);
-      {EngineLoad, LoadWaitKind} :        fits = h.words == 16'(LoadWaitWords);
+      {EngineControl, ControlEndKind} : fits = h.words == 16'(ControlEndWords);
+      {EngineLoad, LoadTileKind} : fits = h.words >= 16'(LoadTileWords);
+      {EngineLoad, LoadWaitKind} : fits = h.words == 16'(LoadWaitWords);
+      {EngineLoad, WindowKind} : fits = WindowChannelWords != 0 && h.words >= 16'(WindowWords);
       {EngineWeights, WeightsFetchKind} : fits = h.words == 16'(WeightsFetchWords);
-      {EngineArray, ArrayListsKind} :     fits = 1'b1;
-      {EngineArray, ArrayTileKind} :      fits = h.words == 16'(ArrayTileWords);
-      {EngineArray, ArrayTableKind} :     fits = h.words == 16'(TableWords);
-      {EngineArray, ArraySumKind} :       fits = h.words == 16'(ArraySumWords);
-      {EngineArray, ArrayPassesKind} :    fits = 1'b1;
-      {EngineStore, StoreTileKind} :      fits = h.words == 16'(StoreTileWords);
-      {EngineSkip, SkipTileKind} :        fits = Sums && h.words >= 16'(SkipTileWords);
-      {EngineSkip, SkipWaitKind} :        fits = Sums && h.words == 16'(SkipWaitWords);
-      default:                            fits = 1'b0;
+      {EngineArray, ArrayListsKind} : fits = 1'b1;
+      {EngineArray, ArrayTileKind} : fits = h.words == 16'(ArrayTileWords);
+      {EngineArray, ArrayTableKind} : fits = h.words == 16'(TableWords);
+      {EngineArray, ArraySumKind} : fits = h.words == 16'(ArraySumWords);
+      {EngineArray, ArrayPassesKind} : fits = 1'b1;
+      {EngineStore, StoreTileKind} : fits = h.words == 16'(StoreTileWords);
+      {EngineSkip, SkipTileKind} : fits = Sums && h.words >= 16'(SkipTileWords);
+      {EngineSkip, SkipWaitKind} : fits = Sums && h.words == 16'(SkipWaitWords);
+      default: fits = 1'b0;
     endcase
     return fits && h.unused_0 == '0;
   endfunction
@@ -222,8 +225,10 @@ module flex_fetch
   load_tile_t tile;
   control_end_t control_end;
   logic unused_fields;
-  logic consistent;  // a tile's number of planes
+  logic consistent;  // a tile's number of planes, a window layer's of channels
   logic planes_q;  // the record is one of a tile with planes
+  logic window_q;  // the record is one of a window layer
+  window_t window;
   logic [NumFifos-1:0] to_q;  // where the record goes
   logic [NumFifos-1:0] to;  // where the word goes
   logic [NumFifos-1:0] fifo_ready, fifo_valid;
@@ -237,12 +242,15 @@ module flex_fetch
   assign control_end = control_end_t'(word);
   // Only word 0 of the record is looked at.
   assign tile = load_tile_t'({{(LoadTileWords - 1) * WordBits{1'b0}}, word});
+  assign window = window_t'(word);
   assign header = header_t'(word);
-  assign unused_fields = ^{tile, control_end.unused_0, header};
+  assign unused_fields = ^{window, tile, control_end.unused_0, header};
 
   assign to = record_left_q == '0 ? header_to : to_q;
-  assign consistent = !planes_q || !first_q ||
-      17'(tile.planes) + 17'(LoadTileWords) == 17'(record_left_q);
+  assign consistent = !first_q ||
+      (!planes_q || 17'(tile.planes) + 17'(LoadTileWords) == 17'(record_left_q)) &&
+      (!window_q || 20'(window.channels) * 20'(WindowChannelWords) + 20'(WindowWords) ==
+      20'(record_left_q));
   assign word_ready = (to & ~fifo_ready) == '0;
   assign fifo_valid = word_valid && parsing_q && (record_left_q != '0 || known) ? to : '0;
 
@@ -301,6 +309,7 @@ module flex_fetch
       to_q <= header_to;
       planes_q <= header.kind == LoadTileKind &&
           (header_to[LoadFifo] || (Sums && header_to[SkipFifo]));
+      window_q <= header_to[LoadFifo] && header.kind == WindowKind;
     end
     if (word_take) end_tiles_q <= control_end.tiles;
   end

@@ -4,7 +4,8 @@
 //
 // Two processes share each record. The requester asks for a tile's rows as soon as the tiles that
 // it depends on are stored, at most one tile ahead; flex_load_walker goes over the tile in a free
-// half and hands beat after beat to flex_load_scatter, which writes. See docs/rtl/load.md.
+// half and hands beat after beat to flex_load_scatter, which writes. See docs/rtl/load.md. With
+// window taps memory's beats pass through flex_window on their way.
 //
 // Throughput: one beat per cycle while its pixels fall into different banks, without bubbles
 // between rows, planes and tiles; one request per cycle. Latency: 2 cycles from a memory beat to
@@ -17,22 +18,29 @@ module flex_load
   import flex_load_pkg::*;
   import flex_pkg::*;
   import flex_program_pkg::*;
+  import flex_window_pkg::*;
 #(
   // Banks of the buffer, 1..16.
-  parameter  int unsigned P            = 8,
+  parameter  int unsigned P              = 8,
   // Bytes of a pixel; a power of two.
-  parameter  int unsigned N            = 8,
+  parameter  int unsigned N              = 8,
   // Bytes of a beat; a power of two, 1..32 pixels.
-  parameter  int unsigned DataBytes    = 64,
+  parameter  int unsigned DataBytes      = 64,
   // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
-  parameter  int unsigned ColumnPhases = 4,
+  parameter  int unsigned ColumnPhases   = 4,
   // Cores that work together, 1..MaxCores.
-  parameter  int unsigned Cores        = 1,
+  parameter  int unsigned Cores          = 1,
   // Words per bank and half; a power of two, at most 65536.
-  parameter  int unsigned ActWords     = 1024,
+  parameter  int unsigned ActWords       = 1024,
   // Whose records these are.
-  parameter  engine_e     Engine       = EngineLoad,
-  localparam int unsigned AddrWidth    = $clog2(2 * ActWords)
+  parameter  engine_e     Engine         = EngineLoad,
+  // Taps of the window engine, 9 or 1; 0 without one. The rest as in flex_window.
+  parameter  int unsigned WindowTaps     = 0,
+  parameter  int unsigned WindowBeats    = 512,
+  parameter  int unsigned WindowChannels = 1024,
+  parameter  bit          Packed         = 1'b1,
+  parameter  bit          Slopes         = 1'b0,
+  localparam int unsigned AddrWidth      = $clog2(2 * ActWords)
 ) (
   input  logic                                  clk_i,
   input  logic                                  rst_ni,
@@ -66,6 +74,7 @@ module flex_load
 );
 
   localparam int unsigned B = DataBytes / N;
+  localparam bit Window = WindowTaps != 0;
 
   ////////////////////////////////////////////////////////////////
   // Records
@@ -75,6 +84,7 @@ module flex_load
 
   typedef enum logic [2:0] {
     RecordHeader,
+    RecordWindow,
     RecordBody,
     RecordDecode,
     RecordPlanes,
@@ -91,16 +101,22 @@ module flex_load
   logic memory_q;  // the tile has rows to read
   logic [15:0] planes_left_d, planes_left_q;  // plane words to come
   logic plane_ready, plane_take;
-
   header_t header;
+  logic window_record;  // the header is that of a window layer
+  logic [15:0] words_left_q;  // of a window record
+  logic param_ready, window_tile_ready;
+  logic memory;  // as memory_q, in decode
+
   load_wait_t wait_q;  // what the cores must have stored
   logic reached_q;  // and whether they have
   logic unused_record;
 
   assign header        = header_t'(cmd_data_i);
   assign unused_record = ^{header, wait_q};
+  assign window_record = Window && header.kind == WindowKind;
 
   assign tile          = load_tile_t'(body_q);
+  assign memory        = tile.mem_rows != '0 && tile.mem_cols != '0 && tile.row_beats != '0;
   assign plane_take    = record_q == RecordPlanes && cmd_valid_i && plane_ready;
 
   always_comb begin
@@ -112,11 +128,19 @@ module flex_load
     unique case (record_q)
       RecordHeader: begin
         // The body is kept until the walker has taken it.
-        cmd_ready_o = !tile_valid_q;
+        cmd_ready_o = !tile_valid_q || window_record;
         index_d     = '0;
-        if (cmd_valid_i && !tile_valid_q) begin
-          record_d = header.kind == LoadWaitKind ? RecordCounts : RecordBody;
+        if (cmd_valid_i && cmd_ready_o) begin
+          unique case (header.kind)
+            WindowKind:   record_d = RecordWindow;
+            LoadWaitKind: record_d = RecordCounts;
+            default:      record_d = RecordBody;
+          endcase
         end
+      end
+      RecordWindow: begin
+        cmd_ready_o = param_ready;
+        if (cmd_valid_i && param_ready && words_left_q == 16'd1) record_d = RecordHeader;
       end
       RecordBody: begin
         cmd_ready_o = 1'b1;
@@ -126,9 +150,11 @@ module flex_load
         end
       end
       RecordDecode: begin
-        tile_valid_d  = 1'b1;
         planes_left_d = tile.planes;
-        record_d      = tile.planes == '0 ? RecordHeader : RecordPlanes;
+        if (window_tile_ready) begin
+          tile_valid_d = 1'b1;
+          record_d     = tile.planes == '0 ? RecordHeader : RecordPlanes;
+        end
       end
       RecordPlanes: begin
         cmd_ready_o = plane_ready;
@@ -170,9 +196,9 @@ module flex_load
     index_q       <= index_d;
     planes_left_q <= planes_left_d;
     if (record_q == RecordBody && cmd_valid_i) body_q[index_q] <= cmd_data_i;
-    if (record_q == RecordDecode) begin
-      memory_q <= tile.mem_rows != '0 && tile.mem_cols != '0 && tile.row_beats != '0;
-    end
+    if (record_q == RecordDecode) memory_q <= memory;
+    if (record_q == RecordHeader) words_left_q <= header.words;
+    else if (cmd_valid_i && cmd_ready_o) words_left_q <= words_left_q - 16'd1;
   end
 
   ////////////////////////////////////////////////////////////////
@@ -252,6 +278,127 @@ module flex_load
   assign req_beats_o = req_beats_q;
 
   ////////////////////////////////////////////////////////////////
+  // Window: what the writer sees of memory
+  ////////////////////////////////////////////////////////////////
+
+  load_tile_t walked;  // the tile as if memory held the engine's output
+  logic [DataBytes*8-1:0] beat_data;
+  logic beat_data_valid, beat_data_ready;
+
+  if (Window) begin : gen_window
+
+    window_tile_t window_tile;
+    logic window_tile_valid;
+    logic [15:0] out_rows_d, out_rows_q, out_beats_d, out_beats_q;
+    logic [16:0] rows, beats;
+
+    // Beats that pass as they are have no geometry of a window.
+    always_comb begin
+      window_tile        = '0;
+      window_tile.planes = tile.planes;
+      window_tile.rows   = tile.mem_rows;
+      window_tile.beats  = tile.row_beats;
+      if (tile.window) begin
+        window_tile.window      = 1'b1;
+        window_tile.extra_rows  = tile.extra_rows;
+        window_tile.extra_beats = tile.extra_beats;
+        window_tile.first_row   = tile.first_row;
+        window_tile.drop_beats  = tile.drop_beats;
+        window_tile.tail_lanes  = tile.tail_lanes;
+        window_tile.odd         = tile.odd;
+        window_tile.step_rows   = tile.step_rows;
+        window_tile.step_cols   = tile.step_cols;
+      end
+    end
+
+    // Every other row from the first on; beats of every other column, or of a pixel in every other.
+    always_comb begin
+      rows  = 17'(tile.mem_rows) + 17'(tile.extra_rows) - 17'(tile.first_row);
+      beats = 17'(tile.row_beats) + 17'(tile.extra_beats);
+      if (tile.step_rows) rows = (rows + 17'd1) >> 1;
+      if (tile.step_cols) beats = (beats + 17'(B > 1 || !tile.odd)) >> 1;
+      out_rows_d  = rows[15:0];
+      out_beats_d = beats[15:0] - 16'(tile.drop_beats);
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (record_q == RecordDecode) begin
+        out_rows_q  <= out_rows_d;
+        out_beats_q <= out_beats_d;
+      end
+    end
+
+    always_comb begin
+      walked = tile;
+      if (tile.window && memory_q) begin
+        walked.mem_rows  = out_rows_q;
+        walked.row_beats = out_beats_q;
+      end
+    end
+
+    assign window_tile_valid = record_q == RecordDecode && memory && tile.planes != '0;
+
+    logic window_ready;
+    assign window_tile_ready = window_ready || !window_tile_valid;
+
+    flex_window #(
+      .N        (N),
+      .DataBytes(DataBytes),
+      .Taps     (WindowTaps),
+      .Packed   (Packed),
+      .Slopes   (Slopes),
+      .LineBeats(WindowBeats),
+      .Channels (WindowChannels)
+    ) u_window (
+      .clk_i,
+      .rst_ni,
+      .param_data_i (cmd_data_i),
+      .param_valid_i(record_q == RecordWindow && cmd_valid_i),
+      .param_ready_o(param_ready),
+      .tile_data_i  (window_tile),
+      .tile_valid_i (window_tile_valid),
+      .tile_ready_o (window_ready),
+      .in_data_i    (data_data_i),
+      .in_valid_i   (data_valid_i),
+      .in_ready_o   (data_ready_o),
+      .out_data_o   (beat_data),
+      .out_valid_o  (beat_data_valid),
+      .out_ready_i  (beat_data_ready)
+    );
+
+    // A row of windows has no more than 16 bits say, and wanted beats follow those dropped.
+    `FLEX_ASSERT(WindowCountable,
+                 window_tile_valid && tile.window |-> rows[16] == 1'b0 &&
+                                  beats[16] == 1'b0 && beats > 17'(tile.drop_beats))
+
+  end else begin : gen_no_window
+
+    logic unused_window;
+
+    assign walked = tile;
+    assign param_ready = 1'b0;
+    assign window_tile_ready = 1'b1;
+    assign beat_data = data_data_i;
+    assign beat_data_valid = data_valid_i;
+    assign data_ready_o = beat_data_ready;
+    assign unused_window     = ^{
+        tile.window,
+        tile.extra_rows,
+        tile.extra_beats,
+        tile.first_row,
+        tile.drop_beats,
+        tile.tail_lanes,
+        tile.odd,
+        tile.step_rows,
+        tile.step_cols
+    };
+
+    // Such tiles and layers need the engine.
+    `FLEX_ASSERT(NoWindow, record_q == RecordDecode |-> !tile.window)
+
+  end
+
+  ////////////////////////////////////////////////////////////////
   // Writer
   ////////////////////////////////////////////////////////////////
 
@@ -275,7 +422,7 @@ module flex_load
   ) u_prepare (
     .clk_i,
     .rst_ni,
-    .tile_data_i  (tile),
+    .tile_data_i  (walked),
     .tile_valid_i (tile_valid_q),
     .tile_ready_o (tile_ready),
     .shape_data_o (shape),
@@ -336,9 +483,9 @@ module flex_load
     .beat_last_i    (beat_last),
     .beat_valid_i   (beat_valid),
     .beat_ready_o   (beat_ready),
-    .data_data_i,
-    .data_valid_i,
-    .data_ready_o,
+    .data_data_i    (beat_data),
+    .data_valid_i   (beat_data_valid),
+    .data_ready_o   (beat_data_ready),
     .wr_en_o,
     .wr_addr_o,
     .wr_data_o,
@@ -361,8 +508,8 @@ module flex_load
   `FLEX_ASSERT(RequestAligned, req_valid_o |-> 32'(req_addr_o) % DataBytes == 0)
   // Only records of this engine come here.
   logic is_header, header_known;
-  assign is_header    = record_q == RecordHeader && cmd_valid_i;
-  assign header_known = header.kind == LoadTileKind || header.kind == LoadWaitKind;
+  assign is_header = record_q == RecordHeader && cmd_valid_i;
+  assign header_known = header.kind == LoadTileKind || header.kind == LoadWaitKind || window_record;
   `FLEX_ASSERT(RecordKnown, is_header |-> header.engine == Engine && header_known)
   // The beats of a contiguous plane can be counted, and its rows are as long as their pitch.
   logic check_plane;

@@ -43,8 +43,42 @@ SHAPES = {
     "4x3x16-packed-tables": Accelerator(
         m=4, p=3, n=16, q=4, packed=True, beat_bytes=64, tables=True, **_DEPTHS
     ),
-    "16x5x4-slopes": Accelerator(
-        m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, slopes=True, **_DEPTHS
+    "16x5x4-slopes-window1": Accelerator(
+        m=16,
+        p=5,
+        n=4,
+        q=2,
+        packed=False,
+        beat_bytes=32,
+        slopes=True,
+        window_taps=1,
+        window_channels=128,
+        **_DEPTHS,
+    ),
+    "8x4x8-packed-window9": Accelerator(
+        m=8,
+        p=4,
+        n=8,
+        q=2,
+        packed=True,
+        beat_bytes=64,
+        window_taps=9,
+        window_beats=128,
+        window_channels=128,
+        **_DEPTHS,
+    ),
+    "4x3x16-packed-slopes-window9": Accelerator(
+        m=4,
+        p=3,
+        n=16,
+        q=4,
+        packed=True,
+        beat_bytes=64,
+        slopes=True,
+        window_taps=9,
+        window_beats=128,
+        window_channels=128,
+        **_DEPTHS,
     ),
     "32x2x8-packed": Accelerator(m=32, p=2, n=8, q=8, packed=True, beat_bytes=32, **_DEPTHS),
     "8x7x16-packed-slopes-tables": Accelerator(
@@ -144,6 +178,7 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
             counts["summed"] += group.chain.sum is not None
             counts["sum pooled"] += None not in (group.chain.sum, group.chain.pool)
             counts["bundled"] += group.bundle > 1
+            counts["window"] += group.chain.window is not None
     for stage in plan.stages:
         counts["several tiles"] += len(stage.tiles) > 1
         starts = {tile.stores[-1].address for tile in stage.tiles}
@@ -186,8 +221,9 @@ def test_layers_equal_the_reference(shape: str) -> None:
     needed += ["keep", "reload", "stream"]
     needed += ["bent"] if SHAPES[shape].slopes else []
     needed += ["looked up"] if SHAPES[shape].tables else []
+    needed += ["window"] if SHAPES[shape].window_taps else []
     missing = [name for name in needed if sweep.counts[name] < 3]
-    missing += [] if sweep.counts["bundled"] or shape == "4x3x16-packed-tables" else ["bundled"]
+    missing += [] if sweep.counts["bundled"] or shape.startswith("4x3x16") else ["bundled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
     stalled = _run(sweep, MemoryBehaviour(stall_seed=7, stall_percent=30))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.lanes import Channel, decode_channels, requantized, summed
+from flexcc.backend.window_lanes import WindowChannel, decode_window, windows_of
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
     ARRAY_LISTS,
@@ -29,6 +30,7 @@ from flexcc.program.formats import (
     SKIP_WAIT,
     TABLE_WORDS,
     WEIGHT_IMAGE,
+    WINDOW,
     Engine,
 )
 
@@ -36,6 +38,9 @@ __all__ = ["Counts", "HazardError", "Schedule", "interpret"]
 
 _PACKING_OFFSET = -1024
 _PACKED_LANES = 8
+
+_WINDOW_GEOMETRY = ("extra_rows", "extra_beats", "first_row", "step_rows", "step_cols")
+"""Fields of a tile that are 0 where windows are single pixels."""
 
 IntArray = NDArray[np.int64]
 
@@ -102,6 +107,14 @@ class _State:
     out_free: int = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """The window engine's layer."""
+
+    record: Decoded
+    channels: list[WindowChannel]
+
+
 _Process = Iterator[bool]
 """An engine: yields True after some work, False while it waits; ends with its records."""
 
@@ -127,22 +140,43 @@ def _read(state: _State, address: int, size: int) -> NDArray[np.uint8]:
     return state.memory[address : address + size]
 
 
-def _plane(state: _State, record: Decoded, address: int) -> NDArray[np.int8]:
+def _beats(state: _State, record: Decoded, address: int) -> NDArray[np.int8]:
+    """What memory brings of one plane, [rows, pixels, N]."""
+    n, size = state.accelerator.n, record["row_beats"] * state.accelerator.beat_bytes
+    beats = np.empty((record["mem_rows"], size // n, n), np.int8)
+    for row in range(record["mem_rows"]):
+        data = _read(state, address + row * record["row_pitch"], size).view(np.int8)
+        state.counts.load_beats += record["row_beats"]
+        beats[row] = data.reshape(-1, n)
+    return beats
+
+
+def _plane(
+    state: _State, record: Decoded, number: int, address: int, layer: _Layer | None
+) -> NDArray[np.int8]:
     """The window of one plane, [rows, columns, N], padding included."""
-    n, beat_bytes = state.accelerator.n, state.accelerator.beat_bytes
-    rows, cols = record["mem_rows"], record["mem_cols"]
+    cols, n = record["mem_cols"], state.accelerator.n
+    pixels = _beats(state, record, address)
+    if record["window"]:
+        _require(layer is not None, record, "there is no window layer")
+        assert layer is not None
+        plain = not any(record[name] for name in _WINDOW_GEOMETRY)
+        _require(plain or state.accelerator.window_taps > 1, record, "there are no lines")
+        lanes = layer.channels[number * n : number * n + n]
+        _require(len(lanes) == n, record, "the window layer has fewer planes")
+        fits = record["row_beats"] <= state.accelerator.window_beats
+        _require(fits or state.accelerator.window_taps == 1, record, "a row overruns the lines")
+        pixels = windows_of(record, layer.record, lanes, pixels)
+    else:
+        first = record["first_pixel"]
+        pixels = pixels[:, first : first + cols]
+    _require(pixels.shape[1] == cols, record, "row_beats do not hold mem_cols pixels")
+    rows = len(pixels)
     height = record["pad_top"] + rows + record["pad_bottom"]
     width = record["pad_left"] + cols + record["pad_right"]
     window = np.full((height, width, n), record["pad_value"], np.int8)
-    for row in range(rows):
-        size = record["row_beats"] * beat_bytes
-        data = _read(state, address + row * record["row_pitch"], size).view(np.int8)
-        state.counts.load_beats += record["row_beats"]
-        first = record["first_pixel"]
-        pixels = data.reshape(-1, n)[first : first + cols]
-        _require(len(pixels) == cols, record, "row_beats do not hold mem_cols pixels")
-        left = record["pad_left"]
-        window[record["pad_top"] + row, left : left + cols] = pixels
+    top, left = record["pad_top"], record["pad_left"]
+    window[top : top + rows, left : left + cols] = pixels
     return window
 
 
@@ -163,12 +197,22 @@ def _load_skip(state: _State, records: Sequence[Decoded]) -> _Process:
 def _fill(state: _State, buffer: _Halves, records: Sequence[Decoded]) -> _Process:
     p = state.accelerator.p
     half = 0
+    layer: _Layer | None = None
     for record in records:
         if record.format in (LOAD_WAIT, SKIP_WAIT):
             counts = _ints(record.fields, "core_tiles")
             _require(not any(counts[len(state.done) :]), record, "a core that is not there")
             while not _reached(state.done, counts):
                 yield False
+            continue
+        if record.format is WINDOW:
+            channels = decode_window(record, state.accelerator)
+            fits = len(channels) <= state.accelerator.window_channels
+            _require(state.accelerator.window_taps > 0, record, "there is no window engine")
+            _require(fits, record, "the channels overrun the window engine")
+            plain = all(not own.weights.flat[:-1].any() for own in channels)
+            _require(plain or state.accelerator.window_taps > 1, record, "there is one tap only")
+            layer = _Layer(record=record, channels=channels)
             continue
         _require(len(record.tail) == record["planes"], record, "planes and plane words differ")
         pitch = record["row_beats"] * state.accelerator.beat_bytes
@@ -183,7 +227,7 @@ def _fill(state: _State, buffer: _Halves, records: Sequence[Decoded]) -> _Proces
         rotation = np.array(_ints(record.fields, "phase_rot"))
         _require(bool((rotation < p).all()), record, "a rotation is not below P")
         for number, tail in enumerate(record.tail):
-            window = _plane(state, record, _int(tail, "address"))
+            window = _plane(state, record, number, _int(tail, "address"), layer)
             column = np.arange(window.shape[1])
             place = column // stride + rotation[column % stride]
             word = base[column % stride] + place // p

@@ -19,6 +19,7 @@ from flexcc.accelerator import Accelerator
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.tensors import Placement, TensorPlan
 from flexcc.backend.weights import PassImage, pass_images, stage_requantization
+from flexcc.backend.window import window_record
 from flexcc.cores import core_tiles
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
 from flexcc.errors import InputError
@@ -77,6 +78,15 @@ class Load:
     phase_base: tuple[int, ...]
     phase_rot: tuple[int, ...]
     addresses: tuple[int, ...]
+    window: int = 0
+    extra_rows: int = 0
+    extra_beats: int = 0
+    first_row: int = 0
+    drop_beats: int = 0
+    tail_lanes: int = 0
+    odd: int = 0
+    step_rows: int = 0
+    step_cols: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +193,15 @@ class StagePlan:
     """One fusion group: its lists, weights and tiles, row by row.
 
     `table` is what its outputs become, from that of -128 on. `kept` is the tensor in front of the
-    pooling if it is stored, too. `order` are the tiles that each core computes, in turn.
+    pooling if it is stored, too. `order` are the tiles that each core computes, in turn. `window`
+    is the record of the layer in front of the array, if there is one.
     """
 
     group: Group
     input: str
     output: str
     kept: str | None
+    window: tuple[int, ...]
     entries: tuple[Entry, ...]
     weights_address: int
     images: tuple[PassImage, ...]
@@ -300,25 +312,25 @@ def _load(
     `sources` hold the input's channels, `stored` are the tiles of those that the program stores.
     """
     rows, cols, layout = tile.rows, tile.cols, sources[0].layout
+    window = tiling_.stage.window
     within = rows.count > 0 and cols.count > 0
-    first_beat = cols.start // layout.beat_pixels if within else 0
-    last_beat = (cols.start + cols.count - 1) // layout.beat_pixels if within else -1
-    row_beats = last_beat - first_beat + 1
-    row_pitch = rows.step * layout.row_pitch
-    beat_bytes = layout.beat_bytes
-    begin = first_beat * beat_bytes
-    begin += rows.start * layout.row_pitch if within else 0
+    read, beats = rows.read, tiling_.beats(cols)
+    row_pitch = read.step * layout.row_pitch
+    row_beats = beats.beats if within else 0
+    begin = beats.first_beat * layout.beat_bytes + read.start * layout.row_pitch if within else 0
     columns = tiling_.columns
     unused = (0,) * (MAX_PHASES - columns.stride)
     quantization = tiling_.stage.input.quantization
     assert quantization is not None
     waits = wait_tiles(tile, stored, tiling_.accelerator.cores)
+    front = window is not None and within
+    step_rows, step_cols = (0, 0) if window is None else (s - 1 for s in window.strides)
     return Load(
         wait_tiles=waits[core],
         core_tiles=_other_cores(waits, core),
         row_beats=row_beats,
         row_pitch=row_pitch,
-        mem_rows=rows.count if within else 0,
+        mem_rows=read.count if within else 0,
         pad_top=rows.pad_before if within else rows.window,
         pad_bottom=rows.pad_after if within else 0,
         pad_left=cols.pad_before if within else cols.window,
@@ -327,11 +339,20 @@ def _load(
         row_words=columns.row_words,
         plane_words=tiling_.plane_words,
         pad_value=quantization.zero_point,
-        first_pixel=cols.start % layout.beat_pixels if within else 0,
+        first_pixel=beats.first_pixel if within else 0,
         phases=columns.stride,
-        contiguous=int(row_pitch == row_beats * beat_bytes),
+        contiguous=int(row_pitch == row_beats * layout.beat_bytes),
         phase_base=(*columns.base, *unused),
         phase_rot=(*columns.rotation, *unused),
+        window=int(front),
+        extra_rows=read.extra if front else 0,
+        extra_beats=beats.extra_beats if front else 0,
+        first_row=read.first if front else 0,
+        drop_beats=beats.drop_beats if front else 0,
+        tail_lanes=beats.tail_lanes if front else 0,
+        odd=beats.odd if front else 0,
+        step_rows=step_rows if front else 0,
+        step_cols=step_cols if front else 0,
         addresses=tuple(begin + plane for source in sources for plane in source.planes()),
     )
 
@@ -680,6 +701,7 @@ def _stage_plan(
         input=stage.input_tensor,
         output=stage.output_tensor,
         kept=stage.kept_tensor,
+        window=window_record(tiling_),
         entries=entries,
         weights_address=weights_address,
         images=resolved.images,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan to program: the records of each tile, in the order that keeps the engines free of deadlock.
 
-LISTS and TABLE (when they change), SUM (for each layer), LOAD, ARRAY_TILE, STORE, WEIGHTS, PASSES.
-An engine's record of a tile never precedes what it waits for; PASSES, which alone can wait for the
-store engine, comes last. Where each half of the output buffer has records of its own, they stand by
-its passes, lest they fill the fetch unit's FIFOs and hold up the passes that they wait for: STORE
-in front of the half's own, SKIP, which is to load ahead, in front of those of the half before.
+LISTS and TABLE (when they change), SUM and WINDOW (for each layer), LOAD, ARRAY_TILE, STORE,
+WEIGHTS, PASSES. An engine's record of a tile never precedes what it waits for; PASSES, which alone
+can wait for the store engine, comes last. Where each half of the output buffer has records of its
+own, they stand by its passes, lest they fill the fetch unit's FIFOs and hold up the passes that
+they wait for: STORE in front of the half's own, SKIP, which is to load ahead, in front of those of
+the half before.
 """
 
 from dataclasses import fields
@@ -111,6 +112,7 @@ def _core_words(plan: Plan, core: int) -> list[int]:
             words += record(ARRAY_TABLE, _table_words(table))
         if stage.sum is not None:
             words += record(ARRAY_SUM, **_fields(stage.sum))
+        words += stage.window
         for number in stage.order[core]:
             words += _tile_words(stage.tiles[number])
     return words + record(CONTROL_END, tiles=sum(len(stage.order[core]) for stage in plan.stages))

@@ -31,6 +31,9 @@ class SystemView:
     slopes: int
     tables: int
     sums: int
+    window_taps: int
+    window_beats: int
+    window_channels: int
     data_range: str
     strb_range: str
 

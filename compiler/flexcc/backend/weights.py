@@ -30,7 +30,7 @@ from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
 from flexcc.taps import PassTaps
 from flexcc.tiles import Tiling
 
-__all__ = ["PassImage", "channel_rows", "pass_images", "stage_requantization"]
+__all__ = ["ChannelNumbers", "PassImage", "channel_rows", "pass_images", "stage_requantization"]
 
 PACKING_OFFSET = -1024
 """What a packed multiplier chain of 8 lanes adds to every step's sum."""
@@ -103,11 +103,18 @@ def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _PhaseNumbers:
-    """The requantisation of an output phase; `bend` where channels have a record for it."""
+class ChannelNumbers:
+    """The requantisation of channels; `bend` where they have a record for it."""
 
     requantization: Requantization
     bend: Bend | None
+
+    @classmethod
+    def of(cls, rq: Requantization, accelerator: Accelerator, name: str) -> "ChannelNumbers":
+        """The numbers of layer `name`; ValueError for a bend that the accelerator cannot have."""
+        if rq.negative is not None and not accelerator.slopes:
+            raise ValueError(f"{name}: the accelerator has no second slope")
+        return cls(requantization=rq, bend=bend_of(rq) if accelerator.slopes else None)
 
     def records(self, channel: int) -> list[int]:
         """The words of a channel."""
@@ -129,13 +136,7 @@ class _PhaseNumbers:
         return words
 
 
-def _numbers(rq: Requantization, accelerator: Accelerator, name: str) -> _PhaseNumbers:
-    if rq.negative is not None and not accelerator.slopes:
-        raise ValueError(f"{name}: the accelerator has no second slope")
-    return _PhaseNumbers(requantization=rq, bend=bend_of(rq) if accelerator.slopes else None)
-
-
-def _parameters(phases: Sequence[_PhaseNumbers], item: PassTaps, tiling: Tiling) -> bytes:
+def _parameters(phases: Sequence[ChannelNumbers], item: PassTaps, tiling: Tiling) -> bytes:
     """M channels; those and the phases that do not exist get multipliers, shifts and biases 0."""
     accelerator, block = tiling.accelerator, tiling.lists.taps.out_block
     channels = tiling.stage.raw.channels
@@ -190,7 +191,7 @@ def pass_images(
     none that bends (ValueError).
     """
     accelerator = tiling.accelerator
-    phases = [_numbers(rq, accelerator, tiling.stage.name) for rq in requantizations]
+    phases = [ChannelNumbers.of(rq, accelerator, tiling.stage.name) for rq in requantizations]
     images = []
     for item in tiling.lists.passes:
         words = _weight_words(tiling, item)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_rows
 from flexcc.dse.mapping import WeightMode
-from flexcc.dse.traffic import row_beats, span_beats
+from flexcc.dse.traffic import span_beats
 from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles, column_phases
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "tile_cycles",
     "timeline",
     "weight_cycles",
+    "window_cycles",
 ]
 
 MEMORY_LATENCY = 100
@@ -41,6 +42,8 @@ START_CYCLES = MEMORY_LATENCY + 30
 """Cycles from the start to the first load: the program's first beats come and are parsed."""
 BURST_CYCLES = MEMORY_LATENCY / 64
 """Least distance of bursts in cycles: a memory has 64 of them under way at most."""
+WINDOW_PLANE_CYCLES = 15
+"""A plane takes as many cycles and N more in the window engine at the least."""
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
 
@@ -61,29 +64,43 @@ def beat_cost(columns: ColumnPhases, beat_pixels: int) -> float:
     return sum(cycles) / len(cycles)
 
 
-def _row_load_beats(cols: AxisTile, beat_pixels: int) -> tuple[int, int]:
+def _row_load_beats(tiling: Tiling, cols: AxisTile) -> tuple[int, int]:
     """Beats written for a row from memory, padding included, and for a row of padding.
 
     A row from memory lies in its beats as in memory: o pixels of a beat precede column 0.
     """
-    before = (cols.start % beat_pixels - cols.pad_before) % beat_pixels
-    memory = (before + cols.pad_before) // beat_pixels + row_beats(cols, beat_pixels)
-    return max(-(-(before + cols.window) // beat_pixels), memory), -(-cols.window // beat_pixels)
+    size, beats = tiling.accelerator.beat_pixels, tiling.beats(cols)
+    before = (beats.first_pixel - cols.pad_before) % size
+    memory = (before + cols.pad_before) // size + beats.out_beats
+    return max(-(-(before + cols.window) // size), memory), -(-cols.window // size)
 
 
 def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
     """Cycles to load a row from memory, which is a burst, and a row of padding."""
-    beat_pixels = tiling.accelerator.beat_pixels
-    memory, padding = _row_load_beats(cols, beat_pixels)
-    cost = beat_cost(tiling.columns, beat_pixels)
+    memory, padding = _row_load_beats(tiling, cols)
+    cost = beat_cost(tiling.columns, tiling.accelerator.beat_pixels)
     return max(memory * cost, BURST_CYCLES), padding * cost
 
 
 def load_cycles(tiling: Tiling, tile: Tile) -> float:
-    """Planes x (rows read x their cycles + padding rows x theirs)."""
+    """Planes x (rows read x their cycles + padding rows x theirs), or what the windows take."""
     memory, padding = _row_load_cycles(tiling, tile.cols)
     rows = tile.rows.count if tile.cols.count else 0
-    return tiling.in_planes * (rows * memory + (tile.rows.window - rows) * padding)
+    written = rows * memory + (tile.rows.window - rows) * padding
+    windows = window_cycles(tiling, tile) if tiling.stage.window is not None and rows else 0
+    return tiling.in_planes * max(written, windows)
+
+
+def window_cycles(tiling: Tiling, tile: Tile) -> float:
+    """Cycles of a plane in the window engine: rows walked x beats walked, padding behind included.
+
+    A row of a single beat takes two, a plane N + 15 to get its parameters, a row read is a burst.
+    """
+    beats, read = tiling.beats(tile.cols), tile.rows.read
+    walked = beats.beats + beats.extra_beats
+    lines = tiling.accelerator.window_taps > 1
+    row = max(2 if walked == 1 and lines else walked, BURST_CYCLES)
+    return max((read.count + read.extra) * row, tiling.accelerator.n + WINDOW_PLANE_CYCLES)
 
 
 def skip_cycles(tiling: Tiling, tile: Tile) -> float:
@@ -317,10 +334,17 @@ def _busiest_rows(tiling: Tiling) -> tuple[AxisTile, ...]:
 def _totals(tiling: Tiling, band: Sequence[AxisTile]) -> tuple[float, int, int]:
     """Cycles of load and store over all tiles, and their pixel groups: products of two sums."""
     a = tiling.accelerator
-    cycles = [_row_load_cycles(tiling, col) for col in tiling.cols]
-    rows = sum(row.count for row in band)
-    pads = sum(row.window - row.count for row in band)
-    load = rows * sum(memory for memory, _ in cycles) + pads * sum(padding for _, padding in cycles)
+    if tiling.stage.window is None:
+        cycles = [_row_load_cycles(tiling, col) for col in tiling.cols]
+        rows = sum(row.count for row in band)
+        pads = sum(row.window - row.count for row in band)
+        load = rows * sum(memory for memory, _ in cycles)
+        load += pads * sum(padding for _, padding in cycles)
+        load *= tiling.in_planes
+    else:
+        load = sum(
+            load_cycles(tiling, Tile(rows=row, cols=col)) for row in band for col in tiling.cols
+        )
     top = tiling.rows[0]
     unkept = replace(top, kept=Span(start=0, stop=0))
     one_row = sum(store_cycles(tiling, Tile(rows=unkept, cols=col)) for col in tiling.cols)
@@ -329,7 +353,7 @@ def _totals(tiling: Tiling, band: Sequence[AxisTile]) -> tuple[float, int, int]:
     store += tiling.out_planes * kept * sum(_kept_reads(tiling, col) for col in tiling.cols)
     groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
     return (
-        tiling.in_planes * load,
+        load,
         store,
         groups * sum(len(row.grid) for row in band),
     )

@@ -29,10 +29,12 @@ class WeightMode(Enum):
 class Chain:
     """The names of the layers that one trip through the accelerator computes, in its order.
 
-    Each reads the one before it: the convolution, the `sum` with a second tensor, an `affine`
-    depthwise 1x1 convolution behind the sum, the `table`, the max-pooling. None is absent.
+    Each reads the one before it: a `window`, which is a depthwise layer in front, the convolution,
+    the `sum` with a second tensor, an `affine` depthwise 1x1 convolution behind the sum, the
+    `table`, the max-pooling. None is absent.
     """
 
+    window: str | None = None
     conv: str
     sum: str | None = None
     affine: str | None = None
@@ -90,6 +92,9 @@ class Mapping:
             lines.append("two-slope requantisers")
         if a.tables:
             lines.append("tables behind the requantisers")
+        if a.window_taps:
+            size = f"{a.window_beats} beats a row, {a.window_channels} channels"
+            lines.append(f"window engine of {a.window_taps} taps: {size}")
         for group in self.groups:
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"
@@ -124,7 +129,8 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     conv = _named(layers, chain.conv, Convolution)
     add = _named(layers, chain.sum, Add)
     assert conv is not None
-    (source,) = conv.inputs
+    window = _named(layers, chain.window, Conv2d)
+    (source,) = conv.inputs if window is None else window.inputs
     parts = stored_parts(graph, source)
     pool = _named(layers, chain.pool, MaxPool2d)
     pooled = None if pool is None else pool.inputs[0]
@@ -134,12 +140,14 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
         skip = graph.tensors[second if first == conv.output else first]
     output = layers[chain.names[-1]].output
     return Stage(
+        window=window,
         conv=conv,
         sum=add,
         affine=_named(layers, chain.affine, Conv2d),
         table=_named(layers, chain.table, Table),
         pool=pool,
-        input=graph.tensors[source],
+        input=graph.tensors[conv.inputs[0]],
+        read=None if window is None else graph.tensors[source],
         raw=graph.tensors[conv.output],
         skip=skip,
         output=graph.tensors[output],

@@ -14,6 +14,7 @@ __all__ = [
     "multipliers",
     "ram_blocks",
     "resources",
+    "window_multipliers",
 ]
 
 CONTROL_MULTIPLIERS = 1
@@ -21,6 +22,8 @@ CONTROL_MULTIPLIERS = 1
 _AXI_FIFO_BEATS = 128
 _BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096))
 _SHALLOW_WORDS = 64
+_WINDOW_CHANNEL_BITS = {False: 150, True: 256}
+"""Without slopes and with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +52,26 @@ def lane_multipliers(*, p: int, q: int, family: Family, sums: bool) -> int:
     return p * q * each * (1 + sums)
 
 
+def window_multipliers(*, taps: int, beat_bytes: int, packed: bool, family: Family) -> int:
+    """Taps of each byte of a beat, two bytes on one multiplier if packed, and requantisation."""
+    if not taps:
+        return 0
+    products = beat_bytes * taps // (2 if packed else 1)
+    return products + lane_multipliers(p=beat_bytes, q=1, family=family, sums=False)
+
+
 def multipliers(accelerator: Accelerator, family: Family) -> int:
-    """Multiplier blocks of all cores: array, requantisation, sums, and one elsewhere in each."""
+    """Multipliers of all cores: both engines, lanes behind the array, and one elsewhere in each."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
     lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums)
-    return a.cores * (array + lanes + CONTROL_MULTIPLIERS)
+    window = window_multipliers(
+        taps=a.window_taps,
+        beat_bytes=a.beat_bytes,
+        packed=a.packed and a.beat_pixels > 1,
+        family=family,
+    )
+    return a.cores * (array + lanes + window + CONTROL_MULTIPLIERS)
 
 
 def _blocks(words: int, bits: int) -> int:
@@ -68,12 +85,17 @@ def ram_blocks(accelerator: Accelerator) -> int:
     """Blocks of 36 Kbit that the buffers of one core need by their geometry.
 
     A bound for exploration, not a figure of any tool: P banks of two halves for activations and
-    for outputs, M rows of the weight ring, parameters, lists, and three AXI FIFOs. Sums take
-    another buffer like that for outputs, and a FIFO.
+    for outputs, M rows of the weight ring, parameters, lists, three AXI FIFOs, and the lines and
+    channels of the window engine. Sums take another buffer like that for outputs, and a FIFO.
     """
     a = accelerator
     word = a.n * 8
-    return (
+    window = 0
+    if a.window_taps:
+        window = _blocks(2 * a.window_channels, _WINDOW_CHANNEL_BITS[a.slopes])
+    if a.window_taps > 1:
+        window += 2 * _blocks(a.window_beats, a.beat_bytes * 8)
+    return window + (
         a.p * (_blocks(2 * a.act_words, word) + (1 + a.sums) * _blocks(2 * a.out_words, word))
         + a.m * _blocks(a.weight_words, word)
         + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)

@@ -6,12 +6,13 @@ bound (every array cycle, nothing else), the best shapes of each size then by th
 whole network, each with the tiles that suit it best.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import add
 
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_tiles
+from flexcc.dse.fuse_windows import apart, fuse_windows
 from flexcc.dse.latency import StageCycles, TileWork, stage_cycles, tile_cycles, timeline
 from flexcc.dse.layer_cost import ArrayModel, array_cycles, best_lists
 from flexcc.dse.lower import fusion_groups, lower
@@ -27,6 +28,7 @@ from flexcc.dse.resources import (
     multipliers,
     ram_blocks,
     resources,
+    window_multipliers,
 )
 from flexcc.dse.space import (
     Shortage,
@@ -39,9 +41,11 @@ from flexcc.dse.traffic import Traffic, stage_traffic
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add
+from flexcc.joins import plane_count
 from flexcc.targets.device import Device
 from flexcc.tiles import Stage, StageLists, Tiling, tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
+from flexcc.windows import window_taps_needed
 
 __all__ = ["Estimate", "Exploration", "StageEstimate", "explore"]
 
@@ -55,6 +59,8 @@ _ROUGH_COLUMNS = 8
 _LARGEST = {"act_words": 8192, "out_words": 4096, "weight_words": 8192}
 _SMALLEST = {"act_words": 64, "out_words": 64, "weight_words": 64}
 _MOST_PARAM_PASSES = 512
+_MOST_WINDOW_CHANNELS = 4096
+_LEAST_WINDOW_BEATS = 16
 _LEAST_PARAM_PASSES, _LEAST_LIST_ENTRIES = 4, 16
 
 
@@ -98,12 +104,13 @@ class _Shape:
     n: int
     packed: bool
     sums: bool
+    window: int = 0  # multipliers of the window engine
 
     @property
     def multipliers(self) -> int:
         """Those that the drain chains do not change."""
         array = array_multipliers(m=self.m, p=self.p, n=self.n, packed=self.packed)
-        return array + CONTROL_MULTIPLIERS
+        return array + self.window + CONTROL_MULTIPLIERS
 
     def with_lanes(self, q: int, device: Device) -> int:
         """Those and the ones of the lanes behind Q drain chains a column."""
@@ -151,8 +158,27 @@ def _divisor_powers(m: int, n: int) -> list[int]:
 # Array shapes
 
 
-def _shapes(device: Device, *, sums: bool) -> Iterator[_Shape]:
-    """All shapes whose multipliers fit one region of the device."""
+def _window_taps(stages: Iterable[Stage]) -> int:
+    """Taps of the window engine that the stages need; 0 without window layers."""
+    layers = [stage.window for stage in stages if stage.window is not None]
+    return max((window_taps_needed(layer) or 0 for layer in layers), default=0)
+
+
+def _with_window(shape: _Shape, device: Device, taps: int) -> _Shape:
+    """The shape with a window engine of so many taps beside it."""
+    return replace(
+        shape,
+        window=window_multipliers(
+            taps=taps,
+            beat_bytes=device.memory_bytes,
+            packed=shape.packed and device.memory_bytes > shape.n,
+            family=device.family,
+        ),
+    )
+
+
+def _shapes(device: Device, *, sums: bool, taps: int) -> Iterator[_Shape]:
+    """All shapes whose multipliers fit one region of the device, beside a window engine."""
     budget = int(device.dsp // device.regions * _MULTIPLIER_SHARE)
     packed = device.family.packs
     for n in (4, 8, 16, 32):
@@ -160,12 +186,13 @@ def _shapes(device: Device, *, sums: bool) -> Iterator[_Shape]:
             continue
         for m in (4, 8, 16, 32, 64):
             for p in range(1, 17):
-                shape = _Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+                plain = _Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+                shape = _with_window(plain, device, taps)
                 if shape.with_lanes(1, device) <= budget:
                     yield shape
 
 
-def _given_shape(array: tuple[int, int, int], device: Device, *, sums: bool) -> _Shape:
+def _given_shape(array: tuple[int, int, int], device: Device, *, sums: bool, taps: int) -> _Shape:
     m, p, n = array
     packed = device.family.packs and n >= 8
     power = all(value > 0 and value & (value - 1) == 0 for value in (m, n))
@@ -179,7 +206,7 @@ def _given_shape(array: tuple[int, int, int], device: Device, *, sums: bool) -> 
             f"array {m},{p},{n}: N is more than the {device.memory_bytes} bytes of a memory port "
             f"of {device.name}; choose N up to {device.memory_bytes}"
         )
-    shape = _Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+    shape = _with_window(_Shape(m=m, p=p, n=n, packed=packed, sums=sums), device, taps)
     needed = shape.with_lanes(1, device)
     available = device.dsp // device.regions
     if needed > available:
@@ -215,12 +242,15 @@ class _Forms:
         *,
         keep_zeros: bool,
         may_bundle: bool,
+        windows: bool,
     ) -> None:
         graph = lower_means(lower_movement(graph))
         self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
         self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
+        self._windows = windows
         self._plain = lower(graph)
         self._of: dict[tuple[int, int, int], Graph] = {}
+        self.window_taps = _window_taps(self.stages(self._plain))
 
     @property
     def sums(self) -> bool:
@@ -244,7 +274,10 @@ class _Forms:
 
     def stages(self, graph: Graph) -> list[Stage]:
         """The stages of a form of the network."""
-        stages = (stage_of(graph, chain) for chain in fusion_groups(graph))
+        chains = fusion_groups(graph)
+        if self._windows:
+            chains = fuse_windows(graph, chains)
+        stages = (stage_of(graph, chain) for chain in chains)
         return [
             replace(
                 stage,
@@ -258,7 +291,7 @@ class _Forms:
 def _promising(forms: _Forms, device: Device) -> list[_Shape]:
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     by_size: dict[int, list[tuple[int, int, _Shape]]] = {}
-    for number, shape in enumerate(_shapes(device, sums=forms.sums)):
+    for number, shape in enumerate(_shapes(device, sums=forms.sums, taps=forms.window_taps)):
         size = shape.multipliers.bit_length()
         bound = _bound(forms.rough_stages(shape), shape)
         by_size.setdefault(size, []).append((bound, number, shape))
@@ -291,6 +324,12 @@ def _drain_chains(stages: Sequence[Stage], shape: _Shape, device: Device) -> int
     return next(q for q in choices if cycles(q) <= 1.01 * least)
 
 
+def _window_channels(stages: Iterable[Stage], n: int) -> int:
+    """Channels of the largest window layer, whole planes; at least those of a plane."""
+    planes = [plane_count(stage.parts, n) for stage in stages if stage.window is not None]
+    return min(max(planes, default=1) * n, _MOST_WINDOW_CHANNELS)
+
+
 def _largest_buffers(
     stages: Sequence[Stage], shape: _Shape, device: Device, cores: int
 ) -> Accelerator:
@@ -308,10 +347,16 @@ def _largest_buffers(
         beat_bytes=device.memory_bytes,
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
         list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),
-        slopes=any(stage.conv.slope is not None for stage in stages),
         tables=any(stage.table is not None for stage in stages),
         cores=cores,
         sums=shape.sums,
+        slopes=any(
+            layer is not None and layer.slope is not None
+            for stage in stages
+            for layer in (stage.conv, stage.window)
+        ),
+        window_taps=_window_taps(stages),
+        window_channels=_power_of_two(_window_channels(stages, shape.n)),
         **_LARGEST,
     )
     budget = int(device.bram36 // device.regions * _RAM_SHARE)
@@ -337,6 +382,13 @@ def _fitted(accelerator: Accelerator, candidates: Sequence[_Candidate]) -> Accel
     out = max(item.tiling.out_words for item in candidates)
     every_word = sum(sum(item.tiling.lists.pass_steps) for item in candidates)
     every_pass = sum(len(item.tiling.lists.passes) for item in candidates)
+    stages = [item.tiling.stage for item in candidates]
+    lines = [
+        item.tiling.beats(col).beats
+        for item in candidates
+        if item.tiling.stage.window is not None
+        for col in item.tiling.cols
+    ]
     return replace(
         accelerator,
         act_words=max(_power_of_two(act), _SMALLEST["act_words"]),
@@ -347,6 +399,9 @@ def _fitted(accelerator: Accelerator, candidates: Sequence[_Candidate]) -> Accel
         param_passes=min(
             accelerator.param_passes, max(_power_of_two(every_pass), _LEAST_PARAM_PASSES)
         ),
+        window_taps=_window_taps(stages),
+        window_beats=max(_power_of_two(max(lines, default=1)), _LEAST_WINDOW_BEATS),
+        window_channels=_power_of_two(_window_channels(stages, accelerator.n)),
     )
 
 
@@ -393,6 +448,25 @@ def _best_tiles(stage: Stage, accelerator: Accelerator) -> _Candidate:
     return min(near, key=lambda item: item.second_key)
 
 
+def _best_candidates(stage: Stage, accelerator: Accelerator) -> list[_Candidate]:
+    """The best tiles of a stage, its window layer in front of the array or on it, as is faster."""
+    if stage.window is None:
+        return [_best_tiles(stage, accelerator)]
+    try:
+        fused = [_best_tiles(stage, accelerator)]
+    except DoesNotFitError:
+        fused = []
+    try:
+        two = [_best_tiles(part, accelerator) for part in apart(stage)]
+    except DoesNotFitError:
+        if not fused:
+            raise
+        return fused
+    if fused and fused[0].cycles.total <= sum(item.cycles.total for item in two):
+        return fused
+    return two
+
+
 def _name(accelerator: Accelerator) -> str:
     return f"{accelerator.m},{accelerator.p},{accelerator.n}"
 
@@ -426,7 +500,7 @@ def _solve(forms: _Forms, shape: _Shape, device: Device, cores: int) -> _Solutio
     graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
     stages = forms.stages(graph)
     accelerator = _largest_buffers(stages, shape, device, cores)
-    candidates = tuple(_best_tiles(stage, accelerator) for stage in stages)
+    candidates = tuple(item for stage in stages for item in _best_candidates(stage, accelerator))
     accelerator = _fitted(accelerator, candidates)
     done = timeline(list(_works(candidates, cores)), accelerator)
     return _Solution(graph=graph, accelerator=accelerator, candidates=candidates, done=tuple(done))
@@ -452,6 +526,24 @@ def _estimate(solution: _Solution) -> Estimate:
     return Estimate(cycles=before, stages=tuple(stages))
 
 
+def _solutions(
+    forms: _Forms, device: Device, array: tuple[int, int, int] | None, cores: int
+) -> tuple[list[_Solution], list[DoesNotFitError]]:
+    """The best mapping for each promising array shape, and why there is none for the others."""
+    if array is None:
+        shapes = _promising(forms, device)
+    else:
+        shapes = [_given_shape(array, device, sums=forms.sums, taps=forms.window_taps)]
+    solutions: list[_Solution] = []
+    reasons: list[DoesNotFitError] = []
+    for shape in shapes:
+        try:
+            solutions.append(_solve(forms, shape, device, cores))
+        except DoesNotFitError as error:
+            reasons.append(error)
+    return solutions, reasons
+
+
 def explore(
     graph: Graph,
     device: Device,
@@ -466,7 +558,8 @@ def explore(
 
     Each of `cores` alike computes a band of rows of every layer.
 
-    The graph is lowered, and reshaped for each array as `reshapes` allow.
+    The graph is lowered, and reshaped for each array as `reshapes` allow. Depthwise layers run on
+    the array, or where that is faster and fits in a window engine in front of it.
 
     For measurements, `keep_zeros` multiplies by taps whose weights are all zero, too, and without
     `may_bundle` every output phase of a transposed layer has passes of its own.
@@ -475,22 +568,27 @@ def explore(
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
         InputError: `array` is none that can be built, or a layer cannot run on any.
     """
-    forms = _Forms(
-        graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros, may_bundle=may_bundle
-    )
     # A core lies within one region, and those of a region share it.
     share = replace(device, regions=device.regions * -(-cores // device.regions))
-    if array is None:
-        shapes = _promising(forms, share)
-    else:
-        shapes = [_given_shape(array, share, sums=forms.sums)]
     solutions: list[_Solution] = []
     reasons: list[DoesNotFitError] = []
-    for shape in shapes:
+    for windows in (False, True):
+        forms = _Forms(
+            graph,
+            reshapes,
+            device.memory_bytes,
+            keep_zeros=keep_zeros,
+            may_bundle=may_bundle,
+            windows=windows,
+        )
+        if windows and not forms.window_taps:
+            continue
         try:
-            solutions.append(_solve(forms, shape, share, cores))
+            found, refused = _solutions(forms, share, array, cores)
         except DoesNotFitError as error:
-            reasons.append(error)
+            found, refused = [], [error]
+        solutions += found
+        reasons += refused
     if not solutions:
         raise reasons[0]
     fastest = min(solution.cycles for solution in solutions)

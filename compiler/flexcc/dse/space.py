@@ -17,6 +17,7 @@ from flexcc.program.formats import (
     Format,
 )
 from flexcc.tiles import StageLists, Tiling
+from flexcc.windows import MOST_TAPS, window_taps_needed
 
 __all__ = [
     "Shortage",
@@ -90,16 +91,16 @@ def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str
     window_rows = max(row.window for row in tiling.rows)
     window_cols = max(col.window for col in tiling.cols)
     beats = max(row_beats(col, a.beat_pixels) for col in tiling.cols)
-    image, raw = tiling.stage.input, tiling.stage.raw
+    image, raw = tiling.stage.source, tiling.stage.raw
     pitch = -(-image.width // a.beat_pixels) * a.beat_bytes
     out_pitch = -(-tiling.stage.output.width // a.beat_pixels) * a.beat_bytes
     raw_pitch = -(-raw.width // a.beat_pixels) * a.beat_bytes
     fixed, streamed = image_beats(tiling, stream=mode is WeightMode.STREAM)
-    rows = max(row.count for row in tiling.rows)
+    rows = max(row.read.count for row in tiling.rows)
     yield LOAD_TILE, "planes", tiling.in_planes
     yield LOAD_TILE, "row_beats", beats
-    yield LOAD_TILE, "row_pitch", pitch * tiling.rows[0].step
-    yield LOAD_TILE, "mem_rows", window_rows
+    yield LOAD_TILE, "row_pitch", pitch * tiling.rows[0].read.step
+    yield LOAD_TILE, "mem_rows", max(window_rows, rows)
     yield LOAD_TILE, "mem_cols", window_cols
     yield LOAD_TILE, "row_words", columns.row_words
     yield LOAD_TILE, "plane_words", tiling.plane_words
@@ -154,7 +155,7 @@ def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
             "use an array with more output channels (M), which needs fewer lists",
         ),
     )
-    for resource, needed, available, remedy in needs:
+    for resource, needed, available, remedy in (*needs, *_window_needs(tiling)):
         if needed > available:
             yield Shortage(
                 layer=name, resource=resource, needed=needed, available=available, remedy=remedy
@@ -169,6 +170,21 @@ def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
                 remedy="split the layer, its image is too large",
             )
     yield from _misplaced(tiling)
+
+
+def _window_needs(tiling: Tiling) -> Iterator[tuple[str, int, int, str]]:
+    """What a layer in front needs of the window engine."""
+    a, layer = tiling.accelerator, tiling.stage.window
+    if layer is None:
+        return
+    taps = window_taps_needed(layer)
+    remedy = "run the depthwise layer on the array"
+    needed = MOST_TAPS**2 + 1 if taps is None else taps
+    yield "taps of the window engine", needed, a.window_taps, remedy
+    yield "channels of the window engine", tiling.in_planes * a.n, a.window_channels, remedy
+    if a.window_taps > 1:
+        beats = max(tiling.beats(col).beats for col in tiling.cols)
+        yield "beats of a row in the window engine", beats, a.window_beats, "cut rows into tiles"
 
 
 def _misplaced(tiling: Tiling) -> Iterator[Shortage]:

@@ -35,7 +35,7 @@ class Traffic:
 
 def row_beats(cols: AxisTile, beat_pixels: int) -> int:
     """Beats that hold the memory pixels of a window row."""
-    return span_beats(cols.start, cols.count, beat_pixels)
+    return span_beats(cols.read.start, cols.read.count, beat_pixels)
 
 
 def span_beats(start: int, count: int, beat_pixels: int) -> int:
@@ -49,7 +49,7 @@ def load_beats(tiling: Tiling) -> int:
     Rows and columns are independent, so the sum over tiles is a product of two sums.
     """
     beat_pixels = tiling.accelerator.beat_pixels
-    rows = sum(row.count for row in tiling.rows)
+    rows = sum(row.read.count for row in tiling.rows)
     return tiling.in_planes * rows * sum(row_beats(col, beat_pixels) for col in tiling.cols)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "WEIGHT_IMAGE",
     "WINDOW",
     "WINDOW_WEIGHTS",
+    "WINDOW_WORD",
     "WORD_BITS",
     "Engine",
     "Field",
@@ -163,6 +164,19 @@ LOAD_TILE = Format(
                 count=MAX_PHASES,
                 doc="bank of each column phase's first pixel",
             ),
+            Field(
+                name="window",
+                width=1,
+                doc="the window engine makes the pixels kept; else the rest of this word is 0",
+            ),
+            Field(name="extra_rows", width=2, doc="rows of padding behind the rows read"),
+            Field(name="extra_beats", width=2, doc="beats of padding behind those of a row"),
+            Field(name="first_row", width=2, doc="row read in which the first window ends"),
+            Field(name="drop_beats", width=2, doc="beats of results to drop before the first kept"),
+            Field(name="tail_lanes", width=5, doc="pixels of a row's last beat that are padding"),
+            Field(name="odd", width=1, doc="parity of the column in which the first window ends"),
+            Field(name="step_rows", width=1, doc="windows are two rows apart"),
+            Field(name="step_cols", width=1, doc="windows are two columns apart"),
         ),
     ),
 )
@@ -179,6 +193,9 @@ WINDOW = Format(
         "Layer of the window engine for the tiles that follow. For each of its channels come "
         "`parameter`, `slope` in accelerators with slopes, and `window_weights`."
     ),
+    engine=Engine.LOAD,
+    kind=2,
+    tail="window_word",
     words=(
         (
             Field(name="channels", width=16, doc="channels that follow, a multiple of N"),
@@ -188,6 +205,12 @@ WINDOW = Format(
             Field(name="high", width=8, doc="upper clamp", signed=True),
         ),
     ),
+)
+
+WINDOW_WORD = Format(
+    name="window_word",
+    doc="A word of the channels of a window layer.",
+    words=((Field(name="word", width=64, doc="of `parameter`, `slope` or `window_weights`"),),),
 )
 
 WINDOW_WEIGHTS = Format(
@@ -479,6 +502,7 @@ ALL_FORMATS = (
     SKIP_TILE,
     SKIP_WAIT,
     WINDOW,
+    WINDOW_WORD,
     WINDOW_WEIGHTS,
     WEIGHTS_FETCH,
     WEIGHT_IMAGE,
