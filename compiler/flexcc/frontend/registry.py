@@ -129,9 +129,13 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 # What else to do than to use an operator.
+_TO_QCDQ = "convert the model to the form QCDQ, with QONNX's own transformation"
 _REMEDIES = {
+    "BipolarQuant": _TO_QCDQ,
     "DynamicQuantizeLinear": "its scale depends on the image; quantise the float model instead, on "
     "samples, as `flexcc quantize` does",
+    "Quant": _TO_QCDQ,
+    "Trunc": _TO_QCDQ,
 }
 
 _USUAL = ("Elu", "HardSwish", "Sigmoid", "Tanh")
