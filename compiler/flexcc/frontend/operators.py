@@ -5,11 +5,13 @@ What a handler says of itself stands in its docstring. The attributes that it ho
 its code and in that of the functions it calls; the others that ONNX defines are refused by name.
 """
 
+import ast
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from inspect import cleandoc, unwrap
+from inspect import cleandoc, getsource, unwrap
 from pathlib import Path
+from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -21,7 +23,7 @@ from flexcc.frontend.qoperator import QUANTIZED_OPERATORS
 from flexcc.frontend.registry import HANDLERS
 from flexcc.ir.functions import OPERATORS
 
-__all__ = ["attributes", "page", "restrictions"]
+__all__ = ["attributes", "page", "refusals", "restrictions"]
 
 _PACKAGE = "flexcc.frontend."
 # Older models are converted to it.
@@ -59,6 +61,13 @@ given, and some values of the others, each by its name.
 |---|---|---|---|
 {handlers}
 
+## What handlers refuse
+
+Beside inputs of other shapes and types, and constants that are none, with `...` for what the model
+holds.
+
+{refusals}
+
 ## Quantised operators
 
 They are spelled as DequantizeLinear, operator and QuantizeLinear, whose rules hold. Activations
@@ -87,6 +96,7 @@ def page() -> str:
         handlers="\n".join(rows),
         quantized="\n".join(quantized),
         moving=", ".join(sorted(MOVING_OPERATORS)),
+        refusals="\n".join(_refusals()),
     )
 
 
@@ -129,23 +139,66 @@ def _function(handler: Callable[..., Any]) -> FunctionType:
     return function
 
 
+def refusals(operator: str) -> list[str]:
+    """What a handler, and all it calls in this package, says when it refuses a node; in order."""
+    found = {text for each in _reached(HANDLERS[operator]) for text in _refusals_of(each)}
+    return sorted(found)
+
+
+def _refusals() -> Iterator[str]:
+    """A line for each refusal, with the operators that share it."""
+    users: dict[str, list[str]] = {}
+    for operator in sorted(set(HANDLERS) - set(FUNCTIONS)):
+        for text in refusals(operator):
+            users.setdefault(text, []).append(operator)
+    # Functions of one variable share a handler.
+    for text in refusals(FUNCTIONS[0]):
+        users.setdefault(text, []).append("functions of one variable")
+    for text, operators in sorted(users.items(), key=lambda item: (item[1], item[0])):
+        yield f"- {', '.join(operators)}: {text}"
+
+
+def _refusals_of(function: FunctionType) -> Iterator[str]:
+    for call in ast.walk(ast.parse(dedent(getsource(function)))):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "NodeError" and call.args:
+            yield _template(call.args[0])
+
+
+def _template(message: ast.expr) -> str:
+    match message:
+        case ast.JoinedStr(values=values):
+            return "".join(_template(value) for value in values)
+        case ast.Constant(value=value):
+            return str(value)
+    return "..."
+
+
 def _strings(handler: Callable[..., Any]) -> Iterator[str]:
     """The string constants of a handler and of all it calls in this package."""
+    for function in _reached(handler):
+        for code in _codes(function.__code__):
+            yield from _texts(code.co_consts)
+            for name in code.co_names:
+                called = function.__globals__.get(name)
+                if isinstance(called, dict):
+                    # Tables of attributes and their defaults.
+                    yield from _texts(tuple(called.values()))
+
+
+def _reached(handler: Callable[..., Any]) -> Iterator[FunctionType]:
+    """A handler and all it calls in this package."""
     pending, seen = [_function(handler)], set[FunctionType]()
     while pending:
         function = pending.pop()
         if function in seen:
             continue
         seen.add(function)
+        yield function
         for code in _codes(function.__code__):
-            yield from _texts(code.co_consts)
             for name in code.co_names:
                 called = function.__globals__.get(name)
                 if isinstance(called, FunctionType) and called.__module__.startswith(_PACKAGE):
                     pending.append(called)
-                elif isinstance(called, dict):
-                    # Tables of attributes and their defaults.
-                    yield from _texts(tuple(called.values()))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
