@@ -4,64 +4,79 @@
 //   y = clamp(round_half_even((acc * mult + bias) / 2^shift) + zero_point, low, high), exactly.
 //
 // With `Slopes` a second set of mult, bias and shift serves the accumulators up to `below_last_i`;
-// a multiplier of that set may be negative.
+// a multiplier of that set may be negative. `Wide` lanes take accumulators of 38 bits and biases of
+// 60, and put out up to 16 bits.
 //
 // Latency 10 cycles, 11 with slopes; one accumulator per pixel and cycle, free running. Two
 // multipliers of 27x18 per pixel: bits 16:0 of the multiplier, then the rest; the bias is split at
 // the same place, so that on a DSP48E2 the second sum takes the first shifted by 17 through the
-// cascade. Registers move only with valid data.
+// cascade. A wide lane has a third one for what an accumulator has above 26 bits.
+// Registers move only with valid data.
 
 `include "flex_assert.svh"
 
 module flex_requantize_lane #(
   // Pixels that share the parameters.
-  parameter int unsigned Pixels = 4,
+  parameter  int unsigned Pixels   = 4,
   // There is a second set of parameters.
-  parameter bit          Slopes = 1'b0
+  parameter  bit          Slopes   = 1'b0,
+  // Accumulators and outputs of 16-bit activations.
+  parameter  bit          Wide     = 1'b0,
+  // Derived
+  localparam int unsigned AccBits  = Wide ? 38 : 27,
+  localparam int unsigned BiasBits = Wide ? 60 : 48,
+  localparam int unsigned DataBits = Wide ? 16 : 8
 ) (
-  input  logic                           clk_i,
-  input  logic                           rst_ni,
-  input  logic                           valid_i,
+  input  logic                                     clk_i,
+  input  logic                                     rst_ni,
+  input  logic                                     valid_i,
   // Accumulators, signed
-  input  logic        [Pixels-1:0][26:0] acc_i,
+  input  logic        [  Pixels-1:0][ AccBits-1:0] acc_i,
   // Parameters of the channel
-  input  logic        [      23:0]       mult_i,
-  input  logic        [       5:0]       shift_i,
-  input  logic signed [      47:0]       bias_i,
+  input  logic        [        23:0]               mult_i,
+  input  logic        [         5:0]               shift_i,
+  input  logic signed [BiasBits-1:0]               bias_i,
   // Those of accumulators up to below_last_i; not read without slopes
-  input  logic signed [      26:0]       below_last_i,
-  input  logic signed [      24:0]       below_mult_i,
-  input  logic        [       5:0]       below_shift_i,
-  input  logic signed [      47:0]       below_bias_i,
-  input  logic signed [       7:0]       zero_point_i,
-  input  logic signed [       7:0]       low_i,
-  input  logic signed [       7:0]       high_i,
-  // Bytes
-  output logic                           valid_o,
-  output logic        [Pixels-1:0][ 7:0] data_o
+  input  logic signed [ AccBits-1:0]               below_last_i,
+  input  logic signed [        24:0]               below_mult_i,
+  input  logic        [         5:0]               below_shift_i,
+  input  logic signed [BiasBits-1:0]               below_bias_i,
+  input  logic signed [DataBits-1:0]               zero_point_i,
+  input  logic signed [DataBits-1:0]               low_i,
+  input  logic signed [DataBits-1:0]               high_i,
+  // Outputs
+  output logic                                     valid_o,
+  output logic        [  Pixels-1:0][DataBits-1:0] data_o
 );
 
   `FLEX_ASSERT_INIT(PixelsNonZero, Pixels > 0)
+
+  // Bits of acc * mult + bias; of what is added above its lowest 17; of a result that decides the
+  // output whatever zero point and limits are; of what is kept when 15 bits are yet to be shifted.
+  localparam int unsigned TotalBits = Wide ? 64 : 52;
+  localparam int unsigned HighBits = TotalBits - 17;
+  localparam int unsigned ResultBits = DataBits + 2;
+  localparam int unsigned KeepBits = ResultBits + 16;
 
   // Parameters go with the accumulators: one set for all pixels, or with slopes one for each.
   localparam int unsigned Sets = Slopes ? Pixels : 1;
   localparam int unsigned SelectCycles = Slopes ? 1 : 0;
 
   logic valid;
-  logic [Pixels-1:0][26:0] acc;
+  logic [Pixels-1:0][AccBits-1:0] acc;
   logic [Sets-1:0][24:0] mult;
   logic [Sets-1:0][5:0] shift;
-  logic [Sets-1:0][47:0] bias;
+  logic [Sets-1:0][BiasBits-1:0] bias;
 
   if (Slopes) begin : gen_slopes
 
     logic valid_in_q;
-    logic [Pixels-1:0][26:0] acc_in_q;
+    logic [Pixels-1:0][AccBits-1:0] acc_in_q;
     logic [Pixels-1:0] below_q;
     logic [23:0] mult_q;
     logic [24:0] below_mult_q;
     logic [5:0] shift_q, below_shift_q;
-    logic [47:0] bias_q, below_bias_q;
+    logic [BiasBits-1:0] bias_q, below_bias_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) valid_in_q <= 1'b0;
@@ -122,12 +137,11 @@ module flex_requantize_lane #(
 
   logic [Sets-1:0][16:0] mult_low0_q;
   logic [Sets-1:0][7:0] mult_high0_q, mult_high1_q;  // signed
-  logic [Sets-1:0][47:0] bias0_q, bias1_q;
-  logic [Sets-1:0][30:0] bias_high2_q;  // signed
+  logic [Sets-1:0][BiasBits-1:0] bias0_q, bias1_q;
   logic [Sets-1:0][5:0] shift0_q, shift1_q, shift2_q, shift3_q;
   logic [Sets-1:0][3:0] shift4_q;
   logic [Sets-1:0][1:0] shift5_q;
-  logic signed [7:0] zero_point7, low8, high8;
+  logic signed [DataBits-1:0] zero_point7, low8, high8;
 
   for (genvar s = 0; s < Sets; s++) begin : gen_set
     always_ff @(posedge clk_i) begin
@@ -143,8 +157,7 @@ module flex_requantize_lane #(
         shift1_q[s]     <= shift0_q[s];
       end
       if (valid_q[1]) begin
-        bias_high2_q[s] <= bias1_q[s][47:17];
-        shift2_q[s]     <= shift1_q[s];
+        shift2_q[s] <= shift1_q[s];
       end
       if (valid_q[2]) shift3_q[s] <= shift2_q[s];
       if (valid_q[3]) shift4_q[s] <= shift3_q[s][3:0];
@@ -153,7 +166,7 @@ module flex_requantize_lane #(
   end
 
   flex_delay #(
-    .Width (8),
+    .Width (DataBits),
     .Cycles(8 + SelectCycles)
   ) u_zero_point (
     .clk_i,
@@ -163,7 +176,7 @@ module flex_requantize_lane #(
   );
 
   flex_delay #(
-    .Width (16),
+    .Width (2 * DataBits),
     .Cycles(9 + SelectCycles)
   ) u_limits (
     .clk_i,
@@ -180,35 +193,58 @@ module flex_requantize_lane #(
 
     localparam int unsigned S = Slopes ? p : 0;
 
-    // Product and bias: |acc| <= 2^26 and |mult| < 2^24, so that the total fits 52 bits.
-    logic signed [26:0] acc0_q, acc1_q;
+    // Product and bias: |acc| <= 2^26 (or 2^37) and |mult| < 2^24, so that the total fits.
+    logic signed [AccBits-1:0] acc0_q;
+    logic signed [26:0] low0, low1_q;  // the accumulator, or its 26 lowest bits
+    logic signed [HighBits-1:0] addend2_q;
     logic signed [43:0] product_low1_q, sum_low2_q;
     logic signed [34:0] product_high2_q;
-    logic signed [34:0] sum_high3_q;
+    logic signed [HighBits-1:0] sum_high3_q;
     logic [16:0] low3_q;
-    logic signed [51:0] total;
+    logic signed [TotalBits-1:0] total;
 
     assign total = {sum_high3_q, low3_q};
+
+    if (Wide) begin : gen_wide
+      // What the accumulator has above, times 2^26.
+      logic signed [36:0] product_top1_q;
+      assign low0 = {1'b0, acc0_q[25:0]};
+      always_ff @(posedge clk_i) begin
+        if (valid_q[0]) begin
+          product_top1_q <= signed'(acc0_q[AccBits-1:26]) *
+              signed'({mult_high0_q[S], mult_low0_q[S]});
+        end
+        if (valid_q[1]) begin
+          addend2_q <= HighBits'(signed'(bias1_q[S][BiasBits-1:17])) +
+              (HighBits'(product_top1_q) <<< 9);
+        end
+      end
+    end else begin : gen_narrow
+      assign low0 = acc0_q[26:0];
+      always_ff @(posedge clk_i) begin
+        if (valid_q[1]) addend2_q <= HighBits'(signed'(bias1_q[S][BiasBits-1:17]));
+      end
+    end
 
     always_ff @(posedge clk_i) begin
       if (valid) acc0_q <= acc[p];
       if (valid_q[0]) begin
-        product_low1_q <= acc0_q * signed'({1'b0, mult_low0_q[S]});
-        acc1_q         <= acc0_q;
+        product_low1_q <= low0 * signed'({1'b0, mult_low0_q[S]});
+        low1_q         <= low0;
       end
       if (valid_q[1]) begin
         sum_low2_q      <= product_low1_q + 44'(signed'({1'b0, bias1_q[S][16:0]}));
-        product_high2_q <= acc1_q * signed'(mult_high1_q[S]);
+        product_high2_q <= low1_q * signed'(mult_high1_q[S]);
       end
       if (valid_q[2]) begin
-        sum_high3_q <= product_high2_q + 35'(signed'(bias_high2_q[S])) + 35'(sum_low2_q >>> 17);
+        sum_high3_q <= HighBits'(product_high2_q) + addend2_q + HighBits'(sum_low2_q >>> 17);
         low3_q      <= sum_low2_q[16:0];
       end
     end
 
     // Shift by multiples of 16. Of the bits shifted out the highest is the guard (worth a half),
     // the rest together are sticky (whether more than nothing remains).
-    logic signed [51:0] coarse4_q;
+    logic signed [TotalBits-1:0] coarse4_q;
     logic [2:0] half4_q, rest4_q;
     logic [1:0] steps4_q;
 
@@ -221,13 +257,13 @@ module flex_requantize_lane #(
       end
     end
 
-    // Shift by multiples of 4. What does not fit 26 bits now stays outside the 10 bits that
-    // decide the result, however far it is shifted yet (at most 15).
+    // Shift by multiples of 4. What does not fit KeepBits now stays outside the ResultBits that
+    // decide the output, however far it is shifted yet (at most 15).
     logic guard4, sticky4;
-    logic signed [26:0] wide4;  // value, guard
+    logic signed [KeepBits:0] wide4;  // value, guard
     logic lost4;
     logic over5_q, sign5_q, sticky5_q;
-    logic signed [26:0] wide5_q;
+    logic signed [KeepBits:0] wide5_q;
 
     always_comb begin
       guard4  = 1'b0;
@@ -238,7 +274,7 @@ module flex_requantize_lane #(
         2'd2: {guard4, sticky4} = {half4_q[1], |{rest4_q[1:0], half4_q[0]}};
         2'd3: {guard4, sticky4} = {half4_q[2], |{rest4_q[2:0], half4_q[1:0]}};
       endcase
-      wide4 = {coarse4_q[25:0], guard4};
+      wide4 = {coarse4_q[KeepBits-1:0], guard4};
       lost4 = 1'b0;
       unique case (shift4_q[S][3:2])
         2'd0: ;
@@ -250,8 +286,8 @@ module flex_requantize_lane #(
 
     always_ff @(posedge clk_i) begin
       if (valid_q[4]) begin
-        over5_q   <= !(&coarse4_q[51:25]) && |coarse4_q[51:25];
-        sign5_q   <= coarse4_q[51];
+        over5_q   <= !(&coarse4_q[TotalBits-1:KeepBits-1]) && |coarse4_q[TotalBits-1:KeepBits-1];
+        sign5_q   <= coarse4_q[TotalBits-1];
         wide5_q   <= wide4 >>> {shift4_q[S][3:2], 2'd0};
         sticky5_q <= sticky4 || lost4;
       end
@@ -260,7 +296,7 @@ module flex_requantize_lane #(
     // Shift by 0 to 3.
     logic lost5;
     logic over6_q, sign6_q, sticky6_q;
-    logic signed [26:0] wide6_q;
+    logic signed [KeepBits:0] wide6_q;
 
     always_comb begin
       lost5 = 1'b0;
@@ -281,26 +317,29 @@ module flex_requantize_lane #(
       end
     end
 
-    // Round half to even; beyond 10 bits any value gives the same byte.
+    // Round half to even; beyond ResultBits any value gives the same output.
     logic over6, round6;
-    logic signed [10:0] rounded7_q;
-    logic signed [11:0] offset8_q;
-    logic [7:0] data9_q;
+    logic signed [ResultBits:0] rounded7_q;
+    logic signed [ResultBits+1:0] offset8_q;
+    logic [DataBits-1:0] data9_q;
 
-    assign over6     = over6_q || (!(&wide6_q[26:10]) && |wide6_q[26:10]);
-    assign round6    = wide6_q[0] && (sticky6_q || wide6_q[1]);
+    assign over6 = over6_q || (!(&wide6_q[KeepBits:ResultBits]) && |wide6_q[KeepBits:ResultBits]);
+    assign round6 = wide6_q[0] && (sticky6_q || wide6_q[1]);
     assign data_o[p] = data9_q;
 
     always_ff @(posedge clk_i) begin
       if (valid_q[6]) begin
-        if (over6) rounded7_q <= sign6_q ? -11'sd512 : 11'sd511;
-        else rounded7_q <= 11'(signed'(wide6_q[10:1])) + signed'({10'd0, round6});
+        if (over6) rounded7_q <= {{2{sign6_q}}, {(ResultBits - 1) {!sign6_q}}};
+        else begin
+          rounded7_q <= (ResultBits + 1)'(signed'(wide6_q[ResultBits:1])) +
+              signed'({{ResultBits{1'b0}}, round6});
+        end
       end
-      if (valid_q[7]) offset8_q <= rounded7_q + 12'(zero_point7);
+      if (valid_q[7]) offset8_q <= (ResultBits + 2)'(rounded7_q) + (ResultBits + 2)'(zero_point7);
       if (valid_q[8]) begin
-        if (offset8_q < 12'(low8)) data9_q <= low8;
-        else if (offset8_q > 12'(high8)) data9_q <= high8;
-        else data9_q <= offset8_q[7:0];
+        if (offset8_q < (ResultBits + 2)'(low8)) data9_q <= low8;
+        else if (offset8_q > (ResultBits + 2)'(high8)) data9_q <= high8;
+        else data9_q <= offset8_q[DataBits-1:0];
       end
     end
 

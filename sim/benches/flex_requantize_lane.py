@@ -17,7 +17,9 @@ from sim.bus.stream import Pauses, bursty, never
 
 SLOPES = bool(int(os.environ["SLOPES"]))
 LATENCY = 11 if SLOPES else 10
-ACC_BITS, MULT_BITS, BIAS_BITS, SHIFT_MAX = 27, 24, 48, 63
+WIDE = os.environ.get("WIDE") == "1"
+ACC_BITS, BIAS_BITS, DATA_BITS = (38, 60, 16) if WIDE else (27, 48, 8)
+MULT_BITS, SHIFT_MAX = 24, 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class Channel:
                     zero_point=self.zero_point,
                     low=self.low,
                     high=self.high,
+                    source_bits=DATA_BITS,
+                    target_bits=DATA_BITS,
                 ),
             )[0]
             for own in (self, self.below)
@@ -89,14 +93,15 @@ def random_channel(acc: int) -> Channel:
     With slopes `acc` often is the last one below the bend, or the first one above it.
     """
     mult, shift, bias = _random_scale(acc)
-    low, high = sorted((random.randint(-128, 127), random.randint(-128, 127)))
+    least, most = -(1 << (DATA_BITS - 1)), (1 << (DATA_BITS - 1)) - 1
+    low, high = sorted((random.randint(least, most), random.randint(least, most)))
     if random.random() < 0.6:
-        low, high = -128, 127
+        low, high = least, most
     return Channel(
         mult=mult,
         shift=shift,
         bias=bias,
-        zero_point=signed(8),
+        zero_point=signed(DATA_BITS),
         low=low,
         high=high,
         below=_random_slope(acc),
@@ -122,8 +127,10 @@ def _random_scale(acc: int) -> tuple[int, int, int]:
     if random.random() < 0.8:
         # Choose the bias so that the exact value is an integer or half of one, off by one bit.
         unit, limit = 1 << shift, 1 << (BIAS_BITS - 1)
-        steps = min(140, limit // unit)
-        for quotient in (random.randint(-140, 140), acc * mult // unit + random.randint(0, steps)):
+        reach = 140 << (DATA_BITS - 8)
+        steps = min(reach, limit // unit)
+        near = random.randint(-reach, reach)
+        for quotient in (near, acc * mult // unit + random.randint(0, steps)):
             offset = random.choice((-1, 0, 1)) << random.randint(0, max(0, shift - 1))
             wanted = quotient * unit + random.choice((0, unit // 2)) + offset
             if -limit <= wanted - acc * mult < limit:
@@ -176,7 +183,7 @@ async def drive(
 def near_tie(shift: int, bit: int) -> tuple[Channel, int] | None:
     """A channel and an accumulator whose exact value is half above an even integer, and one bit.
 
-    None where 27 and 24 bits do not reach that far.
+    None where accumulator and multiplier do not reach that far.
     """
     total = (random.choice((-2, 0)) << shift) + (1 << (shift - 1)) + (1 << bit)
     mult = random.randint((1 << MULT_BITS) - 9, (1 << MULT_BITS) - 1)
@@ -187,7 +194,8 @@ def near_tie(shift: int, bit: int) -> tuple[Channel, int] | None:
         return None
     own = {"mult": mult, "shift": shift, "bias": bias}
     below = Slope(last=random.choice((acc, -limit)), **own)
-    return Channel(**own, zero_point=0, low=-128, high=127, below=below), acc
+    most = (1 << (DATA_BITS - 1)) - 1
+    return Channel(**own, zero_point=0, low=-most - 1, high=most, below=below), acc
 
 
 async def check(
@@ -206,7 +214,7 @@ async def check(
             channel, accs = work[seen]
             wanted = [channel(acc) for acc in accs]
             assert wanted == channel.compiled(accs), f"the compiler differs: {channel} of {accs}"
-            got = split(int(dut.data_o.value.to_unsigned()), 8, len(accs))
+            got = split(int(dut.data_o.value.to_unsigned()), DATA_BITS, len(accs))
             assert got == wanted, f"word {seen}: {got}, not {wanted}: {channel} of {accs}"
             assert cycle == sent[seen] + LATENCY
             seen += 1

@@ -27,6 +27,24 @@ def test_array_takes_the_multipliers_of_the_model(
     assert not left
 
 
+@pytest.mark.parametrize(
+    ("slopes", "wide", "family", "multiplier", "count"),
+    [
+        # A second slope costs none, accumulators of 38 bits half as many again.
+        (0, 0, Family.ULTRASCALE_PLUS, "DSP48E2", 2),
+        (1, 0, Family.ULTRASCALE_PLUS, "DSP48E2", 2),
+        (1, 1, Family.ULTRASCALE_PLUS, "DSP48E2", 3),
+        (1, 0, Family.ECP5, "MULT18X18D", 4),
+    ],
+)
+def test_lane_takes_as_many_multipliers(
+    slopes: int, wide: int, family: Family, multiplier: str, count: int
+) -> None:
+    parameters = {"Pixels": 2, "Slopes": slopes, "Wide": wide}
+    cells = multiplier_cells("flex_requantize_lane", parameters, family)
+    assert cells[multiplier] == 2 * count
+
+
 def test_refused_designs_are_told() -> None:
     with pytest.raises(SynthesisError, match=r"flex_ram_sdp.*LaneWidth"):
         multiplier_cells("flex_ram_sdp", {"LaneWidth": 0}, Family.ECP5)

@@ -7,8 +7,8 @@ more, for 2^26 steps of it are then the whole range of outputs.
 Wide, with int16 on either side: the same clamp would demand 2^-10 for int16 outputs, and steps of
 an int16 input are 2^8 times finer: 16 products can pass 2^26. So nothing is clamped; accumulators
 of 38 bits (the hardware has 40) hold 16,384 products of the largest values, and times M, with bias
-and rounding, they stay within 63. The hardware multiplies them in two passes over the multipliers
-that the narrow ones need.
+and rounding, they stay within 63. The hardware multiplies them with one multiplier more than the
+narrow ones need.
 """
 
 from dataclasses import dataclass
