@@ -86,10 +86,12 @@ def ram_blocks(accelerator: Accelerator) -> int:
 
     A bound for exploration, not a figure of any tool: P banks of two halves for activations and
     for outputs, M rows of the weight ring, parameters, lists, three AXI FIFOs, and the lines and
-    channels of the window engine. Sums take another buffer like that for outputs, and a FIFO.
+    channels of the window engine. Sums take another buffer like that for outputs, and a FIFO;
+    tables half a block a lane.
     """
     a = accelerator
     word = a.n * 8
+    tables = -(-a.p * a.q // 2) if a.tables else 0
     window = 0
     if a.window_taps:
         window = _blocks(2 * a.window_channels, _WINDOW_CHANNEL_BITS[a.slopes])
@@ -101,6 +103,7 @@ def ram_blocks(accelerator: Accelerator) -> int:
         + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)
         + _blocks(2 * a.list_entries, 64)
         + (3 + a.sums) * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
+        + tables
     )
 
 

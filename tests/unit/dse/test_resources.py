@@ -44,6 +44,13 @@ def test_ram_blocks() -> None:
     assert ram_blocks(replace(ACCELERATOR, weight_words=64)) == 5 * 5 + 4 + 2 + 24
 
 
+def test_slopes_widen_records_and_tables_take_half_a_block_a_lane() -> None:
+    plain = ram_blocks(ACCELERATOR)
+    assert ram_blocks(replace(ACCELERATOR, slopes=True)) == plain + 4
+    assert ram_blocks(replace(ACCELERATOR, tables=True)) == plain + 5
+    assert ram_blocks(replace(ACCELERATOR, q=1, tables=True)) == plain - 2 + 3
+
+
 def test_what_only_synthesis_tells_is_not_guessed() -> None:
     known = resources(ACCELERATOR, load_device("u250"))
     assert known.dsp == 213
