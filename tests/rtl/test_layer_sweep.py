@@ -85,7 +85,7 @@ SHAPES = {
         m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, tables=True, **_DEPTHS
     ),
 }
-SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed", "8x7x16-packed-slopes-tables")
+SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed-tables", "8x7x16-packed-slopes-tables")
 _LAYERS = 40
 _MOST_LAYERS = 400
 
