@@ -15,7 +15,7 @@ from flexcc.ir.requantize import Requantization, requantize
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, bursty, never
 
-SLOPES = bool(int(os.environ["SLOPES"]))
+SLOPES = os.environ.get("SLOPES") == "1"
 LATENCY = 11 if SLOPES else 10
 WIDE = os.environ.get("WIDE") == "1"
 ACC_BITS, BIAS_BITS, DATA_BITS = (38, 60, 16) if WIDE else (27, 48, 8)
