@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole core maps on exactly as many multipliers as the resource model counts."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from flexcc.accelerator import Accelerator
@@ -14,6 +17,9 @@ _TARGETS = {
     DeviceFamily.XCUP: (Family.ULTRASCALE_PLUS, "DSP48E2"),
     DeviceFamily.ECP5: (Family.ECP5, "MULT18X18D"),
 }
+
+
+_WINDOW: dict[str, Any] = {"window_taps": 9, "window_beats": 16, "window_channels": 16}
 
 
 def _accelerator(m: int, p: int, n: int, q: int, *, packed: bool) -> Accelerator:
@@ -39,6 +45,7 @@ def _accelerator(m: int, p: int, n: int, q: int, *, packed: bool) -> Accelerator
         (_accelerator(4, 3, 8, 2, packed=True), DeviceFamily.XCUP),
         (_accelerator(4, 2, 8, 1, packed=False), DeviceFamily.XCUP),
         (_accelerator(4, 2, 4, 2, packed=False), DeviceFamily.ECP5),
+        (replace(_accelerator(4, 2, 8, 2, packed=True), **_WINDOW), DeviceFamily.XCUP),
     ],
 )
 def test_a_core_takes_the_multipliers_of_the_model(a: Accelerator, family: DeviceFamily) -> None:
@@ -54,6 +61,9 @@ def test_a_core_takes_the_multipliers_of_the_model(a: Accelerator, family: Devic
         "ParamPasses": a.param_passes,
         "OutWords": a.out_words,
         "ListEntries": a.list_entries,
+        "WindowTaps": a.window_taps,
+        "WindowBeats": a.window_beats,
+        "WindowChannels": a.window_channels,
     }
     synthesis, multiplier = _TARGETS[family]
     cells = multiplier_cells("flex_core", parameters, synthesis)
