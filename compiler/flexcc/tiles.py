@@ -72,7 +72,6 @@ class Stage:
     window: Conv2d | None = None
     conv: Convolution
     sum: Add | None = None
-    affine: Conv2d | None = None
     table: Table | None = None
     pool: MaxPool2d | None = None
     input: TensorType
@@ -93,7 +92,7 @@ class Stage:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the chain, in order."""
-        chain = (self.window, self.conv, self.sum, self.affine, self.table, self.pool)
+        chain = (self.window, self.conv, self.sum, self.table, self.pool)
         return tuple(layer for layer in chain if layer is not None)
 
     @property

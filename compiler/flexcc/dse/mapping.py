@@ -30,14 +30,12 @@ class Chain:
     """The names of the layers that one trip through the accelerator computes, in its order.
 
     Each reads the one before it: a `window`, which is a depthwise layer in front, the convolution,
-    the `sum` with a second tensor, an `affine` depthwise 1x1 convolution behind the sum, the
-    `table`, the max-pooling. None is absent.
+    the `sum` with a second tensor, the `table`, the max-pooling. None is absent.
     """
 
     window: str | None = None
     conv: str
     sum: str | None = None
-    affine: str | None = None
     table: str | None = None
     pool: str | None = None
 
@@ -143,7 +141,6 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
         window=window,
         conv=conv,
         sum=add,
-        affine=_named(layers, chain.affine, Conv2d),
         table=_named(layers, chain.table, Table),
         pool=pool,
         input=graph.tensors[conv.inputs[0]],

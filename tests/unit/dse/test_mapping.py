@@ -31,4 +31,4 @@ def test_a_layer_in_the_wrong_place_is_named() -> None:
 
 
 def test_a_chain_prints_its_layers() -> None:
-    assert str(Chain(conv="c", pool="p", sum="s", affine="a")) == "c + s + a + p"
+    assert str(Chain(conv="c", pool="p", sum="s")) == "c + s + p"
