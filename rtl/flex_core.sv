@@ -50,66 +50,74 @@ module flex_core
   // Memory beats of a row of its tiles at most, where the taps are 9.
   parameter int unsigned WindowBeats    = 512,
   // Channels of its layers at most; a power of two.
-  parameter int unsigned WindowChannels = 1024
+  parameter int unsigned WindowChannels = 1024,
+  // Cores that share memory and each other's progress, 1..MaxCores.
+  parameter int unsigned Cores          = 1
 ) (
-  input  logic                   clk_i,
-  input  logic                   rst_ni,
+  input  logic                         clk_i,
+  input  logic                         rst_ni,
   // Control
-  input  logic                   start_i,
-  input  logic [           63:0] base_i,
-  input  logic [OffsetWidth-1:0] program_addr_i,
-  input  logic [ BeatsWidth-1:0] program_beats_i,
-  output logic                   done_o,
-  output logic [            3:0] error_o,
-  output logic [           31:0] tiles_done_o,
-  output logic [            3:0] engine_busy_o,
-  output logic [            3:0] engine_starved_o,
-  output logic [            3:0] engine_blocked_o,
+  input  logic                         start_i,
+  // Level: another core has lost its way, this one ends, too
+  input  logic                         abort_i,
+  // Stored tiles of every core, modulo 2^16
+  input  logic [      Cores-1:0][15:0] cores_done_i,
+  // Level until the next start: the program or its weights cannot be trusted
+  output logic                         lost_o,
+  input  logic [           63:0]       base_i,
+  input  logic [OffsetWidth-1:0]       program_addr_i,
+  input  logic [ BeatsWidth-1:0]       program_beats_i,
+  output logic                         done_o,
+  output logic [            3:0]       error_o,
+  output logic [           31:0]       tiles_done_o,
+  output logic [            3:0]       engine_busy_o,
+  output logic [            3:0]       engine_starved_o,
+  output logic [            3:0]       engine_blocked_o,
   // Activation reads
-  output logic [           63:0] m_axi_act_araddr_o,
-  output logic [            7:0] m_axi_act_arlen_o,
-  output logic                   m_axi_act_arvalid_o,
-  input  logic                   m_axi_act_arready_i,
-  input  logic [DataBytes*8-1:0] m_axi_act_rdata_i,
-  input  logic [            1:0] m_axi_act_rresp_i,
-  input  logic                   m_axi_act_rlast_i,
-  input  logic                   m_axi_act_rvalid_i,
-  output logic                   m_axi_act_rready_o,
+  output logic [           63:0]       m_axi_act_araddr_o,
+  output logic [            7:0]       m_axi_act_arlen_o,
+  output logic                         m_axi_act_arvalid_o,
+  input  logic                         m_axi_act_arready_i,
+  input  logic [DataBytes*8-1:0]       m_axi_act_rdata_i,
+  input  logic [            1:0]       m_axi_act_rresp_i,
+  input  logic                         m_axi_act_rlast_i,
+  input  logic                         m_axi_act_rvalid_i,
+  output logic                         m_axi_act_rready_o,
   // Reads of second tensors: silent without Sums
-  output logic [           63:0] m_axi_skip_araddr_o,
-  output logic [            7:0] m_axi_skip_arlen_o,
-  output logic                   m_axi_skip_arvalid_o,
-  input  logic                   m_axi_skip_arready_i,
-  input  logic [DataBytes*8-1:0] m_axi_skip_rdata_i,
-  input  logic [            1:0] m_axi_skip_rresp_i,
-  input  logic                   m_axi_skip_rlast_i,
-  input  logic                   m_axi_skip_rvalid_i,
-  output logic                   m_axi_skip_rready_o,
+  output logic [           63:0]       m_axi_skip_araddr_o,
+  output logic [            7:0]       m_axi_skip_arlen_o,
+  output logic                         m_axi_skip_arvalid_o,
+  input  logic                         m_axi_skip_arready_i,
+  input  logic [DataBytes*8-1:0]       m_axi_skip_rdata_i,
+  input  logic [            1:0]       m_axi_skip_rresp_i,
+  input  logic                         m_axi_skip_rlast_i,
+  input  logic                         m_axi_skip_rvalid_i,
+  output logic                         m_axi_skip_rready_o,
   // Program (ID 0) and weight (ID 1) reads
-  output logic                   m_axi_wgt_arid_o,
-  output logic [           63:0] m_axi_wgt_araddr_o,
-  output logic [            7:0] m_axi_wgt_arlen_o,
-  output logic                   m_axi_wgt_arvalid_o,
-  input  logic                   m_axi_wgt_arready_i,
-  input  logic                   m_axi_wgt_rid_i,
-  input  logic [DataBytes*8-1:0] m_axi_wgt_rdata_i,
-  input  logic [            1:0] m_axi_wgt_rresp_i,
-  input  logic                   m_axi_wgt_rlast_i,
-  input  logic                   m_axi_wgt_rvalid_i,
-  output logic                   m_axi_wgt_rready_o,
+  output logic                         m_axi_wgt_arid_o,
+  output logic [           63:0]       m_axi_wgt_araddr_o,
+  output logic [            7:0]       m_axi_wgt_arlen_o,
+  output logic                         m_axi_wgt_arvalid_o,
+  input  logic                         m_axi_wgt_arready_i,
+  input  logic                         m_axi_wgt_rid_i,
+  input  logic [DataBytes*8-1:0]       m_axi_wgt_rdata_i,
+  input  logic [            1:0]       m_axi_wgt_rresp_i,
+  input  logic                         m_axi_wgt_rlast_i,
+  input  logic                         m_axi_wgt_rvalid_i,
+  output logic                         m_axi_wgt_rready_o,
   // Writes
-  output logic [           63:0] m_axi_out_awaddr_o,
-  output logic [            7:0] m_axi_out_awlen_o,
-  output logic                   m_axi_out_awvalid_o,
-  input  logic                   m_axi_out_awready_i,
-  output logic [DataBytes*8-1:0] m_axi_out_wdata_o,
-  output logic [  DataBytes-1:0] m_axi_out_wstrb_o,
-  output logic                   m_axi_out_wlast_o,
-  output logic                   m_axi_out_wvalid_o,
-  input  logic                   m_axi_out_wready_i,
-  input  logic [            1:0] m_axi_out_bresp_i,
-  input  logic                   m_axi_out_bvalid_i,
-  output logic                   m_axi_out_bready_o
+  output logic [           63:0]       m_axi_out_awaddr_o,
+  output logic [            7:0]       m_axi_out_awlen_o,
+  output logic                         m_axi_out_awvalid_o,
+  input  logic                         m_axi_out_awready_i,
+  output logic [DataBytes*8-1:0]       m_axi_out_wdata_o,
+  output logic [  DataBytes-1:0]       m_axi_out_wstrb_o,
+  output logic                         m_axi_out_wlast_o,
+  output logic                         m_axi_out_wvalid_o,
+  input  logic                         m_axi_out_wready_i,
+  input  logic [            1:0]       m_axi_out_bresp_i,
+  input  logic                         m_axi_out_bvalid_i,
+  output logic                         m_axi_out_bready_o
 );
 
   `FLEX_ASSERT_INIT(RowsPowerOfTwo, (M & (M - 1)) == 0 && M >= 1)
@@ -380,7 +388,8 @@ module flex_core
     .WindowBeats   (WindowBeats),
     .WindowChannels(WindowChannels),
     .Packed        (Packed),
-    .Slopes        (Slopes)
+    .Slopes        (Slopes),
+    .Cores         (Cores)
   ) u_load (
     .clk_i,
     .rst_ni      (core_rst_n),
@@ -388,7 +397,7 @@ module flex_core
     .cmd_valid_i (load_cmd_valid),
     .cmd_ready_o (load_cmd_ready),
     .tiles_done_i(tiles_done_o),
-    .cores_done_i(tiles_done_o[15:0]),
+    .cores_done_i,
     .req_addr_o  (load_req_addr),
     .req_beats_o (load_req_beats),
     .req_valid_o (load_req_valid),
@@ -594,6 +603,7 @@ module flex_core
       .DataBytes   (DataBytes),
       .ActWords    (OutWords),
       .ColumnPhases(OutputPhases ? 4 : 1),
+      .Cores       (Cores),
       .Engine      (EngineSkip)
     ) u_skip_load (
       .clk_i,
@@ -602,7 +612,7 @@ module flex_core
       .cmd_valid_i (skip_cmd_valid),
       .cmd_ready_o (skip_cmd_ready),
       .tiles_done_i(tiles_done_o),
-      .cores_done_i(tiles_done_o[15:0]),
+      .cores_done_i,
       .req_addr_o  (req_addr),
       .req_beats_o (req_beats),
       .req_valid_o (req_valid),
@@ -807,8 +817,8 @@ module flex_core
     else if (wgt_error != '0) lost_q <= 1'b1;
   end
 
-  assign ending = program_error || lost_q ||
-      (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+  assign lost_o = program_error || lost_q;
+  assign ending = lost_o || abort_i || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
 
   always_ff @(posedge clk_i) begin
     if (!core_rst_n) done_o <= 1'b0;

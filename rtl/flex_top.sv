@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The accelerator: control registers on AXI4-Lite, one core, three AXI4 masters, four with sums.
+// The accelerator: control registers on AXI4-Lite, 1..MaxCores cores, each with three AXI4 masters, four with sums.
+//
+// Each core runs a program of its own; the programs follow each other in memory, all of the same length. A run ends when
+// every core is done; an error that ends one of them ends all.
 //
 // Host view: docs/rtl/csr.md. Throughput and limits: docs/rtl/microarchitecture.md.
 
+`include "flex_assert.svh"
+
 module flex_top
   import flex_pkg::*;
+  import flex_program_pkg::*;
 #(
   // See flex_core for the meaning and the rules of each parameter.
   parameter int unsigned M              = 8,
@@ -25,105 +31,149 @@ module flex_top
   parameter bit          Sums           = 1'b0,
   parameter int unsigned WindowTaps     = 0,
   parameter int unsigned WindowBeats    = 512,
-  parameter int unsigned WindowChannels = 1024
+  parameter int unsigned WindowChannels = 1024,
+  // Cores that share memory and each other's progress.
+  parameter int unsigned Cores          = 1
 ) (
-  input  logic                   clk_i,
-  input  logic                   rst_ni,
-  output logic                   interrupt_o,
+  input  logic                              clk_i,
+  input  logic                              rst_ni,
+  output logic                              interrupt_o,
   // Control registers
-  input  logic [            7:0] s_axi_ctrl_awaddr_i,
-  input  logic [            2:0] s_axi_ctrl_awprot_i,
-  input  logic                   s_axi_ctrl_awvalid_i,
-  output logic                   s_axi_ctrl_awready_o,
-  input  logic [           31:0] s_axi_ctrl_wdata_i,
-  input  logic [            3:0] s_axi_ctrl_wstrb_i,
-  input  logic                   s_axi_ctrl_wvalid_i,
-  output logic                   s_axi_ctrl_wready_o,
-  output logic [            1:0] s_axi_ctrl_bresp_o,
-  output logic                   s_axi_ctrl_bvalid_o,
-  input  logic                   s_axi_ctrl_bready_i,
-  input  logic [            7:0] s_axi_ctrl_araddr_i,
-  input  logic [            2:0] s_axi_ctrl_arprot_i,
-  input  logic                   s_axi_ctrl_arvalid_i,
-  output logic                   s_axi_ctrl_arready_o,
-  output logic [           31:0] s_axi_ctrl_rdata_o,
-  output logic [            1:0] s_axi_ctrl_rresp_o,
-  output logic                   s_axi_ctrl_rvalid_o,
-  input  logic                   s_axi_ctrl_rready_i,
+  input  logic [      7:0]                  s_axi_ctrl_awaddr_i,
+  input  logic [      2:0]                  s_axi_ctrl_awprot_i,
+  input  logic                              s_axi_ctrl_awvalid_i,
+  output logic                              s_axi_ctrl_awready_o,
+  input  logic [     31:0]                  s_axi_ctrl_wdata_i,
+  input  logic [      3:0]                  s_axi_ctrl_wstrb_i,
+  input  logic                              s_axi_ctrl_wvalid_i,
+  output logic                              s_axi_ctrl_wready_o,
+  output logic [      1:0]                  s_axi_ctrl_bresp_o,
+  output logic                              s_axi_ctrl_bvalid_o,
+  input  logic                              s_axi_ctrl_bready_i,
+  input  logic [      7:0]                  s_axi_ctrl_araddr_i,
+  input  logic [      2:0]                  s_axi_ctrl_arprot_i,
+  input  logic                              s_axi_ctrl_arvalid_i,
+  output logic                              s_axi_ctrl_arready_o,
+  output logic [     31:0]                  s_axi_ctrl_rdata_o,
+  output logic [      1:0]                  s_axi_ctrl_rresp_o,
+  output logic                              s_axi_ctrl_rvalid_o,
+  input  logic                              s_axi_ctrl_rready_i,
   // Activation reads
-  output logic [           63:0] m_axi_act_araddr_o,
-  output logic [            7:0] m_axi_act_arlen_o,
-  output logic [            2:0] m_axi_act_arsize_o,
-  output logic [            1:0] m_axi_act_arburst_o,
-  output logic                   m_axi_act_arvalid_o,
-  input  logic                   m_axi_act_arready_i,
-  input  logic [DataBytes*8-1:0] m_axi_act_rdata_i,
-  input  logic [            1:0] m_axi_act_rresp_i,
-  input  logic                   m_axi_act_rlast_i,
-  input  logic                   m_axi_act_rvalid_i,
-  output logic                   m_axi_act_rready_o,
+  output logic [Cores-1:0][           63:0] m_axi_act_araddr_o,
+  output logic [Cores-1:0][            7:0] m_axi_act_arlen_o,
+  output logic [Cores-1:0][            2:0] m_axi_act_arsize_o,
+  output logic [Cores-1:0][            1:0] m_axi_act_arburst_o,
+  output logic [Cores-1:0]                  m_axi_act_arvalid_o,
+  input  logic [Cores-1:0]                  m_axi_act_arready_i,
+  input  logic [Cores-1:0][DataBytes*8-1:0] m_axi_act_rdata_i,
+  input  logic [Cores-1:0][            1:0] m_axi_act_rresp_i,
+  input  logic [Cores-1:0]                  m_axi_act_rlast_i,
+  input  logic [Cores-1:0]                  m_axi_act_rvalid_i,
+  output logic [Cores-1:0]                  m_axi_act_rready_o,
   // Reads of second tensors: silent without Sums
-  output logic [           63:0] m_axi_skip_araddr_o,
-  output logic [            7:0] m_axi_skip_arlen_o,
-  output logic [            2:0] m_axi_skip_arsize_o,
-  output logic [            1:0] m_axi_skip_arburst_o,
-  output logic                   m_axi_skip_arvalid_o,
-  input  logic                   m_axi_skip_arready_i,
-  input  logic [DataBytes*8-1:0] m_axi_skip_rdata_i,
-  input  logic [            1:0] m_axi_skip_rresp_i,
-  input  logic                   m_axi_skip_rlast_i,
-  input  logic                   m_axi_skip_rvalid_i,
-  output logic                   m_axi_skip_rready_o,
+  output logic [Cores-1:0][           63:0] m_axi_skip_araddr_o,
+  output logic [Cores-1:0][            7:0] m_axi_skip_arlen_o,
+  output logic [Cores-1:0][            2:0] m_axi_skip_arsize_o,
+  output logic [Cores-1:0][            1:0] m_axi_skip_arburst_o,
+  output logic [Cores-1:0]                  m_axi_skip_arvalid_o,
+  input  logic [Cores-1:0]                  m_axi_skip_arready_i,
+  input  logic [Cores-1:0][DataBytes*8-1:0] m_axi_skip_rdata_i,
+  input  logic [Cores-1:0][            1:0] m_axi_skip_rresp_i,
+  input  logic [Cores-1:0]                  m_axi_skip_rlast_i,
+  input  logic [Cores-1:0]                  m_axi_skip_rvalid_i,
+  output logic [Cores-1:0]                  m_axi_skip_rready_o,
   // Program (ID 0) and weight (ID 1) reads
-  output logic                   m_axi_wgt_arid_o,
-  output logic [           63:0] m_axi_wgt_araddr_o,
-  output logic [            7:0] m_axi_wgt_arlen_o,
-  output logic [            2:0] m_axi_wgt_arsize_o,
-  output logic [            1:0] m_axi_wgt_arburst_o,
-  output logic                   m_axi_wgt_arvalid_o,
-  input  logic                   m_axi_wgt_arready_i,
-  input  logic                   m_axi_wgt_rid_i,
-  input  logic [DataBytes*8-1:0] m_axi_wgt_rdata_i,
-  input  logic [            1:0] m_axi_wgt_rresp_i,
-  input  logic                   m_axi_wgt_rlast_i,
-  input  logic                   m_axi_wgt_rvalid_i,
-  output logic                   m_axi_wgt_rready_o,
+  output logic [Cores-1:0]                  m_axi_wgt_arid_o,
+  output logic [Cores-1:0][           63:0] m_axi_wgt_araddr_o,
+  output logic [Cores-1:0][            7:0] m_axi_wgt_arlen_o,
+  output logic [Cores-1:0][            2:0] m_axi_wgt_arsize_o,
+  output logic [Cores-1:0][            1:0] m_axi_wgt_arburst_o,
+  output logic [Cores-1:0]                  m_axi_wgt_arvalid_o,
+  input  logic [Cores-1:0]                  m_axi_wgt_arready_i,
+  input  logic [Cores-1:0]                  m_axi_wgt_rid_i,
+  input  logic [Cores-1:0][DataBytes*8-1:0] m_axi_wgt_rdata_i,
+  input  logic [Cores-1:0][            1:0] m_axi_wgt_rresp_i,
+  input  logic [Cores-1:0]                  m_axi_wgt_rlast_i,
+  input  logic [Cores-1:0]                  m_axi_wgt_rvalid_i,
+  output logic [Cores-1:0]                  m_axi_wgt_rready_o,
   // Writes
-  output logic [           63:0] m_axi_out_awaddr_o,
-  output logic [            7:0] m_axi_out_awlen_o,
-  output logic [            2:0] m_axi_out_awsize_o,
-  output logic [            1:0] m_axi_out_awburst_o,
-  output logic                   m_axi_out_awvalid_o,
-  input  logic                   m_axi_out_awready_i,
-  output logic [DataBytes*8-1:0] m_axi_out_wdata_o,
-  output logic [  DataBytes-1:0] m_axi_out_wstrb_o,
-  output logic                   m_axi_out_wlast_o,
-  output logic                   m_axi_out_wvalid_o,
-  input  logic                   m_axi_out_wready_i,
-  input  logic [            1:0] m_axi_out_bresp_i,
-  input  logic                   m_axi_out_bvalid_i,
-  output logic                   m_axi_out_bready_o
+  output logic [Cores-1:0][           63:0] m_axi_out_awaddr_o,
+  output logic [Cores-1:0][            7:0] m_axi_out_awlen_o,
+  output logic [Cores-1:0][            2:0] m_axi_out_awsize_o,
+  output logic [Cores-1:0][            1:0] m_axi_out_awburst_o,
+  output logic [Cores-1:0]                  m_axi_out_awvalid_o,
+  input  logic [Cores-1:0]                  m_axi_out_awready_i,
+  output logic [Cores-1:0][DataBytes*8-1:0] m_axi_out_wdata_o,
+  output logic [Cores-1:0][  DataBytes-1:0] m_axi_out_wstrb_o,
+  output logic [Cores-1:0]                  m_axi_out_wlast_o,
+  output logic [Cores-1:0]                  m_axi_out_wvalid_o,
+  input  logic [Cores-1:0]                  m_axi_out_wready_i,
+  input  logic [Cores-1:0][            1:0] m_axi_out_bresp_i,
+  input  logic [Cores-1:0]                  m_axi_out_bvalid_i,
+  output logic [Cores-1:0]                  m_axi_out_bready_o
 );
 
   // Every burst is incrementing and of full-width beats.
   localparam logic [2:0] Size = 3'($clog2(DataBytes));
   localparam logic [1:0] BurstIncr = 2'b01;
 
-  assign m_axi_act_arsize_o   = Size;
-  assign m_axi_skip_arsize_o  = Size;
-  assign m_axi_wgt_arsize_o   = Size;
-  assign m_axi_out_awsize_o   = Size;
-  assign m_axi_act_arburst_o  = BurstIncr;
-  assign m_axi_skip_arburst_o = BurstIncr;
-  assign m_axi_wgt_arburst_o  = BurstIncr;
-  assign m_axi_out_awburst_o  = BurstIncr;
+  assign m_axi_act_arsize_o   = {Cores{Size}};
+  assign m_axi_skip_arsize_o  = {Cores{Size}};
+  assign m_axi_wgt_arsize_o   = {Cores{Size}};
+  assign m_axi_out_awsize_o   = {Cores{Size}};
+  assign m_axi_act_arburst_o  = {Cores{BurstIncr}};
+  assign m_axi_skip_arburst_o = {Cores{BurstIncr}};
+  assign m_axi_wgt_arburst_o  = {Cores{BurstIncr}};
+  assign m_axi_out_awburst_o  = {Cores{BurstIncr}};
+
+  `FLEX_ASSERT_INIT(CoresInRange, Cores >= 1 && Cores <= MaxCores)
 
   logic start, done;
   logic [63:0] base;
   logic [OffsetWidth-1:0] program_addr;
   logic [BeatsWidth-1:0] program_beats;
-  logic [3:0] error, engine_busy, engine_starved, engine_blocked;
+  logic [3:0] error;
   logic [31:0] tiles_done;
+
+  // What each core tells.
+  logic [Cores-1:0] core_done, core_lost;
+  logic [Cores-1:0][3:0] core_error, engine_busy, engine_starved, engine_blocked;
+  logic [Cores-1:0][31:0] core_tiles;
+  logic [Cores-1:0][15:0] cores_done;
+  logic start_q, abort_q;
+
+  // An error of any core is the run's; tiles are counted together.
+  always_comb begin
+    error = '0;
+    for (int unsigned c = 0; c < Cores; c++) error |= core_error[c];
+  end
+
+  logic [31:0] tiles_sum;
+
+  always_comb begin
+    tiles_sum = '0;
+    for (int unsigned c = 0; c < Cores; c++) tiles_sum += core_tiles[c];
+  end
+
+  always_ff @(posedge clk_i) tiles_done <= tiles_sum;
+
+  // A core that has lost its way would let the others wait for ever. What an earlier run has left is
+  // gone in the second cycle after a start.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      start_q <= 1'b0;
+      abort_q <= 1'b0;
+    end else begin
+      start_q <= start;
+      abort_q <= |core_lost && !start && !start_q;
+    end
+  end
+
+  assign done = &core_done;
+
+  // The first core's counters stand for all.
+  logic unused_counters;
+  assign unused_counters = ^{engine_busy, engine_starved, engine_blocked};
 
   flex_csr #(
     .M     (M),
@@ -160,84 +210,102 @@ module flex_top
     .done_i          (done),
     .error_i         (error),
     .tiles_done_i    (tiles_done),
-    .engine_busy_i   (engine_busy),
-    .engine_starved_i(engine_starved),
-    .engine_blocked_i(engine_blocked)
+    .engine_busy_i   (engine_busy[0]),
+    .engine_starved_i(engine_starved[0]),
+    .engine_blocked_i(engine_blocked[0])
   );
 
-  flex_core #(
-    .M             (M),
-    .P             (P),
-    .N             (N),
-    .Q             (Q),
-    .Packed        (Packed),
-    .AccWidth      (AccWidth),
-    .DataBytes     (DataBytes),
-    .ActWords      (ActWords),
-    .WeightWords   (WeightWords),
-    .ParamPasses   (ParamPasses),
-    .OutWords      (OutWords),
-    .ListEntries   (ListEntries),
-    .Slopes        (Slopes),
-    .Tables        (Tables),
-    .Sums          (Sums),
-    .WindowTaps    (WindowTaps),
-    .WindowBeats   (WindowBeats),
-    .WindowChannels(WindowChannels)
-  ) u_core (
-    .clk_i,
-    .rst_ni,
-    .start_i         (start),
-    .base_i          (base),
-    .program_addr_i  (program_addr),
-    .program_beats_i (program_beats),
-    .done_o          (done),
-    .error_o         (error),
-    .tiles_done_o    (tiles_done),
-    .engine_busy_o   (engine_busy),
-    .engine_starved_o(engine_starved),
-    .engine_blocked_o(engine_blocked),
-    .m_axi_act_araddr_o,
-    .m_axi_act_arlen_o,
-    .m_axi_act_arvalid_o,
-    .m_axi_act_arready_i,
-    .m_axi_act_rdata_i,
-    .m_axi_act_rresp_i,
-    .m_axi_act_rlast_i,
-    .m_axi_act_rvalid_i,
-    .m_axi_act_rready_o,
-    .m_axi_skip_araddr_o,
-    .m_axi_skip_arlen_o,
-    .m_axi_skip_arvalid_o,
-    .m_axi_skip_arready_i,
-    .m_axi_skip_rdata_i,
-    .m_axi_skip_rresp_i,
-    .m_axi_skip_rlast_i,
-    .m_axi_skip_rvalid_i,
-    .m_axi_skip_rready_o,
-    .m_axi_wgt_arid_o,
-    .m_axi_wgt_araddr_o,
-    .m_axi_wgt_arlen_o,
-    .m_axi_wgt_arvalid_o,
-    .m_axi_wgt_arready_i,
-    .m_axi_wgt_rid_i,
-    .m_axi_wgt_rdata_i,
-    .m_axi_wgt_rresp_i,
-    .m_axi_wgt_rlast_i,
-    .m_axi_wgt_rvalid_i,
-    .m_axi_wgt_rready_o,
-    .m_axi_out_awaddr_o,
-    .m_axi_out_awlen_o,
-    .m_axi_out_awvalid_o,
-    .m_axi_out_awready_i,
-    .m_axi_out_wdata_o,
-    .m_axi_out_wstrb_o,
-    .m_axi_out_wlast_o,
-    .m_axi_out_wvalid_o,
-    .m_axi_out_wready_i,
-    .m_axi_out_bresp_i,
-    .m_axi_out_bvalid_i,
-    .m_axi_out_bready_o
-  );
+  for (genvar c = 0; c < Cores; c++) begin : gen_core
+
+    // Where the core's program begins, known long before a start.
+    logic [OffsetWidth-1:0] core_addr_q;
+
+    always_ff @(posedge clk_i) begin
+      core_addr_q <= program_addr +
+          OffsetWidth'((OffsetWidth'(program_beats) * OffsetWidth'(c)) << $clog2(DataBytes));
+    end
+
+    assign cores_done[c] = core_tiles[c][15:0];
+
+    flex_core #(
+      .M             (M),
+      .P             (P),
+      .N             (N),
+      .Q             (Q),
+      .Packed        (Packed),
+      .AccWidth      (AccWidth),
+      .DataBytes     (DataBytes),
+      .ActWords      (ActWords),
+      .WeightWords   (WeightWords),
+      .ParamPasses   (ParamPasses),
+      .OutWords      (OutWords),
+      .ListEntries   (ListEntries),
+      .Slopes        (Slopes),
+      .Tables        (Tables),
+      .Sums          (Sums),
+      .WindowTaps    (WindowTaps),
+      .WindowBeats   (WindowBeats),
+      .WindowChannels(WindowChannels),
+      .Cores         (Cores)
+    ) u_core (
+      .clk_i,
+      .rst_ni,
+      .start_i             (start),
+      .abort_i             (abort_q),
+      .cores_done_i        (cores_done),
+      .lost_o              (core_lost[c]),
+      .base_i              (base),
+      .program_addr_i      (core_addr_q),
+      .program_beats_i     (program_beats),
+      .done_o              (core_done[c]),
+      .error_o             (core_error[c]),
+      .tiles_done_o        (core_tiles[c]),
+      .engine_busy_o       (engine_busy[c]),
+      .engine_starved_o    (engine_starved[c]),
+      .engine_blocked_o    (engine_blocked[c]),
+      .m_axi_act_araddr_o  (m_axi_act_araddr_o[c]),
+      .m_axi_act_arlen_o   (m_axi_act_arlen_o[c]),
+      .m_axi_act_arvalid_o (m_axi_act_arvalid_o[c]),
+      .m_axi_act_arready_i (m_axi_act_arready_i[c]),
+      .m_axi_act_rdata_i   (m_axi_act_rdata_i[c]),
+      .m_axi_act_rresp_i   (m_axi_act_rresp_i[c]),
+      .m_axi_act_rlast_i   (m_axi_act_rlast_i[c]),
+      .m_axi_act_rvalid_i  (m_axi_act_rvalid_i[c]),
+      .m_axi_act_rready_o  (m_axi_act_rready_o[c]),
+      .m_axi_skip_araddr_o (m_axi_skip_araddr_o[c]),
+      .m_axi_skip_arlen_o  (m_axi_skip_arlen_o[c]),
+      .m_axi_skip_arvalid_o(m_axi_skip_arvalid_o[c]),
+      .m_axi_skip_arready_i(m_axi_skip_arready_i[c]),
+      .m_axi_skip_rdata_i  (m_axi_skip_rdata_i[c]),
+      .m_axi_skip_rresp_i  (m_axi_skip_rresp_i[c]),
+      .m_axi_skip_rlast_i  (m_axi_skip_rlast_i[c]),
+      .m_axi_skip_rvalid_i (m_axi_skip_rvalid_i[c]),
+      .m_axi_skip_rready_o (m_axi_skip_rready_o[c]),
+      .m_axi_wgt_arid_o    (m_axi_wgt_arid_o[c]),
+      .m_axi_wgt_araddr_o  (m_axi_wgt_araddr_o[c]),
+      .m_axi_wgt_arlen_o   (m_axi_wgt_arlen_o[c]),
+      .m_axi_wgt_arvalid_o (m_axi_wgt_arvalid_o[c]),
+      .m_axi_wgt_arready_i (m_axi_wgt_arready_i[c]),
+      .m_axi_wgt_rid_i     (m_axi_wgt_rid_i[c]),
+      .m_axi_wgt_rdata_i   (m_axi_wgt_rdata_i[c]),
+      .m_axi_wgt_rresp_i   (m_axi_wgt_rresp_i[c]),
+      .m_axi_wgt_rlast_i   (m_axi_wgt_rlast_i[c]),
+      .m_axi_wgt_rvalid_i  (m_axi_wgt_rvalid_i[c]),
+      .m_axi_wgt_rready_o  (m_axi_wgt_rready_o[c]),
+      .m_axi_out_awaddr_o  (m_axi_out_awaddr_o[c]),
+      .m_axi_out_awlen_o   (m_axi_out_awlen_o[c]),
+      .m_axi_out_awvalid_o (m_axi_out_awvalid_o[c]),
+      .m_axi_out_awready_i (m_axi_out_awready_i[c]),
+      .m_axi_out_wdata_o   (m_axi_out_wdata_o[c]),
+      .m_axi_out_wstrb_o   (m_axi_out_wstrb_o[c]),
+      .m_axi_out_wlast_o   (m_axi_out_wlast_o[c]),
+      .m_axi_out_wvalid_o  (m_axi_out_wvalid_o[c]),
+      .m_axi_out_wready_i  (m_axi_out_wready_i[c]),
+      .m_axi_out_bresp_i   (m_axi_out_bresp_i[c]),
+      .m_axi_out_bvalid_i  (m_axi_out_bvalid_i[c]),
+      .m_axi_out_bready_o  (m_axi_out_bready_o[c])
+    );
+
+  end
 
 endmodule

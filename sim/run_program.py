@@ -140,6 +140,7 @@ def run_program(
             program_offset=program_offset,
             program_beats=program_beats,
             watchdog_cycles=watchdog_cycles,
+            cores=parameters.get("Cores", 1),
             memory=memory or MemoryBehaviour(),
             runs=_write_patches(inputs, size, work / PATCHES),
             trace=trace,

@@ -301,6 +301,7 @@ def _system_view(build: Build) -> SystemView:
         window_taps=a.window_taps,
         window_beats=a.window_beats,
         window_channels=a.window_channels,
+        suffixes=("",) if a.cores == 1 else tuple(map(str, range(a.cores))),
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
     )

@@ -140,7 +140,7 @@ def rtl_parameters(plan: Plan) -> dict[str, int]:
         "ListEntries": a.list_entries,
         "Slopes": int(a.slopes),
         # A single core is no cluster, and its top has no such parameter.
-        **({"Cores": a.cores} if a.cores > 1 else {}),
+        "Cores": a.cores,
         "Tables": int(a.tables),
         "Sums": int(a.sums),
         "WindowTaps": a.window_taps,

@@ -45,7 +45,9 @@ async def runs_the_job(dut: Any) -> None:
     job = Job.read(folder)
     memory = Memory()
     contents = map_image(memory, job.base, folder / IMAGE)
-    set_behaviour(memory, job.base, job.memory, seed=int(os.environ["COCOTB_RANDOM_SEED"]))
+    ports = job.cores * len(PORTS)
+    seed = int(os.environ["COCOTB_RANDOM_SEED"])
+    set_behaviour(memory, job.base, job.memory, ports, seed=seed)
 
     start_clock(dut)
     host = Host(dut)
@@ -61,7 +63,7 @@ async def runs_the_job(dut: Any) -> None:
             piece = patches[patch.source : patch.source + patch.size]
             contents[patch.offset : patch.offset + patch.size] = np.frombuffer(piece, np.uint8)
         ended = await host.run(job.watchdog_cycles, job.trace if number == 0 else None)
-        outcome = await host.outcome(memory, ended=ended)
+        outcome = await host.outcome(memory, job.cores, ended=ended)
         outcome.write(folder, number)
         contents.tofile(memory_file(folder, number))
         if outcome.ending is not Ending.DONE:
@@ -113,8 +115,8 @@ class Host:
             await self.write(Register.IRQ_STATUS, INTERRUPT)
         return ended
 
-    async def outcome(self, memory: Memory, *, ended: bool) -> Outcome:
-        """The state of all counters."""
+    async def outcome(self, memory: Memory, cores: int, *, ended: bool) -> Outcome:
+        """The state of all counters; a port's are those of all `cores` together."""
         status = Status(await self.read(Register.STATUS))
         assert ended == (Status.BUSY not in status), f"ended {ended}, but STATUS is {status!r}"
         ending = Ending.ERROR if Status.ERROR in status else Ending.DONE
@@ -132,7 +134,7 @@ class Host:
             tiles_done=await self.read(Register.TILES_DONE),
             cycles=high << 32 | low,
             engines=engines,
-            ports={name: asdict(memory.statistics(port)) for port, name in enumerate(PORTS)},
+            ports={name: statistics(memory, port, cores) for port, name in enumerate(PORTS)},
         )
 
 
@@ -155,8 +157,16 @@ def map_image(memory: Memory, base: int, path: Path) -> npt.NDArray[np.uint8]:
     return contents
 
 
-def set_behaviour(memory: Memory, base: int, behaviour: MemoryBehaviour, *, seed: int) -> None:
-    """Makes all ports of `memory` behave as told."""
+def statistics(memory: Memory, port: int, cores: int) -> dict[str, int]:
+    """What has passed through port number `port` of every core."""
+    every = [asdict(memory.statistics(core * len(PORTS) + port)) for core in range(cores)]
+    return {name: sum(one[name] for one in every) for name in every[0]}
+
+
+def set_behaviour(
+    memory: Memory, base: int, behaviour: MemoryBehaviour, ports: int, *, seed: int
+) -> None:
+    """Makes the first `ports` ports of `memory` behave as told."""
     stalls = behaviour.stall_seed is not None
     pause = (
         Pause(percent=behaviour.stall_percent, longest=behaviour.stall_longest)
@@ -175,7 +185,7 @@ def set_behaviour(memory: Memory, base: int, behaviour: MemoryBehaviour, *, seed
         w=pause,
         b=pause,
     )
-    for number in range(len(PORTS)):
+    for number in range(ports):
         memory.configure(number, port)
     if behaviour.beats_per_1000_cycles is not None:
         memory.limit(0, behaviour.beats_per_1000_cycles)

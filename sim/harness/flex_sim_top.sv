@@ -2,7 +2,7 @@
 //
 // The accelerator with its memory: what runs whole programs in simulation.
 //
-// Four memory ports, numbered by the parameters below, share one store; the control registers and
+// Four memory ports for each core, numbered by the parameters below, share one store; the control registers and
 // the interrupt are brought out. Latency and throughput: those of flex_top and of the ports as set.
 
 `include "flex_assert.svh"
@@ -27,7 +27,9 @@ module flex_sim_top #(
   parameter  int unsigned WindowTaps     = 0,
   parameter  int unsigned WindowBeats    = 512,
   parameter  int unsigned WindowChannels = 1024,
-  // Numbers by which the bench knows the memory ports.
+  parameter  int unsigned Cores          = 1,
+  // Numbers by which the bench knows the memory ports of core 0; those of the next follow.
+  localparam int unsigned CorePorts      = 4,
   localparam int unsigned ActPort        = 0,
   localparam int unsigned WgtPort        = 1,
   localparam int unsigned OutPort        = 2,
@@ -61,47 +63,36 @@ module flex_sim_top #(
   localparam int unsigned AddrWidth = 64;
 
   // Activation reads
-  logic [AddrWidth-1:0] act_araddr;
-  logic [7:0] act_arlen;
-  logic [2:0] act_arsize;
-  logic [1:0] act_arburst, act_rresp;
-  logic act_arvalid, act_arready, act_rlast, act_rvalid, act_rready;
-  logic [DataBytes*8-1:0] act_rdata;
+  logic [Cores-1:0][AddrWidth-1:0] act_araddr;
+  logic [Cores-1:0][7:0] act_arlen;
+  logic [Cores-1:0][2:0] act_arsize;
+  logic [Cores-1:0][1:0] act_arburst, act_rresp;
+  logic [Cores-1:0] act_arvalid, act_arready, act_rlast, act_rvalid, act_rready;
+  logic [Cores-1:0][DataBytes*8-1:0] act_rdata;
   // Reads of second tensors
-  logic [AddrWidth-1:0] skip_araddr;
-  logic [7:0] skip_arlen;
-  logic [2:0] skip_arsize;
-  logic [1:0] skip_arburst, skip_rresp;
-  logic skip_arvalid, skip_arready, skip_rlast, skip_rvalid, skip_rready;
-  logic [DataBytes*8-1:0] skip_rdata;
+  logic [Cores-1:0][AddrWidth-1:0] skip_araddr;
+  logic [Cores-1:0][7:0] skip_arlen;
+  logic [Cores-1:0][2:0] skip_arsize;
+  logic [Cores-1:0][1:0] skip_arburst, skip_rresp;
+  logic [Cores-1:0] skip_arvalid, skip_arready, skip_rlast, skip_rvalid, skip_rready;
+  logic [Cores-1:0][DataBytes*8-1:0] skip_rdata;
   // Program and weight reads
-  logic wgt_arid, wgt_rid;
-  logic [AddrWidth-1:0] wgt_araddr;
-  logic [7:0] wgt_arlen;
-  logic [2:0] wgt_arsize;
-  logic [1:0] wgt_arburst, wgt_rresp;
-  logic wgt_arvalid, wgt_arready, wgt_rlast, wgt_rvalid, wgt_rready;
-  logic [DataBytes*8-1:0] wgt_rdata;
+  logic [Cores-1:0] wgt_arid, wgt_rid;
+  logic [Cores-1:0][AddrWidth-1:0] wgt_araddr;
+  logic [Cores-1:0][7:0] wgt_arlen;
+  logic [Cores-1:0][2:0] wgt_arsize;
+  logic [Cores-1:0][1:0] wgt_arburst, wgt_rresp;
+  logic [Cores-1:0] wgt_arvalid, wgt_arready, wgt_rlast, wgt_rvalid, wgt_rready;
+  logic [Cores-1:0][DataBytes*8-1:0] wgt_rdata;
   // Writes
-  logic [AddrWidth-1:0] out_awaddr;
-  logic [7:0] out_awlen;
-  logic [2:0] out_awsize;
-  logic [1:0] out_awburst, out_bresp;
-  logic out_awvalid, out_awready, out_wlast, out_wvalid, out_wready, out_bvalid, out_bready;
-  logic [DataBytes*8-1:0] out_wdata;
-  logic [DataBytes-1:0] out_wstrb;
-
-  // What the absent halves of the memory ports drive.
-  logic unused_halves;
-  logic [3:0] unused_ready, unused_valid, unused_last, unused_id;
-  logic [3:0][1:0] unused_resp;
-  logic [DataBytes*8-1:0] unused_data;
-  logic unused_act_rid, unused_out_bid, unused_act_wready, unused_wgt_wready;
-  logic unused_skip_rid, unused_skip_wready;
-  assign unused_halves = ^{unused_ready, unused_valid, unused_last, unused_id, unused_resp,
-                           unused_data, unused_act_rid, unused_out_bid, unused_act_wready,
-                           unused_wgt_wready, unused_skip_rid, unused_skip_wready};
-  assign {unused_last[3], unused_last[1:0]} = '0;
+  logic [Cores-1:0][AddrWidth-1:0] out_awaddr;
+  logic [Cores-1:0][7:0] out_awlen;
+  logic [Cores-1:0][2:0] out_awsize;
+  logic [Cores-1:0][1:0] out_awburst, out_bresp;
+  logic [Cores-1:0]
+      out_awvalid, out_awready, out_wlast, out_wvalid, out_wready, out_bvalid, out_bready;
+  logic [Cores-1:0][DataBytes*8-1:0] out_wdata;
+  logic [Cores-1:0][  DataBytes-1:0] out_wstrb;
 
   flex_top #(
     .M             (M),
@@ -121,7 +112,8 @@ module flex_sim_top #(
     .Sums          (Sums),
     .WindowTaps    (WindowTaps),
     .WindowBeats   (WindowBeats),
-    .WindowChannels(WindowChannels)
+    .WindowChannels(WindowChannels),
+    .Cores         (Cores)
   ) u_top (
     .clk_i,
     .rst_ni,
@@ -196,163 +188,184 @@ module flex_sim_top #(
     .m_axi_out_bready_o  (out_bready)
   );
 
-  flex_sim_axi_memory #(
-    .Port     (ActPort),
-    .AddrWidth(AddrWidth),
-    .DataBytes(DataBytes),
-    .HasWrite (1'b0)
-  ) u_act (
-    .clk_i,
-    .rst_ni,
-    .s_axi_arid_i   (1'b0),
-    .s_axi_araddr_i (act_araddr),
-    .s_axi_arlen_i  (act_arlen),
-    .s_axi_arsize_i (act_arsize),
-    .s_axi_arburst_i(act_arburst),
-    .s_axi_arvalid_i(act_arvalid),
-    .s_axi_arready_o(act_arready),
-    .s_axi_rid_o    (unused_act_rid),
-    .s_axi_rdata_o  (act_rdata),
-    .s_axi_rresp_o  (act_rresp),
-    .s_axi_rlast_o  (act_rlast),
-    .s_axi_rvalid_o (act_rvalid),
-    .s_axi_rready_i (act_rready),
-    .s_axi_awid_i   (1'b0),
-    .s_axi_awaddr_i ('0),
-    .s_axi_awlen_i  ('0),
-    .s_axi_awsize_i ('0),
-    .s_axi_awburst_i('0),
-    .s_axi_awvalid_i(1'b0),
-    .s_axi_awready_o(unused_ready[0]),
-    .s_axi_wdata_i  ('0),
-    .s_axi_wstrb_i  ('0),
-    .s_axi_wlast_i  (1'b0),
-    .s_axi_wvalid_i (1'b0),
-    .s_axi_wready_o (unused_act_wready),
-    .s_axi_bid_o    (unused_id[0]),
-    .s_axi_bresp_o  (unused_resp[0]),
-    .s_axi_bvalid_o (unused_valid[0]),
-    .s_axi_bready_i (1'b0)
-  );
+  for (genvar c = 0; c < Cores; c++) begin : gen_core
 
-  flex_sim_axi_memory #(
-    .Port     (WgtPort),
-    .AddrWidth(AddrWidth),
-    .DataBytes(DataBytes),
-    .HasWrite (1'b0)
-  ) u_wgt (
-    .clk_i,
-    .rst_ni,
-    .s_axi_arid_i   (wgt_arid),
-    .s_axi_araddr_i (wgt_araddr),
-    .s_axi_arlen_i  (wgt_arlen),
-    .s_axi_arsize_i (wgt_arsize),
-    .s_axi_arburst_i(wgt_arburst),
-    .s_axi_arvalid_i(wgt_arvalid),
-    .s_axi_arready_o(wgt_arready),
-    .s_axi_rid_o    (wgt_rid),
-    .s_axi_rdata_o  (wgt_rdata),
-    .s_axi_rresp_o  (wgt_rresp),
-    .s_axi_rlast_o  (wgt_rlast),
-    .s_axi_rvalid_o (wgt_rvalid),
-    .s_axi_rready_i (wgt_rready),
-    .s_axi_awid_i   (1'b0),
-    .s_axi_awaddr_i ('0),
-    .s_axi_awlen_i  ('0),
-    .s_axi_awsize_i ('0),
-    .s_axi_awburst_i('0),
-    .s_axi_awvalid_i(1'b0),
-    .s_axi_awready_o(unused_ready[1]),
-    .s_axi_wdata_i  ('0),
-    .s_axi_wstrb_i  ('0),
-    .s_axi_wlast_i  (1'b0),
-    .s_axi_wvalid_i (1'b0),
-    .s_axi_wready_o (unused_wgt_wready),
-    .s_axi_bid_o    (unused_id[1]),
-    .s_axi_bresp_o  (unused_resp[1]),
-    .s_axi_bvalid_o (unused_valid[1]),
-    .s_axi_bready_i (1'b0)
-  );
+    // What the absent halves of the memory ports drive.
+    logic unused_halves;
+    logic [3:0] unused_ready, unused_valid, unused_last, unused_id;
+    logic [3:0][1:0] unused_resp;
+    logic [DataBytes*8-1:0] unused_data;
+    logic unused_act_rid, unused_out_bid, unused_act_wready, unused_wgt_wready;
+    logic unused_skip_rid, unused_skip_wready;
+    assign unused_halves = ^{unused_ready, unused_valid, unused_last, unused_id, unused_resp,
+                             unused_data, unused_act_rid, unused_out_bid, unused_act_wready,
+                             unused_wgt_wready, unused_skip_rid, unused_skip_wready};
+    assign {unused_last[3], unused_last[1:0]} = '0;
 
-  flex_sim_axi_memory #(
-    .Port     (OutPort),
-    .AddrWidth(AddrWidth),
-    .DataBytes(DataBytes),
-    .HasRead  (1'b0)
-  ) u_out (
-    .clk_i,
-    .rst_ni,
-    .s_axi_arid_i   (1'b0),
-    .s_axi_araddr_i ('0),
-    .s_axi_arlen_i  ('0),
-    .s_axi_arsize_i ('0),
-    .s_axi_arburst_i('0),
-    .s_axi_arvalid_i(1'b0),
-    .s_axi_arready_o(unused_ready[2]),
-    .s_axi_rid_o    (unused_id[2]),
-    .s_axi_rdata_o  (unused_data),
-    .s_axi_rresp_o  (unused_resp[2]),
-    .s_axi_rlast_o  (unused_last[2]),
-    .s_axi_rvalid_o (unused_valid[2]),
-    .s_axi_rready_i (1'b0),
-    .s_axi_awid_i   (1'b0),
-    .s_axi_awaddr_i (out_awaddr),
-    .s_axi_awlen_i  (out_awlen),
-    .s_axi_awsize_i (out_awsize),
-    .s_axi_awburst_i(out_awburst),
-    .s_axi_awvalid_i(out_awvalid),
-    .s_axi_awready_o(out_awready),
-    .s_axi_wdata_i  (out_wdata),
-    .s_axi_wstrb_i  (out_wstrb),
-    .s_axi_wlast_i  (out_wlast),
-    .s_axi_wvalid_i (out_wvalid),
-    .s_axi_wready_o (out_wready),
-    .s_axi_bid_o    (unused_out_bid),
-    .s_axi_bresp_o  (out_bresp),
-    .s_axi_bvalid_o (out_bvalid),
-    .s_axi_bready_i (out_bready)
-  );
+    flex_sim_axi_memory #(
+      .Port     (c * CorePorts + ActPort),
+      .AddrWidth(AddrWidth),
+      .DataBytes(DataBytes),
+      .HasWrite (1'b0)
+    ) u_act (
+      .clk_i,
+      .rst_ni,
+      .s_axi_arid_i   (1'b0),
+      .s_axi_araddr_i (act_araddr[c]),
+      .s_axi_arlen_i  (act_arlen[c]),
+      .s_axi_arsize_i (act_arsize[c]),
+      .s_axi_arburst_i(act_arburst[c]),
+      .s_axi_arvalid_i(act_arvalid[c]),
+      .s_axi_arready_o(act_arready[c]),
+      .s_axi_rid_o    (unused_act_rid),
+      .s_axi_rdata_o  (act_rdata[c]),
+      .s_axi_rresp_o  (act_rresp[c]),
+      .s_axi_rlast_o  (act_rlast[c]),
+      .s_axi_rvalid_o (act_rvalid[c]),
+      .s_axi_rready_i (act_rready[c]),
+      .s_axi_awid_i   (1'b0),
+      .s_axi_awaddr_i ('0),
+      .s_axi_awlen_i  ('0),
+      .s_axi_awsize_i ('0),
+      .s_axi_awburst_i('0),
+      .s_axi_awvalid_i(1'b0),
+      .s_axi_awready_o(unused_ready[0]),
+      .s_axi_wdata_i  ('0),
+      .s_axi_wstrb_i  ('0),
+      .s_axi_wlast_i  (1'b0),
+      .s_axi_wvalid_i (1'b0),
+      .s_axi_wready_o (unused_act_wready),
+      .s_axi_bid_o    (unused_id[0]),
+      .s_axi_bresp_o  (unused_resp[0]),
+      .s_axi_bvalid_o (unused_valid[0]),
+      .s_axi_bready_i (1'b0)
+    );
 
-  flex_sim_axi_memory #(
-    .Port     (SkipPort),
-    .AddrWidth(AddrWidth),
-    .DataBytes(DataBytes),
-    .HasWrite (1'b0)
-  ) u_skip (
-    .clk_i,
-    .rst_ni,
-    .s_axi_arid_i   (1'b0),
-    .s_axi_araddr_i (skip_araddr),
-    .s_axi_arlen_i  (skip_arlen),
-    .s_axi_arsize_i (skip_arsize),
-    .s_axi_arburst_i(skip_arburst),
-    .s_axi_arvalid_i(skip_arvalid),
-    .s_axi_arready_o(skip_arready),
-    .s_axi_rid_o    (unused_skip_rid),
-    .s_axi_rdata_o  (skip_rdata),
-    .s_axi_rresp_o  (skip_rresp),
-    .s_axi_rlast_o  (skip_rlast),
-    .s_axi_rvalid_o (skip_rvalid),
-    .s_axi_rready_i (skip_rready),
-    .s_axi_awid_i   (1'b0),
-    .s_axi_awaddr_i ('0),
-    .s_axi_awlen_i  ('0),
-    .s_axi_awsize_i ('0),
-    .s_axi_awburst_i('0),
-    .s_axi_awvalid_i(1'b0),
-    .s_axi_awready_o(unused_ready[3]),
-    .s_axi_wdata_i  ('0),
-    .s_axi_wstrb_i  ('0),
-    .s_axi_wlast_i  (1'b0),
-    .s_axi_wvalid_i (1'b0),
-    .s_axi_wready_o (unused_skip_wready),
-    .s_axi_bid_o    (unused_id[3]),
-    .s_axi_bresp_o  (unused_resp[3]),
-    .s_axi_bvalid_o (unused_valid[3]),
-    .s_axi_bready_i (1'b0)
-  );
+    flex_sim_axi_memory #(
+      .Port     (c * CorePorts + WgtPort),
+      .AddrWidth(AddrWidth),
+      .DataBytes(DataBytes),
+      .HasWrite (1'b0)
+    ) u_wgt (
+      .clk_i,
+      .rst_ni,
+      .s_axi_arid_i   (wgt_arid[c]),
+      .s_axi_araddr_i (wgt_araddr[c]),
+      .s_axi_arlen_i  (wgt_arlen[c]),
+      .s_axi_arsize_i (wgt_arsize[c]),
+      .s_axi_arburst_i(wgt_arburst[c]),
+      .s_axi_arvalid_i(wgt_arvalid[c]),
+      .s_axi_arready_o(wgt_arready[c]),
+      .s_axi_rid_o    (wgt_rid[c]),
+      .s_axi_rdata_o  (wgt_rdata[c]),
+      .s_axi_rresp_o  (wgt_rresp[c]),
+      .s_axi_rlast_o  (wgt_rlast[c]),
+      .s_axi_rvalid_o (wgt_rvalid[c]),
+      .s_axi_rready_i (wgt_rready[c]),
+      .s_axi_awid_i   (1'b0),
+      .s_axi_awaddr_i ('0),
+      .s_axi_awlen_i  ('0),
+      .s_axi_awsize_i ('0),
+      .s_axi_awburst_i('0),
+      .s_axi_awvalid_i(1'b0),
+      .s_axi_awready_o(unused_ready[1]),
+      .s_axi_wdata_i  ('0),
+      .s_axi_wstrb_i  ('0),
+      .s_axi_wlast_i  (1'b0),
+      .s_axi_wvalid_i (1'b0),
+      .s_axi_wready_o (unused_wgt_wready),
+      .s_axi_bid_o    (unused_id[1]),
+      .s_axi_bresp_o  (unused_resp[1]),
+      .s_axi_bvalid_o (unused_valid[1]),
+      .s_axi_bready_i (1'b0)
+    );
 
-  // The names of what a step waits for are those of sim/harness/account.py, in this order.
+    flex_sim_axi_memory #(
+      .Port     (c * CorePorts + OutPort),
+      .AddrWidth(AddrWidth),
+      .DataBytes(DataBytes),
+      .HasRead  (1'b0)
+    ) u_out (
+      .clk_i,
+      .rst_ni,
+      .s_axi_arid_i   (1'b0),
+      .s_axi_araddr_i ('0),
+      .s_axi_arlen_i  ('0),
+      .s_axi_arsize_i ('0),
+      .s_axi_arburst_i('0),
+      .s_axi_arvalid_i(1'b0),
+      .s_axi_arready_o(unused_ready[2]),
+      .s_axi_rid_o    (unused_id[2]),
+      .s_axi_rdata_o  (unused_data),
+      .s_axi_rresp_o  (unused_resp[2]),
+      .s_axi_rlast_o  (unused_last[2]),
+      .s_axi_rvalid_o (unused_valid[2]),
+      .s_axi_rready_i (1'b0),
+      .s_axi_awid_i   (1'b0),
+      .s_axi_awaddr_i (out_awaddr[c]),
+      .s_axi_awlen_i  (out_awlen[c]),
+      .s_axi_awsize_i (out_awsize[c]),
+      .s_axi_awburst_i(out_awburst[c]),
+      .s_axi_awvalid_i(out_awvalid[c]),
+      .s_axi_awready_o(out_awready[c]),
+      .s_axi_wdata_i  (out_wdata[c]),
+      .s_axi_wstrb_i  (out_wstrb[c]),
+      .s_axi_wlast_i  (out_wlast[c]),
+      .s_axi_wvalid_i (out_wvalid[c]),
+      .s_axi_wready_o (out_wready[c]),
+      .s_axi_bid_o    (unused_out_bid),
+      .s_axi_bresp_o  (out_bresp[c]),
+      .s_axi_bvalid_o (out_bvalid[c]),
+      .s_axi_bready_i (out_bready[c])
+    );
+
+    flex_sim_axi_memory #(
+      .Port     (c * CorePorts + SkipPort),
+      .AddrWidth(AddrWidth),
+      .DataBytes(DataBytes),
+      .HasWrite (1'b0)
+    ) u_skip (
+      .clk_i,
+      .rst_ni,
+      .s_axi_arid_i   (1'b0),
+      .s_axi_araddr_i (skip_araddr[c]),
+      .s_axi_arlen_i  (skip_arlen[c]),
+      .s_axi_arsize_i (skip_arsize[c]),
+      .s_axi_arburst_i(skip_arburst[c]),
+      .s_axi_arvalid_i(skip_arvalid[c]),
+      .s_axi_arready_o(skip_arready[c]),
+      .s_axi_rid_o    (unused_skip_rid),
+      .s_axi_rdata_o  (skip_rdata[c]),
+      .s_axi_rresp_o  (skip_rresp[c]),
+      .s_axi_rlast_o  (skip_rlast[c]),
+      .s_axi_rvalid_o (skip_rvalid[c]),
+      .s_axi_rready_i (skip_rready[c]),
+      .s_axi_awid_i   (1'b0),
+      .s_axi_awaddr_i ('0),
+      .s_axi_awlen_i  ('0),
+      .s_axi_awsize_i ('0),
+      .s_axi_awburst_i('0),
+      .s_axi_awvalid_i(1'b0),
+      .s_axi_awready_o(unused_ready[3]),
+      .s_axi_wdata_i  ('0),
+      .s_axi_wstrb_i  ('0),
+      .s_axi_wlast_i  (1'b0),
+      .s_axi_wvalid_i (1'b0),
+      .s_axi_wready_o (unused_skip_wready),
+      .s_axi_bid_o    (unused_id[3]),
+      .s_axi_bresp_o  (unused_resp[3]),
+      .s_axi_bvalid_o (unused_valid[3]),
+      .s_axi_bready_i (1'b0)
+    );
+
+    // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
+    `FLEX_ASSERT(ActNeverWaits, act_rvalid[c] |-> act_rready[c])
+    `FLEX_ASSERT(SkipNeverWaits, skip_rvalid[c] |-> skip_rready[c])
+    `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid[c] |-> wgt_rready[c])
+
+  end
+
+  // The first core's cycles stand for all. The names of what a step waits for are those of sim/harness/account.py, in this order.
   flex_sim_account #(
     .Causes(6)
   ) u_account (
@@ -360,24 +373,19 @@ module flex_sim_top #(
     .rst_ni,
     .start_i(u_top.start),
     .running_i(u_top.u_csr.busy),
-    .valid_i(u_top.u_core.u_vsa.u_sequencer.u_issue.cur_valid_q),
-    .step_i(u_top.u_core.u_vsa.u_sequencer.u_issue.step),
+    .valid_i(u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.cur_valid_q),
+    .step_i(u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.step),
     .tile_end_i(
-        u_top.u_core.u_vsa.u_sequencer.u_issue.step &&
-        u_top.u_core.u_vsa.u_sequencer.u_issue.tile_end),
+        u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.step &&
+        u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.tile_end),
     .wait_i({
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_drain,
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_output,
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_skip,
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_params,
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_weights,
-      u_top.u_core.u_vsa.u_sequencer.u_issue.wait_window
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_drain,
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_output,
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_skip,
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_params,
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_weights,
+      u_top.gen_core[0].u_core.u_vsa.u_sequencer.u_issue.wait_window
     })
   );
-
-  // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
-  `FLEX_ASSERT(ActNeverWaits, act_rvalid |-> act_rready)
-  `FLEX_ASSERT(SkipNeverWaits, skip_rvalid |-> skip_rready)
-  `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid |-> wgt_rready)
 
 endmodule

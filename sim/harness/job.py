@@ -14,7 +14,7 @@ from typing import Any
 
 IMAGE, PATCHES, JOB = "image.bin", "patches.bin", "job.json"
 JOB_FOLDER_VARIABLE = "FLEXCC_JOB"
-# Memory ports of flex_sim_top by their number.
+# Memory ports of each core of flex_sim_top by their number.
 PORTS = ("act", "wgt", "out", "skip")
 
 
@@ -72,6 +72,7 @@ class Job:
     program_offset: int
     program_beats: int
     watchdog_cycles: int
+    cores: int
     memory: MemoryBehaviour
     runs: tuple[tuple[Patch, ...], ...]
     trace: Trace | None = None
@@ -106,7 +107,8 @@ class Outcome:
     """How a run ended and the counters then.
 
     `cycles`, from start to done, and `engines`, `{engine: {counter: cycles}}`, are the
-    accelerator's own; `ports`, `{port: {quantity: number}}`, are the memory's since its reset.
+    accelerator's own; `ports`, `{port: {quantity: number}}`, are the memory's
+    since its reset, those of all cores together.
     """
 
     ending: Ending

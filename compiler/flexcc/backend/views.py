@@ -10,7 +10,8 @@ __all__ = ["LayerRow", "ReportView", "SystemView"]
 class SystemView:
     """What `rtl/flex_system.sv.j2` sees; the fields are named after the parameters of flex_top.
 
-    The two ranges are packed dimensions, padded to eight characters.
+    The two ranges are packed dimensions, padded to eight characters. `suffixes` tell the memory
+    ports of the cores apart; one core needs none.
     """
 
     version: str
@@ -34,6 +35,7 @@ class SystemView:
     window_taps: int
     window_beats: int
     window_channels: int
+    suffixes: tuple[str, ...]
     data_range: str
     strb_range: str
 

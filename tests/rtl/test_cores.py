@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks shared by several cores: the RTL leaves the memory that the reference names."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from flexcc.accelerator import Accelerator
+from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.simulation import rtl_parameters
+from sim.memory.model import SLVERR
+from sim.run_program import (
+    AcceleratorError,
+    Failure,
+    MemoryBehaviour,
+    ProgramRun,
+    run_program,
+)
+from tests.networks import Case, case_on, evaluate
+
+pytestmark = pytest.mark.rtl
+
+_ARRAY = Accelerator(
+    m=8,
+    p=4,
+    n=8,
+    q=2,
+    packed=True,
+    beat_bytes=64,
+    act_words=256,
+    weight_words=128,
+    param_passes=8,
+    out_words=128,
+    list_entries=256,
+    sums=True,
+)
+_BEHAVIOURS = (
+    MemoryBehaviour(),
+    MemoryBehaviour(stall_seed=5, stall_percent=30, latency_cycles=13),
+    MemoryBehaviour(stall_seed=6, stall_percent=5, latency_cycles=400),
+)
+
+
+def _case(rng: random.Random, cores: int) -> Case:
+    """A network with several tiles in every core."""
+    while True:
+        case = case_on(rng, 3, replace(_ARRAY, cores=cores))
+        plan = build_plan(case.graph, case.mapping)
+        if all(sum(len(stage.order[core]) for stage in plan.stages) > 3 for core in range(cores)):
+            return case
+
+
+def _run(
+    plan: Plan, image: NDArray[np.uint8], memory: MemoryBehaviour, watchdog_cycles: int
+) -> ProgramRun:
+    beats = (len(image) - plan.program_address) // plan.accelerator.beat_bytes
+    [run] = run_program(
+        rtl_parameters(plan),
+        image,
+        program_offset=plan.program_address,
+        program_beats=beats // plan.accelerator.cores,
+        watchdog_cycles=watchdog_cycles,
+        memory=memory,
+    )
+    return run
+
+
+@pytest.mark.parametrize("cores", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_cores_share_an_image(cores: int, seed: int) -> None:
+    rng = random.Random(f"{cores} cores {seed}")
+    for behaviour in _BEHAVIOURS:
+        case = _case(rng, cores)
+        plan = build_plan(case.graph, case.mapping)
+        assert any(any(tile.load.core_tiles) for stage in plan.stages for tile in stage.tiles)
+        image = initial_image(plan, case.inputs)
+        expected = expected_image(plan, image, evaluate(case.graph, case.inputs))
+        run = _run(plan, image, behaviour, 20_000_000)
+        assert first_difference(plan, expected, run.memory[: len(image)]) is None
+        assert run.outcome.tiles_done == plan.tiles
+
+
+def test_a_lost_core_ends_the_others(seed: int) -> None:
+    """The second core's program cannot be read: the first waits for tiles that never come."""
+    plan, image = _pair(seed)
+    beats = (len(image) - plan.program_address) // plan.accelerator.beat_bytes
+    second = plan.program_address + beats // 2 * plan.accelerator.beat_bytes
+    failure = Failure(first=second, last=second, response=SLVERR, writes=False)
+    with pytest.raises(AcceleratorError, match="error 2 ") as caught:
+        _run(plan, image, MemoryBehaviour(failures=(failure,)), 1_000_000)
+    assert caught.value.run.outcome.tiles_done < plan.tiles
+
+
+def _pair(seed: int) -> tuple[Plan, NDArray[np.uint8]]:
+    """A plan for two cores, the first of which waits for the second, and memory before a run."""
+    rng = random.Random(f"pair {seed}")
+    while True:
+        case = _case(rng, 2)
+        plan = build_plan(case.graph, case.mapping)
+        waiting = (
+            tile.load.core_tiles[1]
+            for stage in plan.stages
+            for tile in (stage.tiles[number] for number in stage.order[0])
+        )
+        if any(waiting):
+            return plan, initial_image(plan, case.inputs)
