@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flexcc.program.encode import Value, encode, to_bytes
 from flexcc.program.formats import (
     ALL_FORMATS,
+    ARRAY_TABLE,
     CONTROL_END,
     HEADER,
     LOAD_TILE,
@@ -29,6 +30,8 @@ RECEIVERS = {
     Engine.SKIP: "skip",
 }
 _WITH_PLANES = (LOAD_TILE, SKIP_TILE)
+# Words of a table of 256 bytes.
+_TABLE_WORDS = 32
 _WINDOW_CHANNEL_WORDS = int(os.environ.get("WINDOW_CHANNEL_WORDS", "0"))
 _RECORDS = [
     format_
@@ -94,6 +97,8 @@ def random_record(format_: Format, tail: int) -> list[int]:
         fields[field.name] = values if field.count > 1 else values[0]
     if format_ in _WITH_PLANES:
         fields["planes"] = tail
+    if format_ is ARRAY_TABLE:
+        tail = _TABLE_WORDS
     if format_ is WINDOW:
         fields["channels"] = tail
         tail *= _WINDOW_CHANNEL_WORDS
@@ -145,6 +150,8 @@ def image(words: Sequence[int]) -> bytes:
 
 
 def _length_fits(format_: Format, length: int) -> bool:
+    if format_ is ARRAY_TABLE:
+        return length == _TABLE_WORDS
     fixed = len(format_.words)
     return length == fixed if format_.tail is None else length >= fixed
 
