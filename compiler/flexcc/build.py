@@ -121,11 +121,22 @@ def build_files(build: Build) -> dict[str, bytes]:
         _PLAN: _json(_plan_json(build)),
         _PROGRAM: build.program,
         _WEIGHTS: build.weights,
-        _LISTING: listing(decode(from_bytes(build.program))).encode(),
+        _LISTING: _listing(build).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
         **_host_files(build.host),
     }
+
+
+def _listing(build: Build) -> str:
+    """The program of each core as text, under a heading where there are several."""
+    words = from_bytes(build.program)
+    cores = build.plan.accelerator.cores
+    length = len(words) // cores
+    texts = [listing(decode(words[core * length : (core + 1) * length])) for core in range(cores)]
+    if cores == 1:
+        return texts[0]
+    return "".join(f"core {core}\n{text}" for core, text in enumerate(texts))
 
 
 def load_build(folder: Path) -> Build:
