@@ -7,6 +7,7 @@ are small: most layers are cut into several tiles of rows and of columns.
 
 import random
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -86,6 +87,9 @@ SHAPES = {
     ),
 }
 SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed-tables", "8x7x16-packed-slopes-tables")
+# Left to the long run: what they have, the others have between them.
+_SLOW_SHAPES = ("4x3x16-packed-slopes-window9",)
+_SLOW_SUM_SHAPES = ("4x3x16-packed-tables",)
 _LAYERS = 40
 _MOST_LAYERS = 400
 
@@ -213,7 +217,13 @@ def _run(sweep: Sweep, memory: MemoryBehaviour) -> int:
     return run.outcome.cycles
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+def _marked(shapes: Iterable[str], slow: Collection[str]) -> list[Any]:
+    return [
+        pytest.param(shape, marks=[pytest.mark.slow] if shape in slow else []) for shape in shapes
+    ]
+
+
+@pytest.mark.parametrize("shape", _marked(SHAPES, _SLOW_SHAPES))
 def test_layers_equal_the_reference(shape: str) -> None:
     sweep = _sweep(SHAPES[shape], _LAYERS, f"sweep {shape}")
     kinds = [f"{kind} {how}" for kind in ("normal", "transposed") for how in ("strided", "dilated")]
@@ -230,7 +240,7 @@ def test_layers_equal_the_reference(shape: str) -> None:
     assert stalled > freely
 
 
-@pytest.mark.parametrize("shape", SUM_SHAPES)
+@pytest.mark.parametrize("shape", _marked(SUM_SHAPES, _SLOW_SUM_SHAPES))
 def test_sums_equal_the_reference(shape: str) -> None:
     sweep = _sweep(replace(SHAPES[shape], sums=True), 60, f"sums {shape}")
     needed = ["transposed strided", "summed", "several tiles", "several columns"]
