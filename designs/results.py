@@ -27,6 +27,8 @@ from designs.versatility.figures import Figures as Versatility
 from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
+from designs.whole.cores import SHARED, measure_shared, write_shared
+from designs.whole.cores import section as cores_section
 from designs.whole.networks import WHOLE, load_whole
 from designs.whole.networks import measure as measure_whole
 from designs.whole.tables import section as whole_section
@@ -93,6 +95,7 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 {layers}
 
 {whole_section()}
+{cores_section()}
 {enet_section(segmented)}
 {trained_section(trained_figures())}
 {agreement_section(agreement_figures())}
@@ -166,6 +169,8 @@ def main() -> None:
         segmented = accuracy.accuracy(accuracy.segment())
         for whole in map(load_whole, WHOLE):
             whole.stored.write_text(report_json(measure_whole(whole, reports)))
+        for name in SHARED:
+            write_shared(name, measure_shared(load_whole(name), reports))
         zeros, reshapes = measure_zeros(reports), measure_reshapes(reports)
         reports.step("synthesising the core and the plain one")
         areas = compare(ACCELERATOR)

@@ -34,7 +34,8 @@ WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml"
 class Whole:
     """A network of designs/, a board and an array.
 
-    `goal` is the MAC efficiency wanted, `least` the one that is guarded.
+    `goal` is the MAC efficiency wanted, `least` the one that is guarded. `cores` are the numbers of
+    cores that share an image, besides one alone.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Whole:
     array: tuple[int, int, int]
     goal: float
     least: float
+    cores: tuple[int, ...] = ()
 
     @property
     def stored(self) -> Path:
@@ -52,7 +54,8 @@ class Whole:
 def load_whole(name: str) -> Whole:
     """The `whole.toml` of a network; TypeError for a key too many or too few."""
     values = tomllib.loads((FOLDER / name / "whole.toml").read_text())
-    return Whole(name=name, **{**values, "array": tuple(values["array"])})
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Whole(name=name, **{**values, **lists})
 
 
 def stored_report(name: str) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def stored_report(name: str) -> dict[str, Any]:
     return report
 
 
-def measure(whole: Whole, reports: Progress) -> Report:
+def measure(whole: Whole, reports: Progress, cores: int = 1) -> Report:
     """Compiles a network and simulates it on an image of random pixels, every byte compared.
 
     Raises:
@@ -78,6 +81,7 @@ def measure(whole: Whole, reports: Progress) -> Report:
                 output=Path(folder) / "build",
                 random_calibration=True,
                 array=ArrayShape(m=m, p=p, n=n),
+                cores=cores,
                 verify=(Backend.RTL,),
             ),
             reports,

@@ -3,6 +3,7 @@
 
 import pytest
 
+from designs.whole.cores import SHARED, measure_shared, stored_shared
 from designs.whole.networks import WHOLE, load_whole, measure, stored_report
 from flexcc.progress import Progress
 
@@ -17,3 +18,10 @@ def test_whole_network(name: str) -> None:
     assert report.verify.rtl.compared_bytes == guard["verify"]["rtl"]["compared_bytes"]
     measured = report.cycles.measured
     assert measured == pytest.approx(guard["cycles"]["measured"], rel=0.002), remedy
+
+
+@pytest.mark.slow
+@pytest.mark.rtl
+@pytest.mark.parametrize("name", SHARED)
+def test_cores_share_an_image(name: str) -> None:
+    assert measure_shared(load_whole(name), Progress()) == stored_shared(name)

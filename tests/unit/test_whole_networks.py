@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from designs.models import NETWORKS
+from designs.whole.cores import SHARED, stored_shared
+from designs.whole.cores import section as cores_section
 from designs.whole.networks import WHOLE, load_whole, stored_report
 from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
@@ -21,7 +23,19 @@ def test_there_are_whole_networks() -> None:
 
 
 def test_the_page_states_the_stored_figures() -> None:
-    assert section() in (ROOT / "docs" / "results.md").read_text(), REMEDY
+    page = (ROOT / "docs" / "results.md").read_text()
+    assert section() in page, REMEDY
+    assert cores_section() in page, REMEDY
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_cores_scale(name: str) -> None:
+    one = stored_report(name)["cycles"]["measured"]
+    shared = stored_shared(name)
+    assert tuple(item.cores for item in shared) == load_whole(name).cores
+    for item in shared:
+        assert one / item.cycles >= 0.95 * item.cores, REMEDY
+        assert item.estimated == pytest.approx(item.cycles, rel=0.05)
 
 
 @pytest.mark.parametrize("name", WHOLE)
