@@ -2,5 +2,14 @@
 """The devices: one TOML file each, read into a validated `Device`."""
 
 from flexcc.targets.device import Device, Family, available_targets, load_device, parse_device
+from flexcc.targets.vitis import HostCpu, Vitis
 
-__all__ = ["Device", "Family", "available_targets", "load_device", "parse_device"]
+__all__ = [
+    "Device",
+    "Family",
+    "HostCpu",
+    "Vitis",
+    "available_targets",
+    "load_device",
+    "parse_device",
+]

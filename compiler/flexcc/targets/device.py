@@ -9,6 +9,7 @@ from importlib.resources import files
 from math import isfinite
 
 from flexcc.errors import InputError
+from flexcc.targets.vitis import Vitis, vitis_of, vitis_problems
 
 __all__ = ["Device", "Family", "available_targets", "load_device", "parse_device"]
 
@@ -32,7 +33,8 @@ class Device:
     `dsp` counts multiplier blocks, `bram36` RAM blocks of 36 Kbit (two of 18 Kbit count as one),
     `uram` blocks of 288 Kbit, `lut` look-up tables, `ff` flip-flops. `regions` is the number of
     dies; a core stays within one. `memory_bytes` is the width of one AXI port to a memory channel
-    in bytes, a power of two. `sources` names where each figure comes from.
+    in bytes, a power of two. `vitis` has the names for AMD's tools, None where those do not know
+    the board. `sources` names where each figure comes from.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Device:
     memory: str
     memory_channels: int
     memory_bytes: int
+    vitis: Vitis | None
     sources: Mapping[str, str]
 
 
@@ -79,13 +82,14 @@ def parse_device(name: str, text: str, place: str) -> Device:
         name=name,
         family=Family(document["family"]),
         clock_mhz=float(document["clock_mhz"]),
+        vitis=None if "vitis" not in document else vitis_of(document["vitis"]),
         sources=dict(document["sources"]),
         **values,
     )
 
 
 def _unknown(key: str) -> str | None:
-    known = {*_TEXTS, *_INTEGERS, "family", "clock_mhz", "sources"}
+    known = {*_TEXTS, *_INTEGERS, "family", "clock_mhz", "vitis", "sources"}
     return None if key in known else f"{key}: no such key; known are {', '.join(sorted(known))}"
 
 
@@ -114,6 +118,8 @@ def _other(document: Mapping[str, object]) -> list[str]:
     number = isinstance(clock, int | float) and not isinstance(clock, bool)
     if not number or not isfinite(clock) or clock <= 0:  # type: ignore[arg-type, operator]
         problems.append(f"clock_mhz: a positive number is expected, not {clock!r}")
+    if "vitis" in document:
+        problems += vitis_problems(document["vitis"], document.get("regions"))
     sources = document.get("sources")
     if not isinstance(sources, dict):
         problems.append("sources: a table is expected that names the source of each figure")

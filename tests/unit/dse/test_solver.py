@@ -38,6 +38,7 @@ SMALL = Device(
     memory="none",
     memory_channels=1,
     memory_bytes=16,
+    vitis=None,
     sources={},
 )
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from flexcc.errors import InputError
-from flexcc.targets import Family, available_targets, load_device, parse_device
+from flexcc.targets import Family, HostCpu, available_targets, load_device, parse_device
 
 GOOD = """
 title = "T"
@@ -80,6 +80,53 @@ def test_wrong_files(old: str, new: str, message: str) -> None:
     assert old in GOOD
     with pytest.raises(InputError, match=re.escape(message)):
         parse_device("t", GOOD.replace(old, new, 1), "t.toml")
+
+
+VITIS = """
+[vitis]
+platform = "p"
+activations = "DDR[0]"
+weights = "DDR[1]"
+host = "x86_64"
+source = "s"
+"""
+
+
+def test_boards_that_vitis_knows() -> None:
+    named = {name: load_device(name).vitis for name in available_targets()}
+    assert {name for name, vitis in named.items() if vitis is None} == {"ulx3s-85f"}
+    on_arm = {name for name, vitis in named.items() if vitis and vitis.host is HostCpu.ARM}
+    assert on_arm == {"zcu104", "kv260"}
+    for name, vitis in named.items():
+        assert vitis is None or (vitis.slr is None) == (load_device(name).regions == 1)
+
+
+def test_good_names_for_vitis() -> None:
+    vitis = parse_device("t", GOOD + VITIS, "t.toml").vitis
+    assert vitis is not None
+    assert (vitis.platform, vitis.weights, vitis.slr) == ("p", "DDR[1]", None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('platform = "p"', "", "t.toml: vitis.platform: a text is expected, not None"),
+        ('weights = "DDR[1]"', "weights = 1", "vitis.weights: a text is expected, not 1"),
+        ("x86_64", "mips", "vitis.host: one of ['x86_64', 'aarch64'] is expected, not 'mips'"),
+        ('source = "s"', 'source = "s"\nbank = 1', "vitis.bank: no such key"),
+        ('source = "s"', 'source = "s"\nslr = "SLR0"', "vitis.slr: a device of one die has none"),
+        ("regions = 1", "regions = 2", "vitis.slr: one of ['SLR0', 'SLR1'] is expected, not None"),
+    ],
+)
+def test_wrong_names_for_vitis(old: str, new: str, message: str) -> None:
+    assert old in GOOD + VITIS
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_device("t", (GOOD + VITIS).replace(old, new, 1), "t.toml")
+
+
+def test_vitis_names_are_a_table() -> None:
+    with pytest.raises(InputError, match=re.escape("t.toml: vitis: a table is expected, not 'u'")):
+        parse_device("t", 'vitis = "u"\n' + GOOD, "t.toml")
 
 
 def test_all_problems_come_at_once() -> None:
