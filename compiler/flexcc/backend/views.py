@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LayerRow", "ReportView", "SystemView"]
+__all__ = ["HlsView", "LayerRow", "ReportView", "SystemView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,39 @@ class SystemView:
     suffixes: tuple[str, ...]
     data_range: str
     strb_range: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HlsView:
+    """What the templates in `hls/` see: parameters of flex_top, truth values as C++ writes them.
+
+    `has_sums` is the truth value of `sums` for the template; `skip_argument` is what the kernel
+    hands on as the port of second tensors.
+    """
+
+    version: str
+    model: str
+    target: str
+    m: int
+    p: int
+    n: int
+    q: int
+    packed: str
+    data_bytes: int
+    act_words: int
+    weight_words: int
+    param_passes: int
+    out_words: int
+    list_entries: int
+    slopes: str
+    tables: str
+    sums: str
+    window_taps: int
+    window_beats: int
+    window_channels: int
+    cores: int
+    has_sums: bool
+    skip_argument: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
