@@ -14,6 +14,7 @@ from flexcc.program.formats import (
     HEADER,
     LOAD_TILE,
     SKIP_TILE,
+    TABLE_WORDS,
     WINDOW,
     WORD_BITS,
     Engine,
@@ -30,8 +31,6 @@ RECEIVERS = {
     Engine.SKIP: "skip",
 }
 _WITH_PLANES = (LOAD_TILE, SKIP_TILE)
-# Words of a table of 256 bytes.
-_TABLE_WORDS = 32
 _WINDOW_CHANNEL_WORDS = int(os.environ.get("WINDOW_CHANNEL_WORDS", "0"))
 _RECORDS = [
     format_
@@ -98,7 +97,7 @@ def random_record(format_: Format, tail: int) -> list[int]:
     if format_ in _WITH_PLANES:
         fields["planes"] = tail
     if format_ is ARRAY_TABLE:
-        tail = _TABLE_WORDS
+        tail = TABLE_WORDS
     if format_ is WINDOW:
         fields["channels"] = tail
         tail *= _WINDOW_CHANNEL_WORDS
@@ -151,7 +150,7 @@ def image(words: Sequence[int]) -> bytes:
 
 def _length_fits(format_: Format, length: int) -> bool:
     if format_ is ARRAY_TABLE:
-        return length == _TABLE_WORDS
+        return length == TABLE_WORDS
     fixed = len(format_.words)
     return length == fixed if format_.tail is None else length >= fixed
 
