@@ -19,7 +19,7 @@ from flexcc.backend.image import initial_image, memory_map
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
 from flexcc.backend.render import render
-from flexcc.backend.rtl import rtl_files
+from flexcc.backend.rtl import rtl_files, system_parameters
 from flexcc.backend.views import SystemView
 from flexcc.backend.writer import read_manifest
 from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
@@ -294,24 +294,9 @@ def _system_view(build: Build) -> SystemView:
         version=__version__,
         model=printable,
         target=build.target,
-        m=a.m,
-        p=a.p,
-        n=a.n,
-        q=a.q,
-        packed=int(a.packed),
-        acc_width=32,
         data_bytes=a.beat_bytes,
-        act_words=a.act_words,
-        weight_words=a.weight_words,
-        param_passes=a.param_passes,
-        out_words=a.out_words,
-        list_entries=a.list_entries,
-        slopes=int(a.slopes),
-        tables=int(a.tables),
         sums=int(a.sums),
-        window_taps=a.window_taps,
-        window_beats=a.window_beats,
-        window_channels=a.window_channels,
+        parameters=system_parameters(a),
         suffixes=("",) if a.cores == 1 else tuple(map(str, range(a.cores))),
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),

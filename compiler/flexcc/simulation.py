@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.backend.plan import Plan
+from flexcc.backend.rtl import rtl_parameters
 from flexcc.build import Build
 from flexcc.errors import InputError, MismatchError
 from flexcc.measured import EngineCounts, Measured
 from flexcc.options import MemoryOptions, TraceOptions
 from flexcc.resources import ROOT
 
-__all__ = ["Image", "Simulated", "rtl_parameters", "simulate", "work_cycles"]
+__all__ = ["Image", "Simulated", "simulate", "work_cycles"]
 
 Image = NDArray[np.uint8]
 
@@ -71,7 +72,7 @@ def simulate(
     work = work_cycles(plan)
     try:
         runs = run_program(
-            rtl_parameters(plan),
+            rtl_parameters(plan.accelerator),
             build.empty_image,
             program_offset=plan.program_address,
             program_beats=build.program_beats,
@@ -120,33 +121,6 @@ def simulate(
         )
         simulated.append(Simulated(memory=run.memory, measured=measured))
     return simulated
-
-
-def rtl_parameters(plan: Plan) -> dict[str, int]:
-    """The parameters of flex_top, by name."""
-    a = plan.accelerator
-    return {
-        "M": a.m,
-        "P": a.p,
-        "N": a.n,
-        "Q": a.q,
-        "Packed": int(a.packed),
-        "AccWidth": 32,
-        "DataBytes": a.beat_bytes,
-        "ActWords": a.act_words,
-        "WeightWords": a.weight_words,
-        "ParamPasses": a.param_passes,
-        "OutWords": a.out_words,
-        "ListEntries": a.list_entries,
-        "Slopes": int(a.slopes),
-        # A single core is no cluster, and its top has no such parameter.
-        "Cores": a.cores,
-        "Tables": int(a.tables),
-        "Sums": int(a.sums),
-        "WindowTaps": a.window_taps,
-        "WindowBeats": a.window_beats,
-        "WindowChannels": a.window_channels,
-    }
 
 
 def work_cycles(plan: Plan) -> int:

@@ -9,18 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.image import initial_image
 from flexcc.backend.plan import Plan, build_plan
-from flexcc.simulation import rtl_parameters
 from sim.memory.model import SLVERR
 from sim.run_program import (
     AcceleratorError,
     Failure,
     MemoryBehaviour,
-    ProgramRun,
-    run_program,
 )
 from tests.networks import Case, case_on, evaluate
+from tests.simulated import run_equal, run_image
 
 pytestmark = pytest.mark.rtl
 
@@ -54,21 +52,6 @@ def _case(rng: random.Random, cores: int) -> Case:
             return case
 
 
-def _run(
-    plan: Plan, image: NDArray[np.uint8], memory: MemoryBehaviour, watchdog_cycles: int
-) -> ProgramRun:
-    beats = (len(image) - plan.program_address) // plan.accelerator.beat_bytes
-    [run] = run_program(
-        rtl_parameters(plan),
-        image,
-        program_offset=plan.program_address,
-        program_beats=beats // plan.accelerator.cores,
-        watchdog_cycles=watchdog_cycles,
-        memory=memory,
-    )
-    return run
-
-
 @pytest.mark.parametrize("cores", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_cores_share_an_image(cores: int, seed: int) -> None:
     rng = random.Random(f"{cores} cores {seed}")
@@ -76,10 +59,7 @@ def test_cores_share_an_image(cores: int, seed: int) -> None:
         case = _case(rng, cores)
         plan = build_plan(case.graph, case.mapping)
         assert any(any(tile.load.core_tiles) for stage in plan.stages for tile in stage.tiles)
-        image = initial_image(plan, case.inputs)
-        expected = expected_image(plan, image, evaluate(case.graph, case.inputs))
-        run = _run(plan, image, behaviour, 20_000_000)
-        assert first_difference(plan, expected, run.memory[: len(image)]) is None
+        run = run_equal(plan, case.inputs, evaluate(case.graph, case.inputs), behaviour)
         assert run.outcome.tiles_done == plan.tiles
 
 
@@ -90,7 +70,7 @@ def test_a_lost_core_ends_the_others(seed: int) -> None:
     second = plan.program_address + beats // 2 * plan.accelerator.beat_bytes
     failure = Failure(first=second, last=second, response=SLVERR, writes=False)
     with pytest.raises(AcceleratorError, match="error 2 ") as caught:
-        _run(plan, image, MemoryBehaviour(failures=(failure,)), 1_000_000)
+        run_image(plan, image, MemoryBehaviour(failures=(failure,)), 1_000_000)
     assert caught.value.run.outcome.tiles_done < plan.tiles
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.accelerator import Accelerator
-from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.dse.mapping import Chain, Mapping
 from flexcc.frontend.compare import compare
@@ -25,10 +24,9 @@ from flexcc.ir.affine import dequantize_array
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Convolution, ConvTranspose2d, Layer
 from flexcc.ir.types import Quantization
-from flexcc.simulation import rtl_parameters
 from sim.harness.job import MemoryBehaviour
-from sim.run_program import run_program
 from tests.networks import Case, random_case
+from tests.simulated import run_equal
 
 pytestmark = pytest.mark.rtl
 
@@ -199,22 +197,9 @@ def _quantization(graph: Graph, tensor: str) -> Quantization:
 
 def _run(sweep: Sweep, memory: MemoryBehaviour) -> int:
     """Runs the sweep on the RTL, compares the whole memory; returns the cycles."""
-    plan = sweep.plan
-    image = initial_image(plan, sweep.inputs)
     batched = {name: x[np.newaxis] for name, x in sweep.inputs.items()}
     tensors = {name: x[0] for name, x in reference.run(sweep.graph, batched).items()}
-    [run] = run_program(
-        rtl_parameters(plan),
-        image,
-        program_offset=plan.program_address,
-        program_beats=(len(image) - plan.program_address) // plan.accelerator.beat_bytes,
-        watchdog_cycles=20_000_000,
-        memory=memory,
-    )
-    actual = run.memory[: len(image)]
-    difference = first_difference(plan, expected_image(plan, image, tensors), actual)
-    assert difference is None, str(difference)
-    return run.outcome.cycles
+    return run_equal(sweep.plan, sweep.inputs, tensors, memory).outcome.cycles
 
 
 def _marked(shapes: Iterable[str], slow: Collection[str]) -> list[Any]:

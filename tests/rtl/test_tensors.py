@@ -9,14 +9,12 @@ import pytest
 
 from flexcc import reference
 from flexcc.accelerator import Accelerator
-from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.dse.mapping import stage_of
-from flexcc.simulation import rtl_parameters
 from sim.harness.job import MemoryBehaviour
-from sim.run_program import run_program
 from tests.networks import Case, case_on
 from tests.rtl.test_layer_sweep import SHAPES
+from tests.simulated import run_equal
 
 pytestmark = pytest.mark.rtl
 
@@ -36,20 +34,9 @@ def _cases(accelerator: Accelerator, seed: str) -> Iterator[Case]:
 
 
 def _run(case: Case, plan: Plan, memory: MemoryBehaviour) -> None:
-    image = initial_image(plan, case.inputs)
     batched = {name: x[np.newaxis] for name, x in case.inputs.items()}
     tensors = {name: x[0] for name, x in reference.run(case.graph, batched).items()}
-    [run] = run_program(
-        rtl_parameters(plan),
-        image,
-        program_offset=plan.program_address,
-        program_beats=(len(image) - plan.program_address) // plan.accelerator.beat_bytes,
-        watchdog_cycles=20_000_000,
-        memory=memory,
-    )
-    actual = run.memory[: len(image)]
-    difference = first_difference(plan, expected_image(plan, image, tensors), actual)
-    assert difference is None, str(difference)
+    run_equal(plan, case.inputs, tensors, memory)
 
 
 @pytest.mark.parametrize("shape", ["8x4x8-packed", "4x3x16-packed-tables", "32x2x8-packed"])

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.plan import Plan, StagePlan, build_plan
+from flexcc.backend.rtl import rtl_parameters
 from flexcc.measured import total_cycles
 from flexcc.program.encode import record, to_bytes
 from flexcc.program.formats import CONTROL_END
-from flexcc.simulation import rtl_parameters
 from sim.bus.clock import CLOCK_PERIOD_NS
 from sim.memory.model import DECERR, SLVERR
 from sim.run_program import (
@@ -56,7 +56,7 @@ def one_layer() -> tuple[Case, Plan, Image, Image]:
 
 
 CASE, PLAN, IMAGE, EXPECTED = one_layer()
-PARAMETERS = rtl_parameters(PLAN)
+PARAMETERS = rtl_parameters(PLAN.accelerator)
 BEAT_BYTES = PARAMETERS["DataBytes"]
 PROGRAM_BEATS = (len(IMAGE) - PLAN.program_address) // BEAT_BYTES
 

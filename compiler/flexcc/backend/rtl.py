@@ -1,15 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder rtl/ of a build: the hand-written sources and a top with this build's parameters."""
 
+from flexcc.accelerator import Accelerator
 from flexcc.backend.render import render
 from flexcc.backend.views import SystemView
 from flexcc.resources import RTL, SIM
 
-__all__ = ["FILE_LIST", "SYSTEM", "WAIVERS", "rtl_files"]
+__all__ = ["FILE_LIST", "SYSTEM", "WAIVERS", "rtl_files", "rtl_parameters", "system_parameters"]
 
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
 WAIVERS = "lint.vlt"
+
+
+_BITS = ("Packed", "Slopes", "Tables", "Sums")
+
+
+def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
+    """The parameters of flex_top, by name, in their order."""
+    a = accelerator
+    return {
+        "M": a.m,
+        "P": a.p,
+        "N": a.n,
+        "Q": a.q,
+        "Packed": int(a.packed),
+        "AccWidth": 32,
+        "DataBytes": a.beat_bytes,
+        "ActWords": a.act_words,
+        "WeightWords": a.weight_words,
+        "ParamPasses": a.param_passes,
+        "OutWords": a.out_words,
+        "ListEntries": a.list_entries,
+        "Slopes": int(a.slopes),
+        "Tables": int(a.tables),
+        "Sums": int(a.sums),
+        "WindowTaps": a.window_taps,
+        "WindowBeats": a.window_beats,
+        "WindowChannels": a.window_channels,
+        "Cores": a.cores,
+    }
+
+
+def system_parameters(accelerator: Accelerator) -> tuple[tuple[str, str], ...]:
+    """The same as SystemVerilog: names padded to one length, literals."""
+    values = rtl_parameters(accelerator)
+    width = max(map(len, values))
+    return tuple(
+        (name.ljust(width), f"1'b{value}" if name in _BITS else str(value))
+        for name, value in values.items()
+    )
 
 
 def rtl_files(view: SystemView) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ __all__ = ["HlsView", "LayerRow", "ReportView", "SystemView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemView:
-    """What `rtl/flex_system.sv.j2` sees; the fields are named after the parameters of flex_top.
+    """What `rtl/flex_system.sv.j2` sees; `parameters` are names and literals for flex_top.
 
     The two ranges are packed dimensions, padded to eight characters. `suffixes` tell the memory
     ports of the cores apart; one core needs none.
@@ -17,24 +17,9 @@ class SystemView:
     version: str
     model: str
     target: str
-    m: int
-    p: int
-    n: int
-    q: int
-    packed: int
-    acc_width: int
     data_bytes: int
-    act_words: int
-    weight_words: int
-    param_passes: int
-    out_words: int
-    list_entries: int
-    slopes: int
-    tables: int
     sums: int
-    window_taps: int
-    window_beats: int
-    window_channels: int
+    parameters: tuple[tuple[str, str], ...]
     suffixes: tuple[str, ...]
     data_range: str
     strb_range: str

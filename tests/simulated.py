@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans on the simulated RTL, from a memory image to the memory after the run."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexcc.backend.image import expected_image, first_difference, initial_image
+from flexcc.backend.plan import Plan
+from flexcc.backend.rtl import rtl_parameters
+from sim.run_program import MemoryBehaviour, ProgramRun, run_program
+
+__all__ = ["run_equal", "run_image"]
+
+
+def run_image(
+    plan: Plan,
+    image: NDArray[np.uint8],
+    memory: MemoryBehaviour,
+    watchdog_cycles: int = 20_000_000,
+) -> ProgramRun:
+    """The run of a plan's programs on a memory `image`, as long as no error ends it."""
+    beats = (len(image) - plan.program_address) // plan.accelerator.beat_bytes
+    [run] = run_program(
+        rtl_parameters(plan.accelerator),
+        image,
+        program_offset=plan.program_address,
+        program_beats=beats // plan.accelerator.cores,
+        watchdog_cycles=watchdog_cycles,
+        memory=memory,
+    )
+    return run
+
+
+def run_equal(
+    plan: Plan,
+    inputs: Mapping[str, NDArray[np.int8]],
+    tensors: Mapping[str, NDArray[np.int8]],
+    memory: MemoryBehaviour,
+) -> ProgramRun:
+    """Runs `inputs` and asserts that every byte of memory is what the reference's `tensors` say."""
+    image = initial_image(plan, inputs)
+    run = run_image(plan, image, memory)
+    expected = expected_image(plan, image, tensors)
+    difference = first_difference(plan, expected, run.memory[: len(image)])
+    assert difference is None, str(difference)
+    return run
