@@ -4,19 +4,15 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.e2e.command import flexcc, save
-from tests.e2e.test_residual import residual_model
+from tests.e2e.command import flexcc
+from tests.e2e.test_residual import save_residual
 
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    save(residual_model(), tmp_path / "model.onnx")
-    images = np.random.default_rng(3).normal(size=(2, 3, 16, 24)).astype(np.float32)
-    np.savez(tmp_path / "data.npz", x=images)
-    return tmp_path
+    return save_residual(tmp_path)
 
 
 @pytest.mark.parametrize("cores", ["2", "3"])

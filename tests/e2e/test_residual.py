@@ -51,12 +51,17 @@ def residual_model() -> onnx.ModelProto:
     return make_model(nodes, constants, shape=(1, 3, 16, 24))
 
 
+def save_residual(folder: Path) -> Path:
+    """The folder, with the model and two pictures for it."""
+    save(residual_model(), folder / "model.onnx")
+    images = np.random.default_rng(3).normal(size=(2, 3, 16, 24)).astype(np.float32)
+    np.savez(folder / "data.npz", x=images)
+    return folder
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    save(residual_model(), tmp_path / "model.onnx")
-    images = np.random.default_rng(3).normal(size=(2, 3, 16, 24)).astype(np.float32)
-    np.savez(tmp_path / "data.npz", x=images)
-    return tmp_path
+    return save_residual(tmp_path)
 
 
 def _compile(work: Path, *options: str) -> dict[str, object]:
