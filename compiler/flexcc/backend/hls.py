@@ -9,7 +9,7 @@ from flexcc.resources import TEMPLATES
 __all__ = ["hls_files", "hls_view"]
 
 _RENDERED = ("flex_config.hpp", "flex_kernel.cpp")
-_COPIED = ("lib/flex", "csim")
+_COPIED = ("lib/flex",)
 
 
 def _truth(value: bool) -> str:
