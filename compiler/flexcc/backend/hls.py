@@ -3,6 +3,7 @@
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.render import render
+from flexcc.backend.rtl import BITS, rtl_parameters
 from flexcc.backend.views import HlsView
 from flexcc.resources import TEMPLATES
 
@@ -10,39 +11,28 @@ __all__ = ["hls_files", "hls_view"]
 
 _RENDERED = ("flex_config.hpp", "flex_kernel.cpp")
 _COPIED = ("lib/flex",)
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
+# AXI bursts end at multiples of this, and have at most so many beats.
+_BURST_BYTES, _BURST_BEATS = 4096, 256
 
 
 def hls_view(accelerator: Accelerator, *, version: str, model: str, target: str) -> HlsView:
-    """What the templates of hls/ see of an accelerator."""
-    a = accelerator
+    """What the templates of hls/ see of an accelerator. `model` is printable ASCII."""
+    values = rtl_parameters(accelerator)
+    # The library knows the width of its accumulators.
+    del values["AccWidth"]
     return HlsView(
         version=version,
         model=model,
         target=target,
-        m=a.m,
-        p=a.p,
-        n=a.n,
-        q=a.q,
-        packed=_truth(a.packed),
-        data_bytes=a.beat_bytes,
-        act_words=a.act_words,
-        weight_words=a.weight_words,
-        param_passes=a.param_passes,
-        out_words=a.out_words,
-        list_entries=a.list_entries,
-        slopes=_truth(a.slopes),
-        tables=_truth(a.tables),
-        sums=_truth(a.sums),
-        window_taps=a.window_taps,
-        window_beats=a.window_beats,
-        window_channels=a.window_channels,
-        cores=a.cores,
-        has_sums=a.sums,
-        skip_argument="skip" if a.sums else "flex::no_port()",
+        parameters=tuple(
+            ("bool", name, "true" if value else "false")
+            if name in BITS
+            else ("unsigned", name, str(value))
+            for name, value in values.items()
+        ),
+        has_sums=accelerator.sums,
+        skip_argument="skip" if accelerator.sums else "flex::no_port()",
+        burst_beats=min(_BURST_BEATS, _BURST_BYTES // accelerator.beat_bytes),
     )
 
 

@@ -6,14 +6,21 @@ from flexcc.backend.render import render
 from flexcc.backend.views import SystemView
 from flexcc.resources import RTL, SIM
 
-__all__ = ["FILE_LIST", "SYSTEM", "WAIVERS", "rtl_files", "rtl_parameters", "system_parameters"]
+__all__ = [
+    "BITS",
+    "FILE_LIST",
+    "SYSTEM",
+    "WAIVERS",
+    "rtl_files",
+    "rtl_parameters",
+    "system_parameters",
+]
 
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
 WAIVERS = "lint.vlt"
-
-
-_BITS = ("Packed", "Slopes", "Tables", "Sums")
+BITS = ("Packed", "Slopes", "Tables", "Sums")
+"""The parameters that are true or false."""
 
 
 def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
@@ -47,7 +54,7 @@ def system_parameters(accelerator: Accelerator) -> tuple[tuple[str, str], ...]:
     values = rtl_parameters(accelerator)
     width = max(map(len, values))
     return tuple(
-        (name.ljust(width), f"1'b{value}" if name in _BITS else str(value))
+        (name.ljust(width), f"1'b{value}" if name in BITS else str(value))
         for name, value in values.items()
     )
 

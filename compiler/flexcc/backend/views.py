@@ -27,35 +27,19 @@ class SystemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HlsView:
-    """What the templates in `hls/` see: parameters of flex_top, truth values as C++ writes them.
+    """What the templates of the kernel see: type, name and value of each parameter, as in C++.
 
-    `has_sums` is the truth value of `sums` for the template; `skip_argument` is what the kernel
-    hands on as the port of second tensors.
+    `skip_argument` is what the kernel hands on as the port of second tensors, which it has with
+    sums; a burst has up to `burst_beats` beats.
     """
 
     version: str
     model: str
     target: str
-    m: int
-    p: int
-    n: int
-    q: int
-    packed: str
-    data_bytes: int
-    act_words: int
-    weight_words: int
-    param_passes: int
-    out_words: int
-    list_entries: int
-    slopes: str
-    tables: str
-    sums: str
-    window_taps: int
-    window_beats: int
-    window_channels: int
-    cores: int
+    parameters: tuple[tuple[str, str, str], ...]
     has_sums: bool
     skip_argument: str
+    burst_beats: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
