@@ -18,6 +18,7 @@ from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles
 __all__ = [
     "BURST_CYCLES",
     "MEMORY_LATENCY",
+    "REQUEST_CYCLES",
     "START_CYCLES",
     "StageCycles",
     "TileCycles",
@@ -44,6 +45,10 @@ BURST_CYCLES = MEMORY_LATENCY / 64
 """Least distance of bursts in cycles: a memory has 64 of them under way at most."""
 WINDOW_PLANE_CYCLES = 15
 """A plane takes as many cycles and N more in the window engine at the least."""
+REQUEST_CYCLES = MEMORY_LATENCY + 14
+"""From the load before last of a buffer's half to the first data in the banks, at the least."""
+_HALF_CYCLES, _CHAIN = 28, 8
+_TABLE_CYCLES, _SUM_CYCLES = 3, 14
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
 
@@ -176,11 +181,16 @@ def row_reads(cols: int, *, step: int, banks: int, beat_pixels: int) -> int:
 
 
 def array_latency(accelerator: Accelerator) -> int:
-    """Cycles from the last step of a block to its bytes in the output buffer, about.
+    """Cycles that a half of the output buffer is held beside its blocks' steps and its reads.
 
-    M + P/2 hops, a chain of 8 products, L cycles of drain, 10 of requantisation and 10 of RAM.
+    From the last step on: reads of activations and weights, a hop for each row and each group of
+    columns, the chains of products, L cycles of drain, the requantiser and what stands behind it,
+    then the store engine's way to its first read and from the last one to the next block's step.
     """
-    return accelerator.m + accelerator.p // 2 + 8 + accelerator.drain_cycles + 20
+    a = accelerator
+    groups = -(-a.p // 2) if a.packed else a.p
+    behind = a.slopes + _TABLE_CYCLES * a.tables + _SUM_CYCLES * a.sums
+    return a.m + groups + min(a.n, _CHAIN) + a.drain_cycles + _HALF_CYCLES + behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +294,7 @@ class _Core:
         Its input is stored in cycle `stored`, the second tensor of a sum in `skip_stored`.
         """
         self.request = max(self.request, self.load_ends[0], stored)
-        begin = max(self.load_ends[1], self.array_ends[0], self.request + MEMORY_LATENCY)
+        begin = max(self.load_ends[1], self.array_ends[0], self.request + REQUEST_CYCLES)
         self.load_ends = (self.load_ends[1], begin + cycles.load)
         now = max(self.array_ends[1], self.load_ends[1])
         if cycles.weights:
@@ -296,7 +306,7 @@ class _Core:
             if cycles.skip:
                 self.skip_request = max(self.skip_request, self.skip_ends[0], skip_stored)
                 begin = max(
-                    self.skip_ends[1], self.skip_freed[0], self.skip_request + MEMORY_LATENCY
+                    self.skip_ends[1], self.skip_freed[0], self.skip_request + REQUEST_CYCLES
                 )
                 self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
                 now = max(now, self.skip_ends[1])
@@ -369,8 +379,10 @@ def _skip_total(tiling: Tiling, band: Sequence[AxisTile]) -> float:
 def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
     """The closed form that the solver minimises, of the core with the most to do.
 
-    Every engine works through its own total; the slowest one decides, or the two halves of the
-    output buffer, which a block group holds while it is computed, drained and stored. In front
+    Every engine works through its own total; the slowest one decides, or the two halves of a
+    buffer: of the output buffer, which a block group holds while it is computed, drained and
+    stored, of the activation buffer, whose next tile is asked for when the one before has come, of
+    the skip buffer, which is held like both. In front
     stands the load of the first tile, behind it the store of the last one's last half; the array
     waits in the first tile for weights that take longer than load and array do. With fewer than
     three rows of tiles the next stage cannot begin before this one ends, and a memory latency each
@@ -387,14 +399,23 @@ def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
         weights = sum(tiles * parameters + groups * words for parameters, words in parts)
     else:
         weights = first.weights * (1 if mode is WeightMode.KEEP else tiles)
-    halves = tiles * first.halves * array_latency(a)
     late = 0.0
     if mode is not WeightMode.STREAM:
         late = max(0.0, first.weights - first.load - first.array)
     skip = _skip_total(tiling, band)
+    halves = tiles * first.halves
+    held = halves * array_latency(a)
     slowest = max(
-        load - first.load, array + late, weights, store, skip, (array + store + halves) / 2
+        load - first.load,
+        array + late,
+        weights,
+        store,
+        skip,
+        (array + store + held) / 2,
+        (load + tiles * REQUEST_CYCLES) / 2 - first.load,
     )
+    if skip:
+        slowest = max(slowest, (skip + max(array + held, halves * REQUEST_CYCLES)) / 2)
     total = first.load + slowest + first.store / first.halves + array_latency(a)
     if len(band) < 3:
         total += 2 * MEMORY_LATENCY

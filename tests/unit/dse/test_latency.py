@@ -12,6 +12,7 @@ from flexcc.backend.plan import build_plan
 from flexcc.dse.latency import (
     BURST_CYCLES,
     MEMORY_LATENCY,
+    REQUEST_CYCLES,
     START_CYCLES,
     TileCycles,
     TileWork,
@@ -91,7 +92,7 @@ def _steps(times: list[float]) -> list[float]:
 
 
 def test_a_single_tile_is_the_sum_of_its_parts() -> None:
-    busy = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
+    busy = REQUEST_CYCLES + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
     assert timeline([_work()], ACCELERATOR) == [START_CYCLES + busy]
 
 
@@ -110,7 +111,7 @@ def test_a_wait_shows_as_a_bubble() -> None:
         timeline([_work(), _work(wait_tiles=1)], ACCELERATOR),
     )
     assert waiting[0] == free[0]
-    bubble = MEMORY_LATENCY + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
+    bubble = REQUEST_CYCLES + 50 + 1000 + LATENCY + 80 + MEMORY_LATENCY
     assert waiting[1] == free[0] + bubble
 
 
@@ -119,7 +120,7 @@ def test_weights_hold_the_array_back() -> None:
     assert done == START_CYCLES + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
     late = timeline([_work(), _work(weights=5000, first_weights=10)], ACCELERATOR)
     begin = (
-        START_CYCLES + MEMORY_LATENCY + 50
+        START_CYCLES + REQUEST_CYCLES + 50
     )  # the first tile's array begins, and with it the fetch
     assert late[1] == begin + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
 
@@ -136,7 +137,7 @@ def test_small_blocks_wait_for_halves() -> None:
 def test_loads_are_requested_one_tile_ahead() -> None:
     """Short tiles come two per memory latency."""
     done = timeline([_work(array=10, store=2, load=5) for _ in range(20)], ACCELERATOR)
-    assert done[19] - done[17] == MEMORY_LATENCY + 5
+    assert done[19] - done[17] == REQUEST_CYCLES + 5
 
 
 def test_rows_of_one_beat_take_the_distance_of_bursts() -> None:
@@ -159,3 +160,46 @@ def test_rows_of_one_beat_take_the_distance_of_bursts() -> None:
     )
     assert [load_cycles(narrow, tile) for tile in narrow.tiles()] == [16 * BURST_CYCLES] * 4
     assert [load_cycles(wide, tile) for tile in wide.tiles()] == [16 * 2] * 2
+
+
+def _small_tiles(**changes: bool) -> Tiling:
+    """A 1x1 convolution in 256 tiles of two rows and a beat's columns."""
+    quantization = Quantization(scale=0.1, zero_point=0)
+    image = TensorType(channels=8, height=64, width=64, quantization=quantization)
+    conv = Conv2d(
+        name="c",
+        inputs=("x",),
+        output="y",
+        weight=np.ones((8, 8, 1, 1), np.int8),
+        weight_scale=np.ones(8, np.float32),
+        bias=np.zeros(8, np.int32),
+    )
+    stage = Stage(conv=conv, input=image, raw=image, output=image)
+    accelerator = replace(ACCELERATOR, **changes)
+    return tiling(stage, accelerator, tile_rows=2, tile_cols=accelerator.beat_pixels)
+
+
+def test_the_closed_form_knows_what_small_tiles_cost() -> None:
+    """Two tiles come in the time from a request to its data; the timeline says the same."""
+    tiles = _small_tiles()
+    works = [
+        TileWork(
+            stage=0,
+            cycles=tile_cycles(tiles, tile, WeightMode.KEEP, first=number == 0),
+            waits=(0,),
+        )
+        for number, tile in enumerate(tiles.tiles())
+    ]
+    total = stage_cycles(tiles, WeightMode.KEEP)
+    assert total.total > 3 * max(total.load, total.array, total.store)
+    done = timeline(works, tiles.accelerator)[-1] - START_CYCLES
+    assert total.total == pytest.approx(done, rel=0.03)
+
+
+def test_what_stands_behind_the_array_holds_halves_longer() -> None:
+    plain = array_latency(_small_tiles().accelerator)
+    held = {
+        name: array_latency(_small_tiles(**{name: True}).accelerator) - plain
+        for name in ("slopes", "tables", "sums")
+    }
+    assert held == {"slopes": 1, "tables": 3, "sums": 14}
