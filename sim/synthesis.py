@@ -36,6 +36,7 @@ class Family(enum.Enum):
     """An FPGA family: the command that maps on it up to its multipliers and large RAMs."""
 
     ULTRASCALE_PLUS = "synth_xilinx -family xcup -run begin:map_memory"
+    SERIES_7 = "synth_xilinx -family xc7 -run begin:map_memory"
     ECP5 = "synth_ecp5 -run begin:map_ram"
 
 
@@ -94,7 +95,7 @@ _CELLS = {
 def multiplier_cells(top: str, parameters: Mapping[str, int], family: Family) -> dict[str, int]:
     """Cells of module `top` by type after its multiplications have been mapped.
 
-    Multipliers are then those of the family (DSP48E2, MULT18X18D); adders, registers and memories
+    Multipliers are then those of the family (DSP48E2, DSP48E1, MULT18X18D); adders, registers and memories
     are still Yosys' own cells.
 
     Raises:

@@ -15,6 +15,7 @@ pytest.importorskip("pyosys", reason="needs the extra synth")
 
 _TARGETS = {
     DeviceFamily.XCUP: (Family.ULTRASCALE_PLUS, "DSP48E2"),
+    DeviceFamily.XC7: (Family.SERIES_7, "DSP48E1"),
     DeviceFamily.ECP5: (Family.ECP5, "MULT18X18D"),
 }
 
@@ -46,6 +47,9 @@ def _accelerator(m: int, p: int, n: int, q: int, *, packed: bool) -> Accelerator
         (_accelerator(4, 2, 8, 1, packed=False), DeviceFamily.XCUP),
         (_accelerator(4, 2, 4, 2, packed=False), DeviceFamily.ECP5),
         (replace(_accelerator(4, 2, 8, 2, packed=True), **_WINDOW), DeviceFamily.XCUP),
+        (replace(_accelerator(4, 2, 8, 2, packed=True), sums=True), DeviceFamily.XCUP),
+        (replace(_accelerator(4, 2, 4, 2, packed=False), sums=True), DeviceFamily.XC7),
+        (replace(_accelerator(4, 2, 4, 2, packed=False), sums=True), DeviceFamily.ECP5),
     ],
 )
 def test_a_core_takes_the_multipliers_of_the_model(a: Accelerator, family: DeviceFamily) -> None:
@@ -61,6 +65,7 @@ def test_a_core_takes_the_multipliers_of_the_model(a: Accelerator, family: Devic
         "ParamPasses": a.param_passes,
         "OutWords": a.out_words,
         "ListEntries": a.list_entries,
+        "Sums": int(a.sums),
         "WindowTaps": a.window_taps,
         "WindowBeats": a.window_beats,
         "WindowChannels": a.window_channels,

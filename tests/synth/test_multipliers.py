@@ -15,6 +15,7 @@ pytest.importorskip("pyosys", reason="needs the extra synth")
         # Two pixels share a DSP slice, the odd last one has its own.
         (2, 3, 8, True, Family.ULTRASCALE_PLUS, "DSP48E2", 32),
         (2, 3, 4, False, Family.ECP5, "MULT18X18D", 24),
+        (2, 3, 4, False, Family.SERIES_7, "DSP48E1", 24),
     ],
 )
 def test_array_takes_the_multipliers_of_the_model(
@@ -35,6 +36,7 @@ def test_array_takes_the_multipliers_of_the_model(
         (1, 0, Family.ULTRASCALE_PLUS, "DSP48E2", 2),
         (1, 1, Family.ULTRASCALE_PLUS, "DSP48E2", 3),
         (1, 0, Family.ECP5, "MULT18X18D", 4),
+        (1, 0, Family.SERIES_7, "DSP48E1", 4),
     ],
 )
 def test_lane_takes_as_many_multipliers(

@@ -45,11 +45,12 @@ def array_multipliers(*, m: int, p: int, n: int, packed: bool) -> int:
 def lane_multipliers(*, p: int, q: int, family: Family, sums: bool) -> int:
     """Those of the P*Q lanes behind the array.
 
-    Requantisation multiplies 27 x 24 bits: two 27x18 multipliers, or four of 18x18. A sum has two
-    products of 25 x 8 bits, each of which takes one 27x18 multiplier or two of 18x18.
+    Requantisation multiplies 27 x 24 bits: two 27x18 multipliers, or four of 25x18 or 18x18. A sum
+    has two products of 25 x 8 bits, each of which takes one multiplier, or two of 18x18.
     """
-    each = 2 if family is Family.XCUP else 4
-    return p * q * each * (1 + sums)
+    requantisation = 2 if family is Family.XCUP else 4
+    products = 4 if family is Family.ECP5 else 2
+    return p * q * (requantisation + sums * products)
 
 
 def window_multipliers(*, taps: int, beat_bytes: int, packed: bool, family: Family) -> int:

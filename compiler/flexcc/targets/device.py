@@ -18,6 +18,7 @@ class Family(Enum):
     """An FPGA family; the value is what Yosys calls it."""
 
     XCUP = "xcup"
+    XC7 = "xc7"
     ECP5 = "ecp5"
 
     @property

@@ -30,6 +30,9 @@ ACCELERATOR = Accelerator(
         (ACCELERATOR, Family.XCUP, 8 * 3 * 8 + 5 * 2 * 2 + 1),
         (replace(ACCELERATOR, packed=False), Family.XCUP, 8 * 5 * 8 + 5 * 2 * 2 + 1),
         (replace(ACCELERATOR, packed=False), Family.ECP5, 8 * 5 * 8 + 5 * 2 * 4 + 1),
+        (replace(ACCELERATOR, packed=False, sums=True), Family.XCUP, 320 + 10 * 4 + 1),
+        (replace(ACCELERATOR, packed=False, sums=True), Family.XC7, 320 + 10 * 6 + 1),
+        (replace(ACCELERATOR, packed=False, sums=True), Family.ECP5, 320 + 10 * 8 + 1),
         (replace(ACCELERATOR, p=1, q=8), Family.XCUP, 8 * 1 * 8 + 1 * 8 * 2 + 1),
     ],
 )

@@ -34,7 +34,8 @@ memory = "g"
 
 
 def test_all_targets_load() -> None:
-    assert set(available_targets()) >= {"u200", "u250", "u280", "zcu104", "kv260", "ulx3s-85f"}
+    boards = {"u50", "u200", "u250", "u280", "zcu102", "zcu104", "kv260", "pynq-z2", "ulx3s-85f"}
+    assert set(available_targets()) >= boards
     for name in available_targets():
         assert load_device(name).name == name
 
@@ -47,7 +48,7 @@ def test_figures_and_family() -> None:
 
 
 def test_unknown_target_names_the_choices() -> None:
-    with pytest.raises(InputError, match=r"'u25' is unknown; choose one of kv260, u200, u250"):
+    with pytest.raises(InputError, match=r"'u25' is unknown; choose one of kv260, pynq-z2, u200,"):
         load_device("u25")
 
 
@@ -65,7 +66,7 @@ def test_a_good_file() -> None:
         ("uram = 0", "", "t.toml: uram: an integer of at least 0 is expected, not None"),
         ("memory_bytes = 64", "memory_bytes = 48", "memory_bytes: a power of two from 8 to 128"),
         ("memory_bytes = 64", "memory_bytes = 256", "memory_bytes: a power of two from 8 to 128"),
-        ('"xcup"', '"virtex"', "family: one of ['xcup', 'ecp5'] is expected, not 'virtex'"),
+        ('"xcup"', '"virtex"', "family: one of ['xcup', 'xc7', 'ecp5'] is expected, not 'virtex'"),
         ("clock_mhz = 300", "clock_mhz = -1", "clock_mhz: a positive number is expected, not -1"),
         ("clock_mhz = 300", "clock_mhz = inf", "clock_mhz: a positive number is expected, not inf"),
         ('title = "T"', 'title = ""', "t.toml: title: a text is expected, not ''"),
@@ -94,9 +95,9 @@ source = "s"
 
 def test_boards_that_vitis_knows() -> None:
     named = {name: load_device(name).vitis for name in available_targets()}
-    assert {name for name, vitis in named.items() if vitis is None} == {"ulx3s-85f"}
+    assert {name for name, vitis in named.items() if vitis is None} == {"pynq-z2", "ulx3s-85f"}
     on_arm = {name for name, vitis in named.items() if vitis and vitis.host is HostCpu.ARM}
-    assert on_arm == {"zcu104", "kv260"}
+    assert on_arm == {"zcu102", "zcu104", "kv260"}
     for name, vitis in named.items():
         assert vitis is None or (vitis.slr is None) == (load_device(name).regions == 1)
 
