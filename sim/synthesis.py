@@ -95,8 +95,8 @@ _CELLS = {
 def multiplier_cells(top: str, parameters: Mapping[str, int], family: Family) -> dict[str, int]:
     """Cells of module `top` by type after its multiplications have been mapped.
 
-    Multipliers are then those of the family (DSP48E2, DSP48E1, MULT18X18D); adders, registers and memories
-    are still Yosys' own cells.
+    Multipliers are then those of the family (DSP48E2, DSP48E1, MULT18X18D); adders, registers and
+    memories are still Yosys' own cells.
 
     Raises:
         MissingToolError: the package pyosys is not installed.

@@ -548,13 +548,16 @@ def tiling(
     tile_cols: int,
     rotation: tuple[int, ...] | None = None,
     bundle: int = 1,
+    lists: StageLists | None = None,
 ) -> Tiling:
     """Cuts the stored tensor of `stage` into tiles of at most `tile_rows` x `tile_cols` pixels.
 
-    `rotation` defaults to the best one; `bundle` output phases are made by one pass. Nothing is
-    checked against the buffers here.
+    `rotation` defaults to the best one; `bundle` output phases are made by one pass. `lists` are
+    those of the stage with this bundle, if they are known. Nothing is checked against the buffers
+    here.
     """
-    lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
+    if lists is None:
+        lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
     taps = lists.taps
     pool_y, pool_x = _pool_axes(stage)
     front_y, front_x = _window_axes(stage)

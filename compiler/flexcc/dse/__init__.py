@@ -5,7 +5,8 @@ from flexcc.dse.insert_zeros import insert_zeros
 from flexcc.dse.lower import lower
 from flexcc.dse.mapping import Group, Mapping, WeightMode
 from flexcc.dse.reshape import Reshape
-from flexcc.dse.solver import Estimate, Exploration, StageEstimate, explore
+from flexcc.dse.solution import Estimate, StageEstimate
+from flexcc.dse.solver import Exploration, explore
 
 __all__ = [
     "Estimate",

@@ -77,9 +77,13 @@ def column_choices(width: int, beat_pixels: int, step: int = 1) -> list[int]:
     return sorted({*(u * unit for u in row_choices(units)[:-1]), width})
 
 
-def _limit(format_: Format, name: str) -> int:
-    (field,) = (f for word in format_.words for f in word if f.name == name)
-    return int((1 << (field.width - field.signed)) - 1)
+_LIMITS = {
+    (format_.name, field.name): (1 << (field.width - field.signed)) - 1
+    for format_ in (ARRAY_TILE, LIST_ENTRY, LOAD_TILE, PASS, STORE_TILE, WEIGHTS_FETCH)
+    for word in format_.words
+    for field in word
+}
+"""The largest value of every record field."""
 
 
 def _field_needs(tiling: Tiling, mode: WeightMode) -> Iterator[tuple[Format, str, int]]:
@@ -161,12 +165,13 @@ def shortages(tiling: Tiling, mode: WeightMode) -> Iterator[Shortage]:
                 layer=name, resource=resource, needed=needed, available=available, remedy=remedy
             )
     for format_, field, value in _field_needs(tiling, mode):
-        if value > _limit(format_, field):
+        limit = _LIMITS[format_.name, field]
+        if value > limit:
             yield Shortage(
                 layer=name,
                 resource=f"record field {format_.name}.{field}",
                 needed=value,
-                available=_limit(format_, field),
+                available=limit,
                 remedy="split the layer, its image is too large",
             )
     yield from _misplaced(tiling)

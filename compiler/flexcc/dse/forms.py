@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network in the form that suits an array, and its stages."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from flexcc.dse.fuse_windows import fuse_windows
+from flexcc.dse.layer_cost import ArrayModel
+from flexcc.dse.lower import fusion_groups, lower
+from flexcc.dse.lower_means import lower_means
+from flexcc.dse.lower_movement import lower_movement
+from flexcc.dse.mapping import stage_of
+from flexcc.dse.reshape import Reshape, reshape
+from flexcc.dse.shapes import Shape, window_taps_of
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Add
+from flexcc.tiles import Stage
+
+__all__ = ["Forms"]
+
+_ROUGH_COLUMNS = 8
+
+
+class Forms:
+    """A network lowered and in the form that suits an array, with the reshapes that are wanted."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        wanted: Collection[Reshape],
+        beat_bytes: int,
+        *,
+        keep_zeros: bool,
+        may_bundle: bool,
+        windows: bool,
+    ) -> None:
+        graph = lower_means(lower_movement(graph))
+        self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
+        self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
+        self._windows = windows
+        self._plain = lower(graph)
+        self._of: dict[tuple[int, int, int], Graph] = {}
+        self.window_taps = window_taps_of(self.stages(self._plain))
+
+    @property
+    def sums(self) -> bool:
+        """Whether a stage adds a second tensor."""
+        return any(isinstance(layer, Add) for layer in self._plain.layers)
+
+    def graph(self, *, m: int, p: int, n: int) -> Graph:
+        """The network for an array of that shape."""
+        if not self._wanted:
+            return self._plain
+        if (m, p, n) not in self._of:
+            array = ArrayModel(
+                m=m, p=p, n=n, drain_cycles=m // min(m, n), beat_bytes=self._beat_bytes
+            )
+            self._of[m, p, n] = lower(reshape(self._graph, array, self._wanted))
+        return self._of[m, p, n]
+
+    def rough_stages(self, shape: Shape) -> list[Stage]:
+        """The stages for a shape's rows and lanes, whatever its columns."""
+        return self.stages(self.graph(m=shape.m, p=_ROUGH_COLUMNS, n=shape.n))
+
+    def stages(self, graph: Graph) -> list[Stage]:
+        """The stages of a form of the network."""
+        chains = fusion_groups(graph)
+        if self._windows:
+            chains = fuse_windows(graph, chains)
+        stages = (stage_of(graph, chain) for chain in chains)
+        return [
+            replace(
+                stage,
+                keep_zeros=self._keep_zeros,
+                may_bundle=self._may_bundle and stage.may_bundle,
+            )
+            for stage in stages
+        ]

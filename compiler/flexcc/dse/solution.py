@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network mapped on one array: the best tiles of every stage, and what the whole takes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import add
+
+from flexcc.accelerator import Accelerator
+from flexcc.cores import core_tiles
+from flexcc.dse.buffers import fitted_buffers, largest_buffers
+from flexcc.dse.forms import Forms
+from flexcc.dse.latency import StageCycles, TileWork, tile_cycles, timeline
+from flexcc.dse.mapping import WeightMode
+from flexcc.dse.shapes import Shape
+from flexcc.dse.tile_search import Candidate, TileSearch
+from flexcc.dse.traffic import Traffic, stage_traffic
+from flexcc.ir.graph import Graph
+from flexcc.targets.device import Device
+from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
+
+__all__ = ["Estimate", "Solution", "StageEstimate", "estimate", "solve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEstimate:
+    """What the model of the hardware says of one stage.
+
+    `cycles` is what the stage adds to the run, so that all stages sum up to the total; `engines`
+    are the cycles each engine works for it.
+    """
+
+    name: str
+    cycles: int
+    tiles: int
+    engines: StageCycles
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Estimated cycles of one run of the network, and by stage."""
+
+    cycles: int
+    stages: tuple[StageEstimate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """A form of a network with an accelerator and tiles; `done` is when each tile is stored."""
+
+    graph: Graph
+    shape: Shape
+    accelerator: Accelerator
+    candidates: tuple[Candidate, ...]
+    done: tuple[float, ...]
+
+    @property
+    def cycles(self) -> float:
+        """Cycles of a run, by the timeline."""
+        return max(self.done)
+
+
+def solve(forms: Forms, shape: Shape, device: Device, cores: int) -> Solution:
+    """The best tiles for one array shape.
+
+    Raises:
+        DoesNotFitError: a stage has none.
+    """
+    graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
+    stages = forms.stages(graph)
+    search = TileSearch(largest_buffers(stages, shape, device, cores))
+    candidates = tuple(item for stage in stages for item in search.best(stage))
+    accelerator = fitted_buffers(search.accelerator, [item.tiling for item in candidates])
+    done = timeline(list(_works(candidates, cores)), accelerator)
+    return Solution(
+        graph=graph,
+        shape=shape,
+        accelerator=accelerator,
+        candidates=candidates,
+        done=tuple(done),
+    )
+
+
+def estimate(solution: Solution) -> Estimate:
+    """The cycles of a run, and those that each stage adds."""
+    stages = []
+    before, tiles = 0, 0
+    for item in solution.candidates:
+        count = len(item.tiling.rows) * len(item.tiling.cols)
+        tiles += count
+        end = max(before, round(max(solution.done[tiles - count : tiles])))
+        stages.append(
+            StageEstimate(
+                name=item.tiling.stage.name,
+                cycles=end - before,
+                tiles=count,
+                engines=item.cycles,
+                traffic=stage_traffic(item.tiling, item.group.weights),
+            )
+        )
+        before = end
+    return Estimate(cycles=before, stages=tuple(stages))
+
+
+def _works(candidates: Sequence[Candidate], cores: int) -> Iterator[TileWork]:
+    """The tiles of the whole network, stage by stage and core by core, each in its order."""
+    producers: dict[str, StoredTiles] = {}
+    first = (0,) * cores
+    for index, candidate in enumerate(candidates):
+        tiling_ = candidate.tiling
+        sources = [producers[name] for name in tiling_.stage.sources if name in producers]
+        skip = producers.get(tiling_.stage.skip_tensor or "")
+        mode: WeightMode = candidate.group.weights
+        producers.update(stored_tiles(tiling_, first))
+        order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
+        tiles = tuple(tiling_.tiles())
+        for core, own in enumerate(order):
+            for number in own:
+                yield TileWork(
+                    stage=index,
+                    core=core,
+                    cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
+                    waits=wait_tiles(tiles[number], sources, cores),
+                    skip_waits=None if skip is None else skip.needed_beside(tiles[number]),
+                )
+        first = tuple(map(add, first, map(len, order)))
