@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flexcc import __version__
 from flexcc.accelerator import Accelerator
 from flexcc.backend.archive import arrays_from_bytes, arrays_to_bytes, pack, unpack
+from flexcc.backend.host import host_files, host_view
 from flexcc.backend.image import initial_image, memory_map
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
@@ -43,6 +44,7 @@ from flexcc.ir.layers import Add, Concat, Table
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
+from flexcc.targets import load_device
 
 __all__ = ["Build", "build_files", "load_build"]
 
@@ -124,8 +126,29 @@ def build_files(build: Build) -> dict[str, bytes]:
         _LISTING: _listing(build).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
+        **{f"host/{name}": data for name, data in _card_files(build).items()},
         **_host_files(build.host),
     }
+
+
+def _card_files(build: Build) -> dict[str, bytes]:
+    """Programs that run the build on a card; none where no card has such a kernel."""
+    if load_device(build.target).vitis is None or build.plan.accelerator.cores > 1:
+        return {}
+    return host_files(
+        host_view(
+            build.graph,
+            build.plan,
+            len(build.program),
+            version=__version__,
+            model=_printable(build.model),
+            target=build.target,
+        )
+    )
+
+
+def _printable(model: str) -> str:
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in model)
 
 
 def _listing(build: Build) -> str:
@@ -267,6 +290,26 @@ def _plan_json(build: Build) -> dict[str, Any]:
         "outputs": list(plan.outputs),
         "joined": _joined_json(build, ports),
         "tensors": tensors,
+        "ports": {
+            "inputs": [_port_json(build, port) for port in build.graph.inputs],
+            "outputs": [_port_json(build, port) for port in build.graph.outputs],
+        },
+        "host": _host_json(build.host),
+    }
+
+
+def _port_json(build: Build, port: Port) -> dict[str, Any]:
+    """An array of the model, and the tensors that together hold its values."""
+    type_ = build.graph.tensors[port.tensor]
+    quantization = type_.quantization
+    return {
+        "onnx_name": port.onnx_name,
+        "onnx_shape": port.onnx_shape,
+        "onnx_axes": port.axes,
+        "tensors": list(build.plan.joined.get(port.tensor, (port.tensor,))),
+        "packing": None if type_.packing is None else asdict(type_.packing),
+        "scale": None if quantization is None else quantization.scale,
+        "zero_point": None if quantization is None else quantization.zero_point,
     }
 
 
@@ -289,10 +332,9 @@ def _joined_json(build: Build, ports: MappingType[str, Port]) -> list[dict[str, 
 
 def _system_view(build: Build) -> SystemView:
     a = build.plan.accelerator
-    printable = "".join(c if c.isprintable() and c.isascii() else "?" for c in build.model)
     return SystemView(
         version=__version__,
-        model=printable,
+        model=_printable(build.model),
         target=build.target,
         data_bytes=a.beat_bytes,
         sums=int(a.sums),

@@ -3,7 +3,15 @@
 
 from dataclasses import dataclass
 
-__all__ = ["HlsView", "LayerRow", "ReportView", "SystemView"]
+__all__ = [
+    "ArrayView",
+    "HlsView",
+    "HostView",
+    "LayerRow",
+    "PortView",
+    "ReportView",
+    "SystemView",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +81,50 @@ class ReportView:
     array_rows: tuple[tuple[str, ...], ...]
     engine_header: tuple[str, ...]
     engine_rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayView:
+    """An input or output of the model; `name` is a C++ string literal."""
+
+    name: str
+    shape: str
+    elements: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortView:
+    """A tensor that the host writes or reads; `array` is the number of the model's array.
+
+    The axes and parts are lists of initialisers, `scale` a float literal.
+    """
+
+    array: int
+    channels: int
+    channel_stride: int
+    row_stride: int
+    column_stride: int
+    y: str
+    x: str
+    scale: str
+    zero_point: int
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """What `host/flex_model.hpp.j2` sees; sizes and addresses in bytes.
+
+    `sides` are the inputs and the outputs: a word for each, its arrays and ports.
+    """
+
+    version: str
+    model: str
+    target: str
+    weights_bytes: int
+    program_address: int
+    program_bytes: int
+    beat_bytes: int
+    lanes: int
+    sums: str
+    sides: tuple[tuple[str, tuple[ArrayView, ...], tuple[PortView, ...]], ...]
