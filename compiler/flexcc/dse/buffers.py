@@ -33,7 +33,7 @@ def _divisor_powers(m: int, n: int) -> list[int]:
 
 
 def _drain_chains(stages: Sequence[Stage], shape: Shape, device: Device) -> int:
-    """The fewest drain chains that cost at most a hundredth more array cycles than the most."""
+    """The fewest drain chains within half a hundredth of the array cycles of the most."""
     available = device.dsp // device.regions
     choices = [
         q for q in _divisor_powers(shape.m, shape.n) if shape.with_lanes(q, device) <= available
@@ -46,7 +46,7 @@ def _drain_chains(stages: Sequence[Stage], shape: Shape, device: Device) -> int:
             array_cycles(stage, _lists_of(stage, shape, q), shape.p, drain) for stage in stages
         )
     least = min(cycles.values())
-    return next(q for q in choices if cycles[q] <= 1.01 * least)
+    return next(q for q in choices if cycles[q] <= 1.005 * least)
 
 
 def _lists_of(stage: Stage, shape: Shape, q: int) -> StageLists:

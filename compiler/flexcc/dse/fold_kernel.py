@@ -15,9 +15,10 @@ from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.packing import AxisPacking, Packing, block, block_axis
 
-__all__ = ["best_packing", "packings", "shared_packings"]
+__all__ = ["MOST_PLANES", "best_packing", "packings", "shared_packings"]
 
-_MOST_PLANES = 8
+MOST_PLANES = 8
+"""Planes that a packed input has at most."""
 
 
 def packings(site: Site, blocks: Block, lanes: int) -> Iterator[Packing]:
@@ -28,7 +29,8 @@ def packings(site: Site, blocks: Block, lanes: int) -> Iterator[Packing]:
     source, target = site.source, site.target
     plain = block(source.height, source.width, *UNBLOCKED)
     yield plain
-    if not isinstance(site.conv, Conv2d) or site.conv.groups > 1:
+    packed = source.packing is not None
+    if packed or not isinstance(site.conv, Conv2d) or site.conv.groups > 1:
         return
     rewrite = rewrite_layer(site.conv, source, target, plain, blocks)
     if rewrite is None or rewrite.y.transposed:
@@ -46,7 +48,7 @@ def best_packing(site: Site, blocks: Block, array: ArrayModel) -> tuple[Cost, Pa
     """The cheapest packing of a layer's input and its cost; of equal ones the fewest lanes."""
     costs = (
         (packing, site.cost(packing, blocks, array))
-        for packing in packings(site, blocks, _MOST_PLANES * array.n)
+        for packing in packings(site, blocks, MOST_PLANES * array.n)
     )
     legal = [(cost, packing) for packing, cost in costs if cost is not None]
     return min(legal, key=lambda item: (item[0], item[1].lanes, item[1].y.lanes), default=None)

@@ -8,7 +8,8 @@ import numpy as np
 
 from flexcc.dse.latency import beat_cost, row_reads
 from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
-from flexcc.ir.layers import Conv2d, Convolution
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d
 from flexcc.ir.packing import Packing, block
 from flexcc.ir.types import TensorType
 from flexcc.program.formats import MAX_PHASES
@@ -21,7 +22,7 @@ from flexcc.tiles import (
     stage_lists,
 )
 
-__all__ = ["ArrayModel", "Cost", "Site", "array_cycles", "best_lists", "layer_cost"]
+__all__ = ["ArrayModel", "Cost", "Site", "array_cycles", "best_lists", "layer_cost", "site_of"]
 
 _ZERO_GROUP = 4
 """Channels, in and out, of which only all being zero tells layers of one geometry apart."""
@@ -93,9 +94,28 @@ class Site:
         layer = _rewritten(self.conv, self.source, self.target, packing, blocks)
         if layer is None or (self.pooled and not isinstance(layer, Conv2d)):
             return None
-        source = self.source.packed(packing)
+        source = self.source if packing.lanes == 1 else self.source.packed(packing)
         target = self.target.packed(block(self.target.height, self.target.width, *blocks))
         return layer_cost(layer, source, target, array, stored=self.stored)
+
+
+def site_of(graph: Graph, conv: Convolution) -> Site:
+    """Where a convolution of a graph stands, before its tensors are packed."""
+    output = conv.output
+    match graph.users(output):
+        case (Add() as add,):
+            output = add.output
+    users = graph.users(output)
+    pools = sum(isinstance(user, MaxPool2d) for user in users)
+    pooled = isinstance(conv, Conv2d) and pools > 0
+    alone = pools == len(users) and not graph.is_output(output)
+    return Site(
+        conv=conv,
+        source=graph.tensors[conv.inputs[0]],
+        target=graph.tensors[conv.output],
+        stored=not (pooled and alone),
+        pooled=pooled,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -11,13 +11,14 @@ from enum import Enum
 from functools import cache
 
 from flexcc.dse.fold_kernel import best_packing, shared_packings
-from flexcc.dse.layer_cost import ArrayModel, Cost, Site
+from flexcc.dse.fold_through import fold_through
+from flexcc.dse.input_forms import input_forms
+from flexcc.dse.layer_cost import ArrayModel, Cost, Site, site_of
 from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
 from flexcc.dse.space_to_depth import choose_blocks
-from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Convolution, Layer
 from flexcc.ir.packing import Packing, block
-from flexcc.ir.types import TensorType
 from flexcc.ir.verify import verify
 
 __all__ = ["Reshape", "reshape"]
@@ -35,10 +36,14 @@ def reshape(graph: Graph, array: ArrayModel, wanted: Collection[Reshape]) -> Gra
 
     Values [C, H, W] of the graph's tensors are `TensorType.pack` of the same in the new one's.
     """
-    sites = {
-        layer.name: _site(graph, layer) for layer in graph.layers if isinstance(layer, Convolution)
-    }
     fold = Reshape.FOLD_KERNEL in wanted
+    if fold:
+        graph = fold_through(graph, array)
+    sites = {
+        layer.name: site_of(graph, layer)
+        for layer in graph.layers
+        if isinstance(layer, Convolution)
+    }
 
     @cache
     def cost(site: Site, read: Block, written: Block) -> Cost | None:
@@ -58,28 +63,6 @@ def reshape(graph: Graph, array: ArrayModel, wanted: Collection[Reshape]) -> Gra
         blocks = choose_blocks(graph, alike, most, cost=cost, input_cost=input_cost)
     inputs = _input_packings(graph, sites, blocks, array) if fold else {}
     return _rewritten(graph, sites, blocks, inputs)
-
-
-def _site(graph: Graph, conv: Convolution) -> Site:
-    output = conv.output
-    match graph.users(output):
-        case (Add() as add,):
-            output = add.output
-    users = graph.users(output)
-    pools = sum(isinstance(user, MaxPool2d) for user in users)
-    pooled = isinstance(conv, Conv2d) and pools > 0
-    alone = pools == len(users) and not graph.is_output(output)
-    return Site(
-        conv=conv,
-        source=graph.tensors[conv.inputs[0]],
-        target=graph.tensors[conv.output],
-        stored=not (pooled and alone),
-        pooled=pooled,
-    )
-
-
-def _plain(type_: TensorType) -> Packing:
-    return block(type_.height, type_.width, *UNBLOCKED)
 
 
 def _input_packings(
@@ -108,7 +91,7 @@ def _rewritten(
         else type_.packed(block(type_.height, type_.width, *blocks[name]))
         for name, type_ in graph.tensors.items()
     }
-    ports, copies = _ports(graph, inputs, tensors)
+    ports, copies = input_forms(graph, inputs, tensors)
     layers: list[Layer] = []
     for layer in graph.layers:
         site = sites.get(layer.name)
@@ -132,35 +115,3 @@ def _rewritten_layer(site: Site, conv: Convolution, packing: Packing, blocks: Bl
     rewrite = rewrite_layer(conv, site.source, site.target, packing, blocks)
     assert rewrite is not None, "only what can be is chosen"
     return rewrite.layer(conv)
-
-
-def _ports(
-    graph: Graph, inputs: dict[str, Packing], tensors: dict[str, TensorType]
-) -> tuple[tuple[Port, ...], dict[tuple[str, Packing], str]]:
-    """A port for each form of an input that is read, and the tensor of each form.
-
-    The tensor keeps its name, further forms get a number. Fills in `tensors`.
-    """
-    ports: list[Port] = []
-    copies: dict[tuple[str, Packing], str] = {}
-    for port in graph.inputs:
-        type_ = graph.tensors[port.tensor]
-        plain = _plain(type_)
-        forms = [inputs.get(user.name, plain) for user in graph.users(port.tensor)]
-        if graph.is_output(port.tensor) or not forms:
-            forms.append(plain)
-        # Other layers than convolutions read the tensor by its name as it is.
-        forms = [packing for packing in forms if packing == plain] + forms
-        for number, packing in enumerate(dict.fromkeys(forms)):
-            name = port.tensor if number == 0 else _new_name(port.tensor, tensors)
-            tensors[name] = type_ if packing.lanes == 1 else type_.packed(packing)
-            copies[port.tensor, packing] = name
-            ports.append(replace(port, tensor=name))
-    return tuple(ports), copies
-
-
-def _new_name(tensor: str, taken: dict[str, TensorType]) -> str:
-    number = 2
-    while f"{tensor}_form{number}" in taken:
-        number += 1
-    return f"{tensor}_form{number}"

@@ -23,6 +23,7 @@ from flexcc.targets.device import Device
 __all__ = ["Exploration", "explore"]
 
 _NEAR_BEST = 1.02
+_NEAR_BEST_GIVEN = 1.005
 _SHAPES_PER_SIZE = 2
 _SIZES = 6
 
@@ -130,7 +131,9 @@ def explore(
     if not solutions:
         raise reasons[0]
     fastest = min(solution.cycles for solution in solutions)
-    near = [item for item in solutions if item.cycles <= fastest * _NEAR_BEST]
+    # Who names an array has chosen its multipliers: there is less to save beside it.
+    allowed = fastest * (_NEAR_BEST if array is None else _NEAR_BEST_GIVEN)
+    near = [item for item in solutions if item.cycles <= allowed]
     best = min(near, key=lambda item: (multipliers(item.accelerator, device.family), item.cycles))
     mapping = Mapping(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)

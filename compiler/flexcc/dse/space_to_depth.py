@@ -35,6 +35,8 @@ def block_choices(graph: Graph, tensor: str, most_channels: int) -> list[Block]:
     if not all(isinstance(layer, Convolution) for layer in touched):
         return [UNBLOCKED]
     type_ = graph.tensors[tensor]
+    if type_.packing is not None:
+        return [UNBLOCKED]
     found = [blocks for blocks in product(_SIDES, _SIDES) if _divides(type_, blocks, most_channels)]
     return sorted(found, key=lambda blocks: (blocks[0] * blocks[1], blocks[1]))
 

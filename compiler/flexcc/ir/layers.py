@@ -135,6 +135,13 @@ class Conv2d(Convolution):
     A fully connected layer is a convolution whose kernel is as large as its input.
     """
 
+    @property
+    def of_single_values(self) -> bool:
+        """Whether every output is a function of the one input at its place."""
+        outputs, inputs, *kernel = self.weight.shape
+        plain = (kernel, self.strides, self.pads) == ([1, 1], (1, 1), Pads())
+        return plain and inputs == 1 and outputs == self.groups
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConvTranspose2d(Convolution):

@@ -3,7 +3,8 @@
 
 A packed tensor has a lane for each of several pixel distances along each axis: position X of lane
 j is pixel X*step + j*distance - offset. Channel (i*columns + j)*C + c is channel c in lane i of the
-rows' axis and lane j of the columns' axis; positions outside the image hold the zero point.
+rows' axis and lane j of the columns' axis; positions outside the image hold the zero point, or the
+integer that the packing names.
 """
 
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ class AxisPacking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
-    """Both axes of a packed tensor."""
+    """Both axes of a packed tensor. `padding` is what stands outside, None for the zero point."""
 
     y: AxisPacking
     x: AxisPacking
+    padding: int | None = None
 
     @property
     def lanes(self) -> int:
@@ -69,7 +71,8 @@ class Packing:
                 f"pixels {height}x{width} given, {self.y.size}x{self.x.size} are packed"
             )
         shape = (*leading, self.y.lanes, self.x.lanes, channels, self.y.extent, self.x.extent)
-        result = np.full(shape, zero_point, np.int8)
+        outside = zero_point if self.padding is None else self.padding
+        result = np.full(shape, outside, np.int8)
         for i in range(self.y.lanes):
             to_rows, from_rows = _spans(self.y, i)
             for j in range(self.x.lanes):

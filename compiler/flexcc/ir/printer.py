@@ -74,9 +74,11 @@ def print_packing(tensor: TensorType) -> str:
     if packing.is_block:
         return f"block:{y.lanes}x{x.lanes}"
     whole = tensor.unpacked
+    padding = "" if packing.padding is None else f",padding:{packing.padding}"
     return (
         f"lanes:{y.lanes}x{x.lanes},step:{y.step}x{x.step},distance:{y.distance}x{x.distance},"
         f"offset:{y.offset}x{x.offset},of:{whole.channels}x{whole.height}x{whole.width}"
+        f"{padding}"
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layer_rules import layer_problems
-from flexcc.ir.layers import Add, Concat, Elementwise, Layer, Mul, SourceLayer
+from flexcc.ir.layers import Add, Concat, Conv2d, Elementwise, Layer, Mul, SourceLayer
+from flexcc.ir.packing import Packing
 from flexcc.ir.types import Quantization, TensorType
 
 __all__ = ["VerifyError", "verify"]
@@ -130,8 +131,17 @@ def _packed(graph: Graph, name: str, tensor: TensorType) -> Iterator[str]:
         yield f"its pixels are not the {packing.y.extent}x{packing.x.extent} of its packing"
     if tensor.quantization is None:
         yield "it is packed and not quantised"
-    if graph.producer(name) is not None and not packing.is_block:
+    producer = graph.producer(name)
+    if producer is not None and not packing.is_block and not _lies_alike(graph, producer, packing):
         yield "a layer writes it, but its packing repeats or drops pixels"
+
+
+def _lies_alike(graph: Graph, layer: Layer, packing: Packing) -> bool:
+    """Whether a layer of single pixels reads a tensor whose pixels lie as `packing` says."""
+    if not isinstance(layer, Conv2d) or not layer.of_single_values:
+        return False
+    source = graph.tensors[layer.inputs[0]].packing
+    return source is not None and (source.y, source.x) == (packing.y, packing.x)
 
 
 def _quantization(value: Quantization) -> Iterator[str]:
