@@ -22,6 +22,7 @@ from flexcc.backend.program import program_words
 from flexcc.backend.render import render
 from flexcc.backend.rtl import rtl_files, system_parameters
 from flexcc.backend.views import SystemView
+from flexcc.backend.vitis import vitis_files, vitis_view
 from flexcc.backend.writer import read_manifest
 from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
 from flexcc.errors import InputError
@@ -126,25 +127,33 @@ def build_files(build: Build) -> dict[str, bytes]:
         _LISTING: _listing(build).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
-        **{f"host/{name}": data for name, data in _card_files(build).items()},
+        **_card_files(build),
         **_host_files(build.host),
     }
 
 
 def _card_files(build: Build) -> dict[str, bytes]:
-    """Programs that run the build on a card; none where no card has such a kernel."""
-    if load_device(build.target).vitis is None or build.plan.accelerator.cores > 1:
+    """What takes the build to a card: Vitis project and host programs.
+
+    Nothing where no card has such a kernel.
+    """
+    device, plan, size = load_device(build.target), build.plan, len(build.program)
+    if device.vitis is None or plan.accelerator.cores > 1:
         return {}
-    return host_files(
-        host_view(
-            build.graph,
-            build.plan,
-            len(build.program),
-            version=__version__,
-            model=_printable(build.model),
-            target=build.target,
-        )
+    model = _printable(build.model)
+    project = vitis_view(
+        plan.accelerator,
+        device,
+        program_address=plan.program_address,
+        program_bytes=size,
+        version=__version__,
+        model=model,
     )
+    host = host_view(build.graph, plan, size, version=__version__, model=model, target=build.target)
+    return {
+        **{f"hls/{name}": data for name, data in vitis_files(project).items()},
+        **{f"host/{name}": data for name, data in host_files(host).items()},
+    }
 
 
 def _printable(model: str) -> str:

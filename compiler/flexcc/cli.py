@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 import flexcc
-from flexcc import console, driver, execute, inspection
+from flexcc import console, driver, execute, inspection, memory_files
 from flexcc.dse import Reshape
 from flexcc.errors import FlexccError, InputError
 from flexcc.options import (
@@ -313,6 +313,24 @@ def inspect_command(verbose: int, **named: Any) -> None:
     console.ErrorConsole().log_to(verbose)
     for text in inspection.describe(**named):
         click.echo(text)
+
+
+@cli.command("memory")
+@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--input", type=INPUT_FILE, required=True, help="Inputs: an .npz keyed by name.")
+@click.option("--before", type=_OUTPUT_FILE, required=True, help="Memory before the run.")
+@click.option("--after", type=_OUTPUT_FILE, required=True, help="Memory after the run.")
+@_verbosity
+def memory_command(*, build: Path, input: Path, before: Path, after: Path, verbose: int) -> None:  # noqa: A002
+    """Write all memory of BUILD before and after a run on the first image of a file.
+
+    Simulators outside of flexcc start from the one and must end with the other.
+    """
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=True) as progress:
+        size = memory_files.write_memory_files(build, input, before, after, progress)
+    click.echo(f"{size:,} bytes each in {before} and {after}")
 
 
 @cli.command("targets")

@@ -27,7 +27,7 @@ from flexcc.output_file import check_output_file
 from flexcc.progress import Progress
 from flexcc.report import Difference, RunSummary, Verification
 
-__all__ = ["VerifiedRun", "first_core_tiles", "run_build", "verify"]
+__all__ = ["VerifiedRun", "first_core_tiles", "read_inputs", "run_build", "verify"]
 
 _REFERENCE_CHUNK = 256
 # Images that one process simulates: few, for progress and memory; some, as it takes time to start.
@@ -59,11 +59,7 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
     check_output_file(options.output)
     progress.step("loading the build")
     build = load_build(options.build)
-    if build.host is None:
-        known = None
-        batch = read_batch(options.input, build.graph, raw=options.raw)
-    else:
-        known, batch = _before(build.graph, build.host, options, progress)
+    known, batch = read_inputs(build, options, progress)
     measured, compared = None, None
     if options.layers is not None:
         part = part_of(build, options.layers)
@@ -91,6 +87,21 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
         run=None if measured is None else run_report(measured),
         layers=None if measured is None else _by_layer(build, measured),
     )
+
+
+def read_inputs(
+    build: Build, options: RunOptions, progress: Progress
+) -> tuple[list[dict[str, NDArray[Any]]] | None, Batch]:
+    """What is known of each image in front of the accelerator, if the host computes there.
+
+    With it the accelerator's inputs.
+
+    Raises:
+        InputError: the file of inputs is unusable.
+    """
+    if build.host is None:
+        return None, read_batch(options.input, build.graph, raw=options.raw)
+    return _before(build.graph, build.host, options, progress)
 
 
 def verify(

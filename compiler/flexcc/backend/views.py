@@ -11,6 +11,7 @@ __all__ = [
     "PortView",
     "ReportView",
     "SystemView",
+    "VitisView",
 ]
 
 
@@ -128,3 +129,29 @@ class HostView:
     lanes: int
     sums: str
     sides: tuple[tuple[str, tuple[ArrayView, ...], tuple[PortView, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VitisView:
+    """What the files around the kernel see: testbench, scripts, connections.
+
+    `ports` are the kernel's with the tag of their memory, `slr` the die it is placed in, "" where
+    there is one; `embedded` boards run the host themselves. The program is counted in beats.
+    """
+
+    version: str
+    vitis_version: str
+    model: str
+    target: str
+    platform: str
+    part: str
+    clock_mhz: str
+    period_ns: str
+    ports: tuple[tuple[str, str], ...]
+    slr: str
+    embedded: bool
+    host_cpu: str
+    has_sums: bool
+    memory_bytes: int
+    program_first: int
+    program_beats: int
