@@ -22,6 +22,9 @@ from designs.enet.table import section as enet_section
 from designs.mnist_conv_u250.demo import Figures, measure
 from designs.trained.figures import stored as trained_figures
 from designs.trained.table import section as trained_section
+from designs.trained.whole import RUNS, at_hand, load_run
+from designs.trained.whole import measure as measure_trained
+from designs.trained.whole_table import section as trained_whole_section
 from designs.versatility.figures import STORED, to_json
 from designs.versatility.figures import Figures as Versatility
 from designs.versatility.reshapes import measure_reshapes
@@ -95,6 +98,7 @@ Estimated cycles by layer: what it adds to the run, and how long each engine wor
 {layers}
 
 {whole_section()}
+{trained_whole_section()}
 {cores_section()}
 {enet_section(segmented)}
 {trained_section(trained_figures())}
@@ -169,6 +173,8 @@ def main() -> None:
         segmented = accuracy.accuracy(accuracy.segment())
         for whole in map(load_whole, WHOLE):
             whole.stored.write_text(report_json(measure_whole(whole, reports)))
+        for run in map(load_run, filter(at_hand, RUNS)):
+            run.stored.write_text(report_json(measure_trained(run, reports)))
         for name in SHARED:
             write_shared(name, measure_shared(load_whole(name), reports))
         zeros, reshapes = measure_zeros(reports), measure_reshapes(reports)

@@ -11,7 +11,17 @@ from designs.trained.models import model_path
 from designs.trained.pictures import astronaut, views
 from flexcc.quantization import QuantizationOptions
 
-__all__ = ["MODEL", "Box", "Face", "FaceFigures", "best_face", "measure", "network", "picture"]
+__all__ = [
+    "MODEL",
+    "Box",
+    "Face",
+    "FaceFigures",
+    "best_face",
+    "measure",
+    "network",
+    "picture",
+    "samples",
+]
 
 MODEL = "centerface_512"
 _SIZE = 512
@@ -67,10 +77,14 @@ def picture() -> Floats:
     return astronaut()[None].astype(np.float32)
 
 
+def samples() -> Floats:
+    """What calibrates the network: parts of the picture [K, 3, 512, 512]."""
+    return views(astronaut(), _SAMPLES, _SIZE, _SIZE, _CALIBRATION_SEED).astype(np.float32)
+
+
 def network() -> Trained:
     """The network, calibrated on parts of the picture."""
-    samples = views(astronaut(), _SAMPLES, _SIZE, _SIZE, _CALIBRATION_SEED)
-    return quantised(model_path(MODEL), samples.astype(np.float32), QuantizationOptions())
+    return quantised(model_path(MODEL), samples(), QuantizationOptions())
 
 
 def measure(trained: Trained) -> FaceFigures:

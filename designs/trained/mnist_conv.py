@@ -2,6 +2,7 @@
 """How many digits the network of designs/mnist_conv_u250 reads, in float and in integers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from designs.design import load_design
 from designs.trained.harness import Floats, Trained, quantised
 from flexcc.quantization import QuantizationOptions
 
-__all__ = ["DigitFigures", "digits", "measure", "network"]
+__all__ = ["DigitFigures", "digits", "measure", "model", "network", "samples"]
 
 _SAMPLES = 256
 _BATCH = 100
@@ -30,12 +31,21 @@ def digits() -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
         return data["x"].astype(np.float32), data["y"]
 
 
+def samples() -> Floats:
+    """What calibrates the network: an even spread of the digits [K, 1, 28, 28]."""
+    x, _ = digits()
+    return x[np.arange(_SAMPLES) * len(x) // _SAMPLES]
+
+
+def model() -> Path:
+    """Its file, which is in the repository."""
+    design = load_design("mnist_conv_u250")
+    return design.folder / design.model
+
+
 def network() -> Trained:
     """The network, calibrated on an even spread of the digits."""
-    x, _ = digits()
-    chosen = np.arange(_SAMPLES) * len(x) // _SAMPLES
-    design = load_design("mnist_conv_u250")
-    return quantised(design.folder / design.model, x[chosen], QuantizationOptions())
+    return quantised(model(), samples(), QuantizationOptions())
 
 
 def measure(trained: Trained, count: int | None = None) -> DigitFigures:

@@ -23,6 +23,7 @@ __all__ = [
     "measure",
     "network",
     "picture",
+    "samples",
 ]
 
 MODEL = "openpose_mobilenet_thin"
@@ -89,9 +90,13 @@ def picture() -> Floats:
     return resized(part, _HEIGHT, _WIDTH)[None].astype(np.float32)
 
 
+def samples() -> Floats:
+    """What calibrates the network: parts of the picture [K, 3, 368, 432]."""
+    return views(astronaut(), _SAMPLES, _HEIGHT, _WIDTH, _CALIBRATION_SEED).astype(np.float32)
+
+
 def network(options: QuantizationOptions | None = None) -> Trained:
     """The network, calibrated on parts of the picture, 16 bits where its outputs need them."""
-    samples = views(astronaut(), _SAMPLES, _HEIGHT, _WIDTH, _CALIBRATION_SEED)
     if options is None:
         options = QuantizationOptions(
             rounding=WeightRounding.COMPENSATED,
@@ -99,7 +104,7 @@ def network(options: QuantizationOptions | None = None) -> Trained:
             precision=Precision.AUTO,
             sqnr_db=_SQNR_DB,
         )
-    return quantised(model_path(MODEL), samples.astype(np.float32), options)
+    return quantised(model_path(MODEL), samples(), options)
 
 
 def measure(trained: Trained) -> PoseFigures:

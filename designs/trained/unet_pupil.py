@@ -11,7 +11,7 @@ from designs.trained.models import model_path
 from designs.trained.pupils import draw_many
 from flexcc.quantization import QuantizationOptions
 
-__all__ = ["MODEL", "PupilFigures", "measure", "network", "overlap", "pictures"]
+__all__ = ["MODEL", "PupilFigures", "measure", "network", "overlap", "pictures", "samples"]
 
 MODEL = "unet_pupil"
 _CALIBRATION_SEED, _SEED = 2, 1
@@ -40,10 +40,14 @@ def pictures(count: int = _PICTURES, seed: int = _SEED) -> tuple[Floats, Masks]:
     return drawn.astype(np.float32) / np.float32(255), masks
 
 
+def samples() -> Floats:
+    """What calibrates the network: pictures [K, 1, H, W] of its own."""
+    return pictures(_SAMPLES, _CALIBRATION_SEED)[0]
+
+
 def network() -> Trained:
     """The network, calibrated on pictures of its own."""
-    samples, _ = pictures(_SAMPLES, _CALIBRATION_SEED)
-    return quantised(model_path(MODEL), samples, QuantizationOptions())
+    return quantised(model_path(MODEL), samples(), QuantizationOptions())
 
 
 def measure(trained: Trained, count: int = _PICTURES) -> PupilFigures:

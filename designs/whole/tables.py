@@ -8,7 +8,7 @@ from typing import Any
 from designs.whole.networks import WHOLE, load_whole, stored_report
 from flexcc.measured import ArrayCycles
 
-__all__ = ["section"]
+__all__ = ["figures", "header", "losses", "losses_header", "row", "section"]
 
 _KINDS = tuple(field.name for field in fields(ArrayCycles))
 _HEADERS = {"window": "input", "output": "output buffer"}
@@ -23,10 +23,9 @@ _SHARE = 0.005
 def section() -> str:
     """The section, which says what the reports of all whole networks say."""
     reports = {name: stored_report(name) for name in WHOLE}
-    summary = "\n".join(_row(_summary(name, report)) for name, report in reports.items())
-    losses = "\n".join(_row(_losses(name, report)) for name, report in reports.items())
+    summary = "\n".join(row(_summary(name, report)) for name, report in reports.items())
+    lost = "\n".join(row(losses(name, report)) for name, report in reports.items())
     layers = "\n".join(_layers(name, report) for name, report in reports.items())
-    causes = tuple(_HEADERS.get(kind, kind) for kind in _KINDS if kind != "steps")
     return f"""\
 ## Whole networks
 
@@ -35,21 +34,28 @@ and every other byte of memory is compared with the integer reference.
 `python -m designs.whole.networks` repeats it and writes the `report.json` beside each network. MAC
 efficiency is useful MAC / (cycles x multipliers of the array); a test guards the least one.
 
-{_table(*_COLUMNS)}
+{header(*_COLUMNS)}
 {summary}
 
 Where the cycles of the array went, in percent of the run. A cycle is a step, or it is lost, under
 the first cause that holds; `no work` are multipliers that a step leaves idle, or less than none
 where outputs that nobody reads are not computed. [report.md](report.md) explains the causes.
 
-{_table("network", "useful", "no work", *causes)}
-{losses}
+{losses_header()}
+{lost}
 
 {layers}"""
 
 
 def _summary(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
-    array, rtl, whole = report["array"], report["verify"]["rtl"], load_whole(name)
+    whole = load_whole(name)
+    *common, latency, compared = figures(name, report)
+    return (*common, f"{whole.goal:.0%}", f"{whole.least:.0%}", latency, compared)
+
+
+def figures(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Network and array, useful MAC, cycles, estimate, MAC efficiency, latency, bytes compared."""
+    array, rtl = report["array"], report["verify"]["rtl"]
     shape = f"{array['m']} x {array['p']} x {array['n']}, {array['macs_per_cycle']:,} MAC per cycle"
     return (
         f"{name} on {report['target']}, {shape}",
@@ -57,14 +63,19 @@ def _summary(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
         f"{report['cycles']['measured']:,}",
         f"{report['cycles']['estimated']:,}",
         f"{report['mac_efficiency']['measured']:.1%}",
-        f"{whole.goal:.0%}",
-        f"{whole.least:.0%}",
         f"{report['latency_ms']:.2f} ms at {report['clock_source']} {report['clock_mhz']:g} MHz",
         f"{rtl['compared_bytes']:,}",
     )
 
 
-def _losses(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+def losses_header() -> str:
+    """The header of a table of `losses`."""
+    causes = (_HEADERS.get(kind, kind) for kind in _KINDS if kind != "steps")
+    return header("network", "useful", "no work", *causes)
+
+
+def losses(name: str, report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where the cycles of the array went, in percent of the run."""
     array, cycles = report["run"]["array"], report["cycles"]["measured"]
     useful = report["macs"] / report["array"]["macs_per_cycle"]
     waits = (array.get(kind, 0) for kind in _KINDS if kind != "steps")
@@ -80,14 +91,14 @@ def _layers(name: str, report: Mapping[str, Any]) -> str:
     for layer in report["layers"]:
         lost = sum(layer["measured"].values()) - layer["macs"] / per_cycle
         (shown if lost >= least else others).append(layer)
-    rows = [_row(_layer(layer["name"], [layer], per_cycle)) for layer in shown]
+    rows = [row(_layer(layer["name"], [layer], per_cycle)) for layer in shown]
     if others:
         title = f"{len(others)} others" if shown else f"all {len(others)}"
-        rows.append(_row(_layer(title, others, per_cycle)))
-    header = _table("layer", "useful MAC", "cycles", "estimated", "MAC efficiency", "waits for")
+        rows.append(row(_layer(title, others, per_cycle)))
+    title_row = header("layer", "useful MAC", "cycles", "estimated", "MAC efficiency", "waits for")
     return (
         f"{name}, layers that lose {_SHARE:.1%} of the run or more, each from the last step\n"
-        f"of the layer before to its own:\n\n{header}\n" + "\n".join(rows) + "\n"
+        f"of the layer before to its own:\n\n{title_row}\n" + "\n".join(rows) + "\n"
     )
 
 
@@ -109,9 +120,11 @@ def _layer(title: str, layers: Sequence[Mapping[str, Any]], per_cycle: int) -> t
     )
 
 
-def _row(cells: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
+    """A row of a table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _table(*names: str) -> str:
-    return f"{_row(names)}\n|{'---|' * len(names)}"
+def header(*names: str) -> str:
+    """The first two lines of a table with columns of these names."""
+    return f"{row(names)}\n|{'---|' * len(names)}"

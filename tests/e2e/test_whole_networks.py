@@ -1,23 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole networks in the simulated RTL: every byte, and the cycles that are stored."""
 
+from typing import Any
+
 import pytest
 
+from designs.trained import whole as trained
+from designs.trained.models import VARIABLE
 from designs.whole.cores import SHARED, measure_shared, stored_shared
 from designs.whole.networks import WHOLE, load_whole, measure, stored_report
 from flexcc.progress import Progress
+from flexcc.report import Report
 
 
 @pytest.mark.slow
 @pytest.mark.rtl
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_network(name: str) -> None:
-    report, guard = measure(load_whole(name), Progress()), stored_report(name)
-    remedy = "run `python -m designs.whole.networks`, `make results` and review what changes"
+    _check(measure(load_whole(name), Progress()), stored_report(name), "designs.whole.networks")
+
+
+def _check(report: Report, guard: dict[str, Any], module: str) -> None:
+    remedy = f"run `python -m {module}`, `make results` and review what changes"
     assert report.verify.rtl is not None
     assert report.verify.rtl.compared_bytes == guard["verify"]["rtl"]["compared_bytes"]
     measured = report.cycles.measured
     assert measured == pytest.approx(guard["cycles"]["measured"], rel=0.002), remedy
+
+
+def _with_model(name: str) -> Any:
+    """A network, skipped where its model is not at hand."""
+    reason = f"{name}.onnx is neither in models/ nor in ${VARIABLE}"
+    return pytest.param(name, marks=pytest.mark.skipif(not trained.at_hand(name), reason=reason))
+
+
+@pytest.mark.slow
+@pytest.mark.rtl
+@pytest.mark.parametrize("name", map(_with_model, trained.RUNS))
+def test_trained_network(name: str) -> None:
+    report = trained.measure(trained.load_run(name), Progress())
+    _check(report, trained.stored_report(name), "designs.trained.whole")
 
 
 @pytest.mark.slow

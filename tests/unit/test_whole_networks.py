@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from designs.models import NETWORKS
+from designs.trained import whole as trained
+from designs.trained.whole_table import section as trained_section
 from designs.whole.cores import SHARED, stored_shared
 from designs.whole.cores import section as cores_section
-from designs.whole.networks import WHOLE, load_whole, stored_report
+from designs.whole.networks import WHOLE, Whole, load_whole, stored_report
 from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
 
@@ -26,6 +28,7 @@ def test_the_page_states_the_stored_figures() -> None:
     page = (ROOT / "docs" / "results.md").read_text()
     assert section() in page, REMEDY
     assert cores_section() in page, REMEDY
+    assert trained_section() in page, REMEDY
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -38,10 +41,19 @@ def test_cores_scale(name: str) -> None:
         assert item.estimated == pytest.approx(item.cycles, rel=0.05)
 
 
-@pytest.mark.parametrize("name", WHOLE)
+def test_a_trained_network_runs_whole() -> None:
+    assert {"mnist_conv", "enet", "centerface_512", "openpose_mobilenet_thin"} <= set(trained.RUNS)
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *(f"trained {name}" for name in trained.RUNS)])
 def test_a_network_keeps_its_promise(name: str) -> None:
     """All bytes equal, an array of 1,024 MAC a cycle or more, used no worse than said."""
-    report, whole = stored_report(name), load_whole(name)
+    own = name.removeprefix("trained ")
+    whole: Whole | trained.Run
+    if own == name:
+        report, whole = stored_report(own), load_whole(own)
+    else:
+        report, whole = trained.stored_report(own), trained.load_run(own)
     assert report["verify"]["rtl"]["equal"] is True
     array = report["array"]
     assert (array["m"], array["p"], array["n"]) == whole.array
