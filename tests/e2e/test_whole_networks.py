@@ -36,7 +36,7 @@ def _with_model(name: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.rtl
-@pytest.mark.parametrize("name", map(_with_model, trained.RUNS))
+@pytest.mark.parametrize("name", [_with_model(name) for name in trained.RUNS])
 def test_trained_network(name: str) -> None:
     report = trained.measure(trained.load_run(name), Progress())
     _check(report, trained.stored_report(name), "designs.trained.whole")
