@@ -8,7 +8,7 @@ PYTHON  := $(VENV)/bin/python
 EXTRAS  := sim,synth,dev
 STAMP   := $(VENV)/.installed
 
-GENERATED := rtl/flex_program_pkg.sv docs/program.md
+GENERATED := rtl/flex_program_pkg.sv docs/program.md templates/hls/lib/flex/flex_program.hpp
 # Two workers, as a simulation is one process; each takes over what the other has left at the end.
 PYTEST    := $(PYTHON) -m pytest -n 2 --dist worksteal
 

@@ -13,7 +13,7 @@ from sim.runner import default_seed
 TESTS = Path(__file__).parent
 GOLDEN = TESTS / "golden"
 # Tests in these folders carry the marker without naming it.
-MARKER_OF_FOLDER = {"rtl": "rtl", "sim": "rtl", "e2e": "e2e"}
+MARKER_OF_FOLDER = {"rtl": "rtl", "sim": "rtl", "e2e": "e2e", "hls": "hls"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flexcc import __version__
 from flexcc.accelerator import Accelerator
 from flexcc.backend.archive import arrays_from_bytes, arrays_to_bytes, pack, unpack
+from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.host import host_files, host_view
 from flexcc.backend.image import initial_image, memory_map
 from flexcc.backend.plan import Plan, build_plan
@@ -127,9 +128,23 @@ def build_files(build: Build) -> dict[str, bytes]:
         _LISTING: _listing(build).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
+        **{f"hls/{name}": data for name, data in _hls_files(build).items()},
         **_card_files(build),
         **_host_files(build.host),
     }
+
+
+def _hls_files(build: Build) -> dict[str, bytes]:
+    """The kernel as HLS C++, which has one core; none where there are several."""
+    if build.plan.accelerator.cores > 1:
+        return {}
+    view = hls_view(
+        build.plan.accelerator,
+        version=__version__,
+        model=_printable(build.model),
+        target=build.target,
+    )
+    return hls_files(view)
 
 
 def _card_files(build: Build) -> dict[str, bytes]:

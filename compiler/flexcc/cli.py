@@ -179,7 +179,10 @@ def cli() -> None:
 @source_options
 @_mapping_options
 @click.option(
-    "--verify", callback=_backends, metavar="rtl", help="Prove the result by simulating the RTL."
+    "--verify",
+    callback=_backends,
+    metavar="hls,rtl",
+    help="Prove the result by simulating the HLS C++, the RTL, or both.",
 )
 @click.option(
     "--verify-images", type=_POSITIVE, default=1, show_default=True, help="Inputs to prove it on."
@@ -230,7 +233,7 @@ def quantize_command(verbose: int, **named: Any) -> None:
     default=Executor.REFERENCE.value,
     show_default=True,
     help="reference: numpy; interpreter: the program, instruction by instruction; "
-    "rtl: the hardware in Verilator.",
+    "hls: the HLS C++ in a plain compiler; rtl: the hardware in Verilator.",
 )
 @click.option("--raw", is_flag=True, help="Integers in and out instead of floats.")
 @click.option("--check", is_flag=True, help="Compare the whole memory with the reference.")

@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,11 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         clock_mhz=device.clock_mhz if options.clock_mhz is None else options.clock_mhz,
         host=host_report(model.network),
     )
+    inputs = graph.pack_inputs(model.samples) if options.verify else {}
+    if Backend.HLS in options.verify:
+        found = verify(build, inputs, Executor.HLS, progress).verification
+        report = replace(report, verify=replace(report.verify, hls=found))
     if Backend.RTL in options.verify:
-        inputs = graph.pack_inputs(model.samples)
         run = verify(build, inputs, Executor.RTL, progress)
         report = with_verification(report, run.verification, run.measured, first_core_tiles(build))
 
@@ -153,8 +156,8 @@ class _Quantized:
 
 def _check_options(options: Options) -> None:
     check_destination(options.output)
-    if Backend.HLS in options.verify:
-        raise InputError("--verify hls is not available yet; use --verify rtl")
+    if Backend.HLS in options.verify and options.cores > 1:
+        raise InputError("--verify hls needs --cores 1: the HLS kernel has one core")
     _check_calibration(options)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executes builds: on the numpy reference, the program interpreter, or the simulated RTL."""
+"""Executes builds: on the numpy reference, the interpreter, the HLS kernel, or the RTL."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -294,7 +294,7 @@ def _check_options(options: RunOptions) -> None:
     for option, given in (("--check", options.check), ("--layers", options.layers is not None)):
         if given and options.on is Executor.REFERENCE:
             raise InputError(
-                f"{option} compares with the reference; add --on rtl or --on interpreter"
+                f"{option} compares with the reference; add --on rtl, hls or interpreter"
             )
     if options.trace is not None:
         if options.on is not Executor.RTL:

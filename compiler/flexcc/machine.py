@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can run a build's program on its memory: the interpreter and the simulated RTL."""
+"""What can run a build's program on its memory: interpreter, HLS kernel, simulated RTL."""
 
 from collections.abc import Callable, Sequence
 
 from flexcc.backend.interpret import interpret
 from flexcc.build import Build
+from flexcc.csimulation import kernel
 from flexcc.measured import Measured
 from flexcc.options import Executor, MemoryOptions, TraceOptions
 from flexcc.progress import Progress
@@ -28,6 +29,7 @@ def machine(
     """The machine `on` for a build; `optimise` and `trace` concern the simulated RTL alone.
 
     Raises:
+        InputError: a tool is missing, or the HLS library does not build the accelerator.
         ValueError: the reference has no memory.
     """
     match on:
@@ -46,6 +48,10 @@ def machine(
                 return [(run.memory, run.measured) for run in runs]
 
             return simulated
+        case Executor.HLS:
+            compiled = kernel(build.plan.accelerator)
+            program = build.plan.program_address, build.program_beats
+            return lambda images: [(compiled.run(image, *program), None) for image in images]
         case Executor.INTERPRETER:
             return lambda images: [(_interpret(build, image), None) for image in images]
         case Executor.REFERENCE:

@@ -88,6 +88,7 @@ class Executor(Enum):
 
     REFERENCE = "reference"
     INTERPRETER = "interpreter"
+    HLS = "hls"
     RTL = "rtl"
 
 

@@ -10,7 +10,7 @@ from flexcc.resources import TEMPLATES
 __all__ = ["hls_files", "hls_view"]
 
 _RENDERED = ("flex_config.hpp", "flex_kernel.cpp")
-_COPIED = ("lib/flex",)
+_COPIED = ("lib/flex", "csim")
 # AXI bursts end at multiples of this, and have at most so many beats.
 _BURST_BYTES, _BURST_BEATS = 4096, 256
 

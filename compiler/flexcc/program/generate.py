@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generates the SystemVerilog package and the documentation table of the program format.
+"""Generates what the program format is known by elsewhere: SystemVerilog, a table, HLS C++.
 
-`python -m flexcc.program.generate rtl/flex_program_pkg.sv docs/program.md` rewrites both;
-`--check` compares instead.
+`python -m flexcc.program.generate rtl/flex_program_pkg.sv docs/program.md` rewrites the first two,
+a third path the header of the HLS library, too; `--check` compares instead.
 """
 
 import sys
@@ -17,6 +17,7 @@ from flexcc.program.formats import (
     Field,
     Format,
 )
+from flexcc.program.generate_hls import hls_header
 
 __all__ = ["markdown", "systemverilog"]
 
@@ -110,14 +111,14 @@ def markdown() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes, or with --check compares, the two generated files; 1 when one differs."""
+    """Writes, or with --check compares, the generated files; 1 when one differs."""
     check = "--check" in arguments
     paths = [Path(argument) for argument in arguments if argument != "--check"]
-    if len(paths) != 2:
-        print("usage: generate [--check] PACKAGE.sv TABLE.md", file=sys.stderr)
+    if len(paths) not in (2, 3):
+        print("usage: generate [--check] PACKAGE.sv TABLE.md [HEADER.hpp]", file=sys.stderr)
         return 2
     stale = []
-    for path, text in zip(paths, (systemverilog(), markdown()), strict=True):
+    for path, text in zip(paths, (systemverilog(), markdown(), hls_header()), strict=False):
         if check:
             if not path.is_file() or path.read_text() != text:
                 stale.append(str(path))

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The numbers of the accelerator as plain functions: products, rounding, requantisation, sums.
+
+#ifndef FLEX_ARITHMETIC_HPP_
+#define FLEX_ARITHMETIC_HPP_
+
+#include <cstdint>
+
+#include "flex/pragmas.hpp"
+#include "flex/types.hpp"
+
+namespace flex {
+
+/// Products of a chain; its fields start from this preset, so that eight products fit 18 bits.
+constexpr unsigned kChainLanes = 8;
+constexpr int64_t kChainPreset = -1024;
+constexpr unsigned kFieldBits = 18;
+
+/// Two products on one multiplier of 27 x 18 bits: high * weight in the field above, low * weight below.
+inline int64_t packed_products(int8_t high, int8_t low, int8_t weight) {
+  FLEX_INLINE;
+  const int32_t joined = static_cast<int32_t>(high) * (1 << kFieldBits) + low;
+  return static_cast<int64_t>(joined) * weight;
+}
+
+/// The sums of a chain's two fields.
+struct chain_sums_t {
+  int32_t high;
+  int32_t low;
+};
+
+/// Splits a chain; a field that is negative has borrowed from the one above.
+inline chain_sums_t split_chain(int64_t chain) {
+  FLEX_INLINE;
+  chain_sums_t sums;
+  const ap_int<kFieldBits> low = chain;
+  sums.low = static_cast<int32_t>(low);
+  const ap_int<2 * kFieldBits> whole = chain;
+  sums.high = static_cast<int32_t>((whole - low) >> kFieldBits);
+  return sums;
+}
+
+/// Dot products of two pixels with the weights of one row, packed: kChainPreset too much per chain.
+template <unsigned Lanes>
+chain_sums_t packed_dots(const hls::vector<int8_t, Lanes>& high,
+                         const hls::vector<int8_t, Lanes>& low, const int8_t (&weight)[Lanes]) {
+  FLEX_INLINE;
+  static_assert(Lanes % kChainLanes == 0, "packed_dots: whole chains");
+  chain_sums_t sums = {0, 0};
+Chains:
+  for (unsigned first = 0; first < Lanes; first += kChainLanes) {
+    FLEX_UNROLL;
+    int64_t chain = kChainPreset * (1 << kFieldBits) + kChainPreset;
+  Products:
+    for (unsigned i = 0; i < kChainLanes; ++i) {
+      FLEX_UNROLL;
+      chain += packed_products(high[first + i], low[first + i], weight[first + i]);
+    }
+    const chain_sums_t part = split_chain(chain);
+    sums.high += part.high;
+    sums.low += part.low;
+  }
+  return sums;
+}
+
+/// Dot product of a pixel with the weights of one row.
+template <unsigned Lanes>
+int32_t plain_dot(const hls::vector<int8_t, Lanes>& pixel, const int8_t (&weight)[Lanes]) {
+  FLEX_INLINE;
+  int32_t sum = 0;
+Products:
+  for (unsigned i = 0; i < Lanes; ++i) {
+    FLEX_UNROLL;
+    sum += static_cast<int16_t>(pixel[i] * weight[i]);
+  }
+  return sum;
+}
+
+/// total / 2^shift, ties to even; shift 0..63.
+inline int64_t round_half_even(int64_t total, uint8_t shift) {
+  FLEX_INLINE;
+  if (shift == 0) return total;
+  const int64_t quotient = total >> shift;
+  const uint64_t half = uint64_t{1} << (shift - 1);
+  const uint64_t bits = static_cast<uint64_t>(total);
+  const bool guard = (bits & half) != 0;
+  const bool sticky = (bits & (half - 1)) != 0;
+  const bool odd = (quotient & 1) != 0;
+  return quotient + (guard && (sticky || odd) ? 1 : 0);
+}
+
+inline int64_t clamped(int64_t value, int64_t low, int64_t high) {
+  FLEX_INLINE;
+  return value < low ? low : value > high ? high : value;
+}
+
+/// What a requantised accumulator is limited to: the output's zero point and clamps.
+struct output_range_t {
+  int8_t zero_point;
+  int8_t low;
+  int8_t high;
+};
+
+inline int8_t limited(int64_t rounded, const output_range_t& range) {
+  FLEX_INLINE;
+  return static_cast<int8_t>(clamped(rounded + range.zero_point, range.low, range.high));
+}
+
+/// clamp(round_half_even((acc * mult + bias) / 2^shift) + zero point), the accumulator clamped to 27 bits first.
+///
+/// With Slopes the channel's second numbers count for accumulators up to their `last`.
+template <bool Slopes, typename Channel>
+int8_t requantized(int32_t acc, const Channel& channel, const output_range_t& range) {
+  FLEX_INLINE;
+  constexpr int32_t kMost = (1 << 26) - 1;
+  const int64_t narrow = clamped(acc, -kMost - 1, kMost);
+  int64_t mult = static_cast<int64_t>(channel.above.mult);
+  int64_t bias = static_cast<int64_t>(channel.above.bias);
+  int64_t shift = static_cast<int64_t>(channel.above.shift);
+  if (Slopes && narrow <= static_cast<int64_t>(channel.below.last)) {
+    mult = static_cast<int64_t>(channel.below.mult);
+    bias = static_cast<int64_t>(channel.below.bias);
+    shift = static_cast<int64_t>(channel.below.shift);
+  }
+  const ap_int<52> total = narrow * mult + bias;
+  return limited(round_half_even(static_cast<int64_t>(total), static_cast<uint8_t>(shift)), range);
+}
+
+/// The sum of an output and a second tensor.
+inline int8_t summed(int8_t own, int8_t second, const array_sum_t& sum) {
+  FLEX_INLINE;
+  const int64_t total = own * static_cast<int64_t>(sum.mult) +
+                        second * static_cast<int64_t>(sum.skip_mult) +
+                        static_cast<int64_t>(sum.bias);
+  const output_range_t range = {sum.zero_point, sum.low, sum.high};
+  return limited(round_half_even(total, static_cast<uint8_t>(static_cast<int64_t>(sum.shift))), range);
+}
+
+}  // namespace flex
+
+#endif  // FLEX_ARITHMETIC_HPP_

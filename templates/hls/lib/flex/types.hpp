@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Beats and buffer words, and what the streams between engines carry.
+
+#ifndef FLEX_TYPES_HPP_
+#define FLEX_TYPES_HPP_
+
+#include <cstdint>
+
+#include "ap_int.h"
+#include "flex/config.hpp"
+#include "flex/flex_program.hpp"
+#include "hls_vector.h"
+
+namespace flex {
+
+/// A memory beat.
+template <typename Config>
+using beat_t = hls::vector<uint8_t, Config::kDataBytes>;
+
+/// One pixel of a channel group: a buffer word.
+template <typename Config>
+using word_t = hls::vector<int8_t, Config::kN>;
+
+/// kQ neighbouring channels of a pixel.
+template <typename Config>
+using chunk_t = hls::vector<int8_t, Config::kQ>;
+
+/// Half of the activation buffer: a bank per column.
+template <typename Config>
+using act_block_t = word_t<Config>[Config::kP][Config::kActWords];
+
+/// Half of the skip buffer: the words of the output buffer.
+template <typename Config>
+using skip_block_t = word_t<Config>[Config::kP][Config::kOutWords];
+
+/// Half of the output buffer, cut into the chunks that are written at once.
+template <typename Config>
+using out_block_t = chunk_t<Config>[Config::kP][derived<Config>::kChunks][Config::kOutWords];
+
+/// A load tile on its way to the buffer: what it says, and where its rows come from.
+struct fill_t {
+  bool end;         // no tile: the program has ended
+  load_tile_t tile;  // `mem_rows` and `row_beats` are those of the beats that follow
+};
+
+/// The pixels of a beat and the places they go to; one lane is one pixel.
+template <typename Config>
+struct placed_t {
+  word_t<Config> pixel[derived<Config>::kBeatPixels];
+  uint16_t word[derived<Config>::kBeatPixels];
+  uint32_t lanes[Config::kP];  // of each bank the lanes that it must write
+  bool last;                   // of its tile
+};
+
+/// Requantisation of one channel.
+template <typename Config>
+struct channel_t {
+  parameter_t above;  // the only numbers without slopes
+  slope_t below;
+};
+
+/// What kQ drain chains need in one cycle.
+template <typename Config>
+struct channels_t {
+  channel_t<Config> channel[Config::kQ];
+};
+
+/// A weight word: kN weights for each row.
+template <typename Config>
+using weight_word_t = hls::vector<int8_t, Config::kM * Config::kN>;
+
+/// A run of reduction steps: one list entry at one pixel group.
+struct run_t {
+  uint16_t word;      // buffer word of the first step
+  uint8_t rotation;   // bank that feeds column 0
+  uint16_t steps;     // at least 1
+  bool first;         // of its list
+  bool last;          // of its list
+  bool pass_first;    // of its pass
+  bool pass_last;     // of its pass
+  bool keep;          // numbers of its tile, as below
+  bool stream;
+  bool tile_last;     // of its pass: it is the tile's last
+  uint16_t plane_words;
+};
+
+/// One reduction step of the array.
+struct step_t {
+  uint16_t word;      // buffer word of column 0, unless its bank has wrapped
+  uint8_t rotation;   // bank that feeds column 0
+  uint16_t weight;    // number of the weight word, modulo 2^16
+  bool release;       // weight words up to this one are not needed any more
+  bool first;         // of its block
+  bool last;          // of its block
+  bool tile_last;     // of its tile
+};
+
+/// One output block over all pixel groups of a tile.
+struct pass_info_t {
+  bool end;               // no pass: the program has ended
+  uint32_t groups;        // pixel groups
+  uint16_t param;         // number of its parameters, modulo 2^16
+  uint16_t out_base;
+  uint16_t out_plane_words;
+  uint8_t out_byte;
+  uint8_t word_channels;  // log2
+  int8_t zero_point;
+  int8_t low;
+  int8_t high;
+  bool take;
+  bool hand_over;
+};
+
+/// Half of the output buffer: what happens to its bytes on their way.
+struct half_t {
+  bool end;             // no half: the program has ended
+  bool summed;
+  bool lookup;
+  uint16_t new_tables;  // tables to take before the first byte
+  array_sum_t sum;
+};
+
+/// The bytes of kQ neighbouring channels of all columns, and their place.
+template <typename Config>
+struct bytes_t {
+  chunk_t<Config> column[Config::kP];
+  uint16_t word;
+  uint8_t chunk;         // first chunk of the word that takes them
+  uint8_t chunk_period;  // further chunks that do: every so many
+  bool last;             // of the half
+};
+
+/// A write to memory.
+struct store_request_t {
+  bool end;        // no write: the program has ended
+  bool tile_last;  // the tile is complete with it
+  uint64_t address;
+  uint32_t beats;
+};
+
+/// A beat to write, its first `bytes` bytes.
+template <typename Config>
+struct store_beat_t {
+  beat_t<Config> beat;
+  uint8_t bytes;
+};
+
+}  // namespace flex
+
+#endif  // FLEX_TYPES_HPP_
