@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sim.baseline import SOURCES as BASELINE
+from sim.ecp5 import SOURCES as CELLS
 from sim.formal import SOURCES as PROOFS
 from sim.sources import ROOT, RTL, SIM, all_sources, include_files, sources_for
 from sim.verilator import lint
@@ -31,7 +32,7 @@ def is_module(path: Path) -> bool:
 
 def unlisted_files() -> list[Path]:
     """SystemVerilog files under rtl/ and sim/ that no list of sources names."""
-    listed = {*all_sources(), *BASELINE, *PROOFS}
+    listed = {*all_sources(), *BASELINE, *CELLS, *PROOFS}
     return [
         path for root in (RTL, SIM) for path in sorted(root.rglob("*.sv")) if path not in listed
     ]
@@ -80,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     listed = all_sources()
-    everything = [*listed, *BASELINE, *PROOFS, *include_files()]
+    everything = [*listed, *BASELINE, *CELLS, *PROOFS, *include_files()]
     everything += sorted((ROOT / "tests").rglob("*.sv"))
     chosen = [path.resolve() for path in options.files] or everything
     missing = [path for path in chosen if not path.is_file()]

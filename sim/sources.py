@@ -8,7 +8,8 @@ from pathlib import Path
 SIM = Path(__file__).resolve().parent
 ROOT = SIM.parent
 RTL = ROOT / "rtl"
-FILE_LISTS = (RTL / "flex.f", SIM / "flex_sim.f")
+BOARD_LIST = RTL / "flex_board.f"
+FILE_LISTS = (RTL / "flex.f", SIM / "flex_sim.f", BOARD_LIST)
 INCLUDE = RTL / "include"
 LINT_WAIVERS = SIM / "lint.vlt"
 

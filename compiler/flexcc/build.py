@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flexcc import __version__
 from flexcc.accelerator import Accelerator
 from flexcc.backend.archive import arrays_from_bytes, arrays_to_bytes, pack, unpack
+from flexcc.backend.board import board_files, board_view, on_chip_bytes
 from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.host import host_files, host_view
 from flexcc.backend.image import initial_image, memory_map
@@ -46,7 +47,7 @@ from flexcc.ir.layers import Add, Concat, Table
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
-from flexcc.targets import load_device
+from flexcc.targets import Board, load_device
 
 __all__ = ["Build", "build_files", "load_build"]
 
@@ -130,6 +131,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
         **{f"hls/{name}": data for name, data in _hls_files(build).items()},
         **_card_files(build),
+        **{f"rtl/{name}": data for name, data in _board_files(build).items()},
         **_host_files(build.host),
     }
 
@@ -145,6 +147,33 @@ def _hls_files(build: Build) -> dict[str, bytes]:
         target=build.target,
     )
     return hls_files(view)
+
+
+def _board_files(build: Build) -> dict[str, bytes]:
+    """The board's top and what is under it; none where open tools make no bitstream of it."""
+    memory = _board_memory(build)
+    if memory is None:
+        return {}
+    board, memory_bytes = memory
+    return board_files(
+        board_view(
+            build.plan.accelerator,
+            board,
+            memory_bytes,
+            version=__version__,
+            model=_printable(build.model),
+            target=build.target,
+        )
+    )
+
+
+def _board_memory(build: Build) -> tuple[Board, int] | None:
+    """The board that a bitstream is made for, and its bytes of memory; None if there is none."""
+    board = load_device(build.target).board
+    size = None if board is None else on_chip_bytes(len(build.empty_image), board)
+    if board is None or size is None or build.plan.accelerator.cores > 1:
+        return None
+    return board, size
 
 
 def _card_files(build: Build) -> dict[str, bytes]:
@@ -356,6 +385,7 @@ def _joined_json(build: Build, ports: MappingType[str, Port]) -> list[dict[str, 
 
 def _system_view(build: Build) -> SystemView:
     a = build.plan.accelerator
+    memory = _board_memory(build)
     return SystemView(
         version=__version__,
         model=_printable(build.model),
@@ -366,4 +396,5 @@ def _system_view(build: Build) -> SystemView:
         suffixes=("",) if a.cores == 1 else tuple(map(str, range(a.cores))),
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
+        loader="" if memory is None else memory[0].name,
     )

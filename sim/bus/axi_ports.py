@@ -52,3 +52,7 @@ class MasterPorts(Unsuffixed):
     def _tie(self, name: str, width: int, value: int) -> None:
         if not hasattr(self, name):
             setattr(self, name, TiedPort(width, value))
+
+
+class SlavePorts(MasterPorts):
+    """The same of a slave: what its master ties is driven into nothing."""

@@ -32,6 +32,8 @@ MAY_IMPORT = {
     "quantization": {"ir", "frontend", "reference"},
     "passes": {"ir"},
     "targets": {"ir", "resources"},
+    # What runs on a board's host knows registers, and nothing of compilation.
+    "host": {"program.registers"},
     "dse": {
         "ir",
         "targets",

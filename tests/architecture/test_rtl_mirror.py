@@ -23,6 +23,11 @@ COVERED_BY = {
     "flex_window_lines": "flex_window",
     "flex_window_taps": "flex_window",
     "flex_window_pack": "flex_window",
+    # Every byte of the line passes them.
+    "flex_uart_rx": "flex_link",
+    "flex_uart_tx": "flex_link",
+    "flex_link_receive": "flex_link",
+    "flex_link_send": "flex_link",
     # Whole programs run on them, with their memory around them.
     "flex_core": "flex_top",
     "flex_top": "flex_sim_top",
@@ -37,7 +42,7 @@ def modules(number: int) -> list[str]:
     return [path.stem for path in listed(number) if is_module(path)]
 
 
-RTL_MODULES, SIM_MODULES = modules(0), modules(1)
+RTL_MODULES, SIM_MODULES = [*modules(0), *modules(2)], modules(1)
 
 
 def test_every_listed_file_exists_and_every_file_is_listed() -> None:
@@ -63,9 +68,12 @@ def test_files_are_listed_in_dependency_order() -> None:
             assert not wrong, f"{path.name} uses {sorted(wrong)}, listed after it"
 
 
+EVERY = [*listed(0), *listed(1), *listed(2)]
+
+
 @pytest.mark.parametrize("module", RTL_MODULES)
 def test_file_holds_the_module_of_its_name(module: str) -> None:
-    [path] = [path for path in listed(0) if path.stem == module]
+    [path] = [path for path in [*listed(0), *listed(2)] if path.stem == module]
     assert re.findall(r"^module\s+(\w+)", path.read_text(), re.M) == [module]
 
 
@@ -73,7 +81,7 @@ def test_file_holds_the_module_of_its_name(module: str) -> None:
 def test_rtl_module_has_a_bench_and_a_test(module: str) -> None:
     benched = module
     while benched in COVERED_BY:
-        user = next(path for path in [*listed(0), *listed(1)] if path.stem == COVERED_BY[benched])
+        user = next(path for path in EVERY if path.stem == COVERED_BY[benched])
         assert re.search(rf"\b{benched}\b", user.read_text()), f"{user.stem} does not use {benched}"
         benched = user.stem
     assert (SIM / "benches" / f"{benched}.py").is_file()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ArrayView",
+    "BoardView",
     "HlsView",
     "HostView",
     "LayerRow",
@@ -20,7 +21,8 @@ class SystemView:
     """What `rtl/flex_system.sv.j2` sees; `parameters` are names and literals for flex_top.
 
     The two ranges are packed dimensions, padded to eight characters. `suffixes` tell the memory
-    ports of the cores apart; one core needs none.
+    ports of the cores apart; one core needs none. `loader` is what openFPGALoader calls
+    the board, empty if it gets no bitstream.
     """
 
     version: str
@@ -32,6 +34,25 @@ class SystemView:
     suffixes: tuple[str, ...]
     data_range: str
     strb_range: str
+    loader: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardView:
+    """What `rtl/flex_ulx3s.sv.j2` sees: parameters of flex_board and the dividers of the PLL."""
+
+    version: str
+    model: str
+    target: str
+    clock_mhz: int
+    pll_input_divider: int
+    pll_feedback_divider: int
+    pll_output_divider: int
+    pll_phase: int
+    parameters: tuple[tuple[str, str], ...]
+    memory_bytes: int
+    clocks_per_bit: int
+    gap_cycles: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

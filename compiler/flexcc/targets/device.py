@@ -9,6 +9,7 @@ from importlib.resources import files
 from math import isfinite
 
 from flexcc.errors import InputError
+from flexcc.targets.board import Board, board_of, board_problems
 from flexcc.targets.vitis import Vitis, vitis_of, vitis_problems
 
 __all__ = ["Device", "Family", "available_targets", "load_device", "parse_device"]
@@ -35,7 +36,8 @@ class Device:
     `uram` blocks of 288 Kbit, `lut` look-up tables, `ff` flip-flops. `regions` is the number of
     dies; a core stays within one. `memory_bytes` is the width of one AXI port to a memory channel
     in bytes, a power of two. `vitis` has the names for AMD's tools, None where those do not know
-    the board. `sources` names where each figure comes from.
+    the board; `board` is what a bitstream needs, None where no open tool makes one. `sources`
+    names where each figure comes from.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Device:
     memory_channels: int
     memory_bytes: int
     vitis: Vitis | None
+    board: Board | None
     sources: Mapping[str, str]
 
 
@@ -83,6 +86,7 @@ def parse_device(name: str, text: str, place: str) -> Device:
         name=name,
         family=Family(document["family"]),
         clock_mhz=float(document["clock_mhz"]),
+        board=None if "board" not in document else board_of(document["board"]),
         vitis=None if "vitis" not in document else vitis_of(document["vitis"]),
         sources=dict(document["sources"]),
         **values,
@@ -90,7 +94,7 @@ def parse_device(name: str, text: str, place: str) -> Device:
 
 
 def _unknown(key: str) -> str | None:
-    known = {*_TEXTS, *_INTEGERS, "family", "clock_mhz", "vitis", "sources"}
+    known = {*_TEXTS, *_INTEGERS, "family", "clock_mhz", "board", "vitis", "sources"}
     return None if key in known else f"{key}: no such key; known are {', '.join(sorted(known))}"
 
 
@@ -121,6 +125,8 @@ def _other(document: Mapping[str, object]) -> list[str]:
         problems.append(f"clock_mhz: a positive number is expected, not {clock!r}")
     if "vitis" in document:
         problems += vitis_problems(document["vitis"], document.get("regions"))
+    if "board" in document:
+        problems += board_problems(document["board"])
     sources = document.get("sources")
     if not isinstance(sources, dict):
         problems.append("sources: a table is expected that names the source of each figure")

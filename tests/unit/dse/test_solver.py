@@ -39,6 +39,7 @@ SMALL = Device(
     memory_channels=1,
     memory_bytes=16,
     vitis=None,
+    board=None,
     sources={},
 )
 

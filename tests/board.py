@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds for the ULX3S, as jobs of the bench of flex_board."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from designs.design import load_design
+from flexcc import compile_model
+from flexcc.arrays import read_batch
+from flexcc.backend.board import on_chip_bytes
+from flexcc.backend.image import memory_map
+from flexcc.backend.rtl import rtl_parameters
+from flexcc.build import Build, load_build
+from flexcc.machine import machine
+from flexcc.options import Executor, MemoryOptions, Options
+from flexcc.progress import Progress
+from flexcc.targets import load_device
+
+__all__ = ["TARGET", "board_parameters", "compile_mnist", "write_job"]
+
+TARGET = "ulx3s-85f"
+_CLOCKS_PER_BIT, _GAP_CYCLES = 5, 4096
+_DESIGN = load_design("mnist_conv_u250")
+
+
+def compile_mnist(output: Path) -> Build:
+    """The network of digits, compiled for the board into the folder `output`."""
+    compile_model(
+        Options(
+            model=_DESIGN.folder / _DESIGN.model,
+            target=TARGET,
+            output=output,
+            calibration=_DESIGN.calibration_file,
+        )
+    )
+    return load_build(output)
+
+
+def board_parameters(build: Build) -> dict[str, int]:
+    """The parameters of flex_board, with a serial line much faster than a real one."""
+    board = load_device(build.target).board
+    assert board is not None
+    memory = on_chip_bytes(len(build.empty_image), board)
+    assert memory is not None
+    parameters = rtl_parameters(build.plan.accelerator)
+    del parameters["Cores"]
+    return {
+        **parameters,
+        "MemoryBytes": memory,
+        "ClocksPerBit": _CLOCKS_PER_BIT,
+        "GapCycles": _GAP_CYCLES,
+    }
+
+
+def write_job(build: Build, folder: Path) -> None:
+    """What the bench needs to run the build on a digit: memory before and after, what moves."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with np.load(_DESIGN.calibration_file) as data:
+        np.savez(folder / "digit.npz", x=data["x"][:1])
+    batch = read_batch(folder / "digit.npz", build.graph, raw=False)
+    image = build.image({name: values[0] for name, values in batch.tensors.items()})
+    run = machine(build, Executor.INTERPRETER, MemoryOptions(), Progress())
+    [(expected, _)] = run([image])
+    regions = memory_map(build.plan, len(build.program))
+    job = {
+        "program_address": build.plan.program_address,
+        "program_beats": build.program_beats,
+        "memory_bytes": board_parameters(build)["MemoryBytes"],
+        "clocks_per_bit": _CLOCKS_PER_BIT,
+        "gap_cycles": _GAP_CYCLES,
+        "send": [[region.address, region.address + region.size] for region in regions],
+        "fetch": [
+            [region.address, region.address + region.size]
+            for region in regions
+            if region.kind == "tensor"
+        ],
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    image.tofile(folder / "image.bin")
+    expected.tofile(folder / "expected.bin")
