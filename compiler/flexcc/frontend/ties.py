@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import reference
+from flexcc.frontend.kernels import is_float
 from flexcc.ir.affine import dequantize_array
 from flexcc.ir.functions import evaluate
 from flexcc.ir.layers import (
@@ -19,7 +20,6 @@ from flexcc.ir.layers import (
     AveragePool2d,
     Concat,
     Convolution,
-    ConvTranspose2d,
     Interpolate2d,
     Layer,
     LocalNorm,
@@ -58,10 +58,8 @@ def rounding_ties(
         case Convolution():
             acc = reference.accumulate(layer, sources[0], inputs[0])
             rq = requantization(layer, sources[0], target)
-            in_float = isinstance(layer, ConvTranspose2d) or layer.slope is not None
             bits = [_quantization(each).bits for each in (sources[0], target)]
-            in_float |= bits != [8, 8]
-            within = _FLOAT_SUM[bits[1]] if in_float else 0.0
+            within = _FLOAT_SUM[bits[1]] if is_float(layer, *bits) else 0.0
             return ties_of_accumulators(acc, rq, 1, within)
         case Add() | Mul():
             a, b = (

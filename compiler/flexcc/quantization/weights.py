@@ -17,7 +17,7 @@ from flexcc.ir.requantize import (
 )
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.ir.widths import widths_of
-from flexcc.quantization.exact_ratios import exact_ratios
+from flexcc.quantization.exact_ratios import exact_ratios, exact_slope
 from flexcc.quantization.moments import Moments
 from flexcc.quantization.rounding import Rounding, mean_shift, nearest
 
@@ -57,6 +57,8 @@ def quantize_convolution(
     step = max(np.float32(target.scale / (256 * source.scale)), np.finfo(np.float32).tiny)
     scale = np.where(motionless, np.float32(step), scale)
     scale = exact_ratios(conv, scale, source, target)
+    if conv.slope is not None:
+        conv = replace(conv, slope=exact_slope(conv.slope))
     for doubling in range(_DOUBLINGS_MAX):
         result = _integer(conv, source, scale, rounding(conv, scale), moments)
         fits = _in_all_groups(~_too_wide(result, source, target), sharing)

@@ -4,12 +4,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization
-from flexcc.quantization.exact_ratios import exact_ratios
+from flexcc.quantization.exact_ratios import exact_ratios, exact_slope
+from flexcc.quantization.exact_scales import odd_factor
 from flexcc.quantization.rounding import nearest
 from tests.models import random_conv, tensor, transposed
 
@@ -79,29 +81,67 @@ def test_onnx_runtime_rounds_as_the_accelerator_does(seed: int) -> None:
     assert after == 0
 
 
-def test_exact_weights_keep_their_scale(seed: int) -> None:
+def test_exact_weights_nearly_keep_their_scale(seed: int) -> None:
     rng = np.random.default_rng(seed)
     conv, (source, target) = a_conv(rng), quantizations(rng)
-    plain = wanted_scale(rng, source, target)
+    plain = wanted_scale(rng, source, target) * np.float32(32)
     single = np.zeros_like(conv.weight)
     single[:, 1, 2, 0] = 0.3
     equal = np.where(conv.weight < 0, np.float32(-0.5), np.float32(0.5))
     for weight in (single, equal):
-        kept = exact_ratios(replace(conv, weight=weight), plain, source, target)
-        assert np.array_equal(kept, plain)
+        exact = exact_ratios(replace(conv, weight=weight), plain, source, target)
+        whole = ratios(exact, source, target) * 2**16
+        assert (whole == np.rint(whole)).mean() > 0.7
+        assert (exact >= plain).all()
+        assert (exact <= plain * (1 + 2**-8)).all()
 
 
-def test_small_ratios_wide_tensors_and_float_layers_are_left_alone(seed: int) -> None:
+def test_small_ratios_are_left_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    conv, (source, target) = a_conv(rng), quantizations(rng)
+    tiny = wanted_scale(rng, source, target) * np.float32(2**-12)
+    assert np.array_equal(exact_ratios(conv, tiny, source, target), tiny)
+
+
+def significant_bits(scale: NDArray[np.float32]) -> int:
+    """Of the scale that has the most."""
+    return max(odd_factor(float(each)).bit_length() for each in scale)
+
+
+def test_scales_of_float_layers_have_few_bits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     conv, (source, target) = a_conv(rng), quantizations(rng)
     plain = wanted_scale(rng, source, target)
-    tiny = plain * np.float32(2**-12)
-    assert np.array_equal(exact_ratios(conv, tiny, source, target), tiny)
-    for pair in ((replace(source, bits=16), target), (source, replace(target, bits=16))):
-        assert np.array_equal(exact_ratios(conv, plain, *pair), plain)
     sloped = replace(conv, slope=np.full(CHANNELS, 0.25, np.float32))
-    for layer in (sloped, transposed(conv)):
-        assert np.array_equal(exact_ratios(layer, plain, source, target), plain)
+    wide = replace(target, bits=16)
+    for layer, goal in ((sloped, target), (transposed(conv), target), (conv, wide)):
+        scale = exact_ratios(layer, plain, source, goal)
+        assert significant_bits(scale) == 4
+        assert (scale >= plain).all()
+        assert (scale <= plain * 1.13).all()
+
+
+@pytest.mark.parametrize("odd", [1, 3, 5, 7])
+def test_ratios_of_wide_sources_have_few_bits(seed: int, odd: int) -> None:
+    rng = np.random.default_rng(seed)
+    conv = a_conv(rng)
+    source = Quantization(scale=0.25, zero_point=0, bits=16)
+    target = Quantization(scale=odd / 64, zero_point=-128)
+    plain = wanted_scale(rng, source, target)
+    scale = exact_ratios(conv, plain, source, target)
+    assert significant_bits(ratios(scale, source, target).astype(np.float32)) <= 4
+    assert significant_bits(scale) <= 5
+    assert (scale >= plain).all()
+    assert (scale <= plain * 1.5).all()
+
+
+def test_slopes_have_few_bits(seed: int) -> None:
+    slope = np.random.default_rng(seed).normal(size=CHANNELS).astype(np.float32)
+    slope[:3] = 0, 1, -0.25
+    exact = exact_slope(slope)
+    assert significant_bits(np.abs(exact)) <= 8
+    assert np.array_equal(exact[:3], slope[:3])
+    assert (np.abs(exact - slope) <= np.abs(slope) * 2**-8).all()
 
 
 def test_scales_at_the_ends_of_float32(seed: int) -> None:

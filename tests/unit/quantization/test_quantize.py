@@ -91,9 +91,10 @@ def test_error_of_transposed_layers_stays_within_its_bound(
     assert layer.weight_scale is not None
     of_group = layer.weight_scale.reshape(groups, -1)
     assert (of_group == of_group[0]).all()
-    # Each output channel of a group uses the range of int8 in one of the groups.
+    # Each output channel of a group uses the range of int8 in one of the groups, but for what
+    # scales of few bits cost.
     largest = np.abs(layer.weight.astype(int)).reshape(groups, 12 // groups, -1).max(axis=(0, 2))
-    assert (largest == 127).all()
+    assert (largest >= 112).all()
 
 
 def test_a_dead_group_leaves_the_scales_to_the_others(seed: int) -> None:
@@ -103,7 +104,7 @@ def test_a_dead_group_leaves_the_scales_to_the_others(seed: int) -> None:
     weight = conv.weight.astype(np.float32) * np.float32(0.01)
     weight[:2] = 0
     layer = check_accuracy(transposed(replace(conv, weight=weight)), x)
-    assert np.abs(layer.weight[2:].astype(int)).max(axis=(1, 2, 3)).tolist() == [127, 127]
+    assert (np.abs(layer.weight[2:].astype(int)).max(axis=(1, 2, 3)) >= 112).all()
 
 
 def test_awkward_channels(seed: int, caplog: pytest.LogCaptureFixture) -> None:

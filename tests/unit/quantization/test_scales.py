@@ -9,6 +9,7 @@ import pytest
 from flexcc.ir.affine import dequantize_array
 from flexcc.ir.layers import MaxPool2d
 from flexcc.ir.types import Quantization
+from flexcc.quantization.exact_scales import odd_factor
 from flexcc.quantization.ranges import Range
 from flexcc.quantization.scales import affine, tensor_scales, weight_scale
 from tests.models import chain, random_conv, tensor, transposed
@@ -19,10 +20,41 @@ from tests.models import chain, random_conv, tensor, transposed
 )
 def test_integers_cover_the_range(low: float, high: float) -> None:
     quantization = affine(Range(low=low, high=high), 8)
+    check_covers(quantization, low, high)
     ends = dequantize_array(np.array([-128, 127], np.int8), quantization)
-    assert ends[0] == pytest.approx(low, abs=0.51 * quantization.scale)
-    assert ends[1] == pytest.approx(high, abs=0.51 * quantization.scale)
+    assert ends[1] - ends[0] <= (high - low) * 1.004
+
+
+@pytest.mark.parametrize("significant", [1, 3])
+def test_scales_of_few_bits_cover_the_range_from_the_middle(seed: int, significant: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(200):
+        low, high = -rng.exponential(), rng.exponential()
+        quantization = affine(Range(low=low, high=high), 8, significant=significant)
+        check_covers(quantization, low, high)
+        assert odd_factor(quantization.scale) < 1 << significant
+        ends = dequantize_array(np.array([-128, 127], np.int8), quantization)
+        assert ends[1] - ends[0] <= (high - low) * (1 + 0.5 ** (significant - 1)) * 1.004
+        beyond = low - ends[0], ends[1] - high
+        assert beyond[0] * high == pytest.approx(
+            beyond[1] * -low, abs=1.6 * (high - low) * quantization.scale
+        )
+
+
+def test_wide_ranges_leave_room_for_sums() -> None:
+    for low, high in ((-1.0, 1.0), (0.0, 3.0), (-0.2, 7.0)):
+        quantization = affine(Range(low=low, high=high), 16, significant=1)
+        assert quantization.zero_point == 0
+        assert 2**11 <= (high - low) / quantization.scale <= 2**12
+
+
+def check_covers(quantization: Quantization, low: float, high: float) -> None:
+    """No end lies more than half a step beyond the integers, and the zero point is even."""
+    ends = dequantize_array(np.array([-128, 127], np.int8), quantization)
+    assert ends[0] <= low + 0.51 * quantization.scale
+    assert ends[1] >= high - 0.51 * quantization.scale
     assert -128 <= quantization.zero_point <= 127
+    assert quantization.zero_point % 2 == 0
 
 
 def test_a_tensor_of_zeros_has_a_scale() -> None:
