@@ -16,11 +16,13 @@ import click
 import flexcc
 from flexcc import console, driver, execute, inspection, memory_files
 from flexcc.dse import Reshape
+from flexcc.dse.objective import Limits
 from flexcc.errors import FlexccError, InputError
+from flexcc.explore_options import array_shape, explore_options
 from flexcc.options import (
-    ArrayShape,
     Backend,
     Executor,
+    ExploreOptions,
     LayerRange,
     MemoryOptions,
     Options,
@@ -54,18 +56,6 @@ class _CompileByDefault(click.Group):
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
             args = ["compile", *args]
         return super().parse_args(ctx, args)
-
-
-def _array(_ctx: click.Context, param: click.Parameter, value: str | None) -> ArrayShape | None:
-    if value is None:
-        return None
-    try:
-        m, p, n = (int(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(
-            f"{value!r} is not three integers like 8,4,8", param=param
-        ) from None
-    return ArrayShape(m=m, p=p, n=n)
 
 
 def _layers(_ctx: click.Context, param: click.Parameter, value: str | None) -> LayerRange | None:
@@ -118,7 +108,10 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--target", required=True, help="Board; `flexcc targets` lists them."),
             click.option(
-                "--array", callback=_array, metavar="M,P,N", help="Array shape; default: explored."
+                "--array",
+                callback=array_shape,
+                metavar="M,P,N",
+                help="Array shape; default: explored.",
             ),
             click.option(
                 "--cores",
@@ -201,6 +194,28 @@ def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
     else:
         console.print_report(report)
     driver.require_equal(report)
+
+
+@cli.command("explore")
+@click.argument("model", type=INPUT_FILE)
+@click.option("-o", "--output", type=_OUTPUT_FILE, help="Folder for CSV, JSON, SVG and HTML.")
+@source_options
+@explore_options
+@click.option("--all", "every", is_flag=True, help="List designs that others outdo, too.")
+@_verbosity
+def explore_command(*, every: bool, verbose: int, **named: Any) -> None:
+    """Explore arrays and cores for MODEL: the Pareto front, the best design, and why.
+
+    A limit is a number of units or a share of the board's, like 60%.
+    """
+    limits = Limits(**{key: named.pop(key) for key in Limits.__dataclass_fields__})
+    options = ExploreOptions(limits=limits, **named)
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=True) as progress:
+        explored = driver.explore_model(options, progress)
+    console.print_front(explored.front, every=every)
+    click.echo(explored.reasons, nl=False)
 
 
 @cli.command("quantize")

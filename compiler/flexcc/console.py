@@ -28,6 +28,8 @@ from flexcc.account_text import (
     array_header,
     engine_rows,
 )
+from flexcc.dse.front import Front
+from flexcc.front_text import FRONT_HEADER, front_rows
 from flexcc.progress import Progress
 from flexcc.report import Report, RunSummary
 from flexcc.report_text import busiest_text, known, operation_text, summary_rows, tiles_text
@@ -36,6 +38,7 @@ from flexcc.targets.device import Device
 __all__ = [
     "ErrorConsole",
     "TerminalProgress",
+    "print_front",
     "print_report",
     "print_summary",
     "print_targets",
@@ -212,6 +215,21 @@ def _account_tables(report: Report | RunSummary) -> Iterator[Table]:
         for row in rows:
             table.add_row(*map(escape, row))
         yield table
+
+
+def print_front(front: Front, *, every: bool) -> None:
+    """Prints the designs that none is better than, or every one; the fastest first."""
+    first, *numbers, last = FRONT_HEADER
+    table = _table(
+        "designs, estimated",
+        Column(first),
+        Column(numbers[0]),
+        *(Column(name, justify="right") for name in numbers[1:]),
+        Column(last),
+    )
+    for row in front_rows(front, every=every):
+        table.add_row(*row)
+    stdout().print(table)
 
 
 def print_targets(devices: Iterable[Device]) -> None:

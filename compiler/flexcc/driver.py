@@ -13,15 +13,25 @@ from flexcc import dse, passes
 from flexcc.backend.plan import build_plan
 from flexcc.backend.writer import check_destination, output_folder
 from flexcc.build import Build, build_files
+from flexcc.dse.explain import layer_reasons
+from flexcc.dse.front import Front, explore_front
 from flexcc.errors import InputError, MismatchError
 from flexcc.execute import first_core_tiles, verify
 from flexcc.figures import build_report, host_report, with_verification
+from flexcc.front_text import front_files, reasons_text
 from flexcc.frontend import fix_input_shapes, load_model
 from flexcc.frontend.calibration import Samples, load_calibration, random_calibration
 from flexcc.frontend.network import Network, Place, import_network
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
-from flexcc.options import Backend, Executor, Options, QuantizeOptions, SourceOptions
+from flexcc.options import (
+    Backend,
+    Executor,
+    ExploreOptions,
+    Options,
+    QuantizeOptions,
+    SourceOptions,
+)
 from flexcc.output_file import check_output_file, write_file
 from flexcc.progress import Progress
 from flexcc.quantization import assignment_text, quantize
@@ -29,9 +39,11 @@ from flexcc.report import Report, report_json
 from flexcc.report_text import report_html
 from flexcc.targets.device import load_device
 
-__all__ = ["compile_model", "quantize_model", "require_equal"]
+__all__ = ["Explored", "compile_model", "explore_model", "quantize_model", "require_equal"]
 
 logger = logging.getLogger(__name__)
+
+_LAYERS_EXPLAINED = 16
 
 
 def compile_model(options: Options, progress: Progress | None = None) -> Report:
@@ -65,6 +77,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         shape,
         wanted,
         cores=options.cores,
+        clock_mhz=options.clock_mhz,
         keep_zeros=options.insert_zeros,
     )
     graph = exploration.graph
@@ -102,6 +115,57 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         folder.write("report.json", report_json(report))
         folder.write("report.html", report_html(report))
     return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Explored:
+    """What an exploration found, and why the best design is the best."""
+
+    front: Front
+    reasons: str
+
+
+def explore_model(options: ExploreOptions, progress: Progress | None = None) -> Explored:
+    """Explores the designs of a model, and writes tables and a plot if a folder is given.
+
+    Raises:
+        InputError: the model, the data or an option cannot be used.
+        DoesNotFitError: no design keeps the limits.
+    """
+    progress = progress or Progress()
+    if options.output is not None:
+        check_destination(options.output)
+    _check_calibration(options)
+    device = load_device(options.target)
+    progress.step("reading the model")
+    source = _read_model(options)
+    progress.step("quantising")
+    graph = _integers(options, source)
+
+    progress.step("exploring designs")
+    array = options.array
+    front = explore_front(
+        graph,
+        device,
+        [r for r in dse.Reshape if r not in options.disabled],
+        objective=options.objective,
+        limits=options.limits,
+        array=None if array is None else (array.m, array.p, array.n),
+        cores=options.cores,
+    )
+    reasons = reasons_text(
+        front,
+        layer_reasons(front.best, _LAYERS_EXPLAINED),
+        device=device,
+        objective=options.objective,
+        model=options.model.stem,
+    )
+    if options.output is not None:
+        title = f"{options.model.stem} on {device.name}: designs"
+        with output_folder(options.output) as folder:
+            for name, content in front_files(front, reasons, title).items():
+                folder.write(name, content)
+    return Explored(front=front, reasons=reasons)
 
 
 def quantize_model(options: QuantizeOptions, progress: Progress | None = None) -> str:
@@ -197,6 +261,15 @@ def _quantize(model: Any, options: Options) -> _Quantized:
         onnx=quantized.exported.model.SerializeToString(deterministic=True),
         samples=_some_samples(graph, integer, samples, options),
     )
+
+
+def _integers(options: SourceOptions, model: Any) -> Graph:
+    """The integer graph alone."""
+    graph = passes.lower(import_network(model).graph)
+    if _is_integer(graph):
+        return graph
+    samples = _calibration(import_network(model), graph, options)
+    return passes.lower(quantize(graph, samples, options.quantization).graph)
 
 
 def _tell_host_parts(network: Network) -> None:

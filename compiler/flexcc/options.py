@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from flexcc.dse.objective import Limits, Objective
 from flexcc.dse.reshape import Reshape
 from flexcc.quantization.options import QuantizationOptions
 
@@ -13,6 +14,7 @@ __all__ = [
     "ArrayShape",
     "Backend",
     "Executor",
+    "ExploreOptions",
     "LayerRange",
     "MemoryOptions",
     "Options",
@@ -81,6 +83,23 @@ class Options(SourceOptions):
     verify_images: int = 1
     insert_zeros: bool = False
     disabled: tuple[Reshape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploreOptions(SourceOptions):
+    """One exploration: what `objective` is best within `limits` on the board `target`.
+
+    `array` and `cores` are the explorer's choice where they are None. `output` is the folder for
+    tables and plot, if they are wanted.
+    """
+
+    target: str
+    objective: Objective = Objective.LATENCY
+    limits: Limits = field(default_factory=Limits)
+    array: ArrayShape | None = None
+    cores: int | None = None
+    disabled: tuple[Reshape, ...] = ()
+    output: Path | None = None
 
 
 class Executor(Enum):

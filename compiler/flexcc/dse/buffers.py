@@ -13,9 +13,10 @@ from flexcc.joins import plane_count
 from flexcc.targets.device import Device
 from flexcc.tiles import Stage, StageLists, Tiling
 
-__all__ = ["fitted_buffers", "largest_buffers"]
+__all__ = ["RAM_SHARE", "fitted_buffers", "largest_buffers"]
 
-_RAM_SHARE = 0.8
+RAM_SHARE = 0.8
+"""Of the RAM blocks of a region, those that buffers may take."""
 _LARGEST = {"act_words": 8192, "out_words": 4096, "weight_words": 8192}
 _SMALLEST = {"act_words": 64, "out_words": 64, "weight_words": 64}
 _MOST_PARAM_PASSES = 512
@@ -88,7 +89,7 @@ def largest_buffers(
         window_channels=_power_of_two(_window_channels(stages, shape.n)),
         **_LARGEST,
     )
-    budget = int(device.bram36 // device.regions * _RAM_SHARE)
+    budget = int(device.bram36 // device.regions * RAM_SHARE)
     while ram_blocks(accelerator) > budget:
         smaller = [
             replace(accelerator, **{name: getattr(accelerator, name) // 2})

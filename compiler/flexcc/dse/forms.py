@@ -2,6 +2,7 @@
 """A network in the form that suits an array, and its stages."""
 
 from collections.abc import Collection
+from copy import copy
 from dataclasses import replace
 
 from flexcc.dse.fuse_windows import fuse_windows
@@ -41,6 +42,13 @@ class Forms:
         self._plain = lower(graph)
         self._of: dict[tuple[int, int, int], Graph] = {}
         self.window_taps = window_taps_of(self.stages(self._plain))
+
+    def with_windows(self) -> "Forms":
+        """The same forms with the window engine in front of the array."""
+        other = copy(self)
+        other._windows = True
+        other.window_taps = window_taps_of(other.stages(self._plain))
+        return other
 
     @property
     def sums(self) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network mapped on one array: the best tiles of every stage, and what the whole takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import add
 
@@ -18,7 +18,15 @@ from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
-__all__ = ["Estimate", "Solution", "StageEstimate", "estimate", "solve"]
+__all__ = [
+    "Estimate",
+    "Solution",
+    "StageEstimate",
+    "assemble",
+    "estimate",
+    "shared_cycles",
+    "solve",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +54,16 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solution:
-    """A form of a network with an accelerator and tiles; `done` is when each tile is stored."""
+    """A form of a network with an accelerator and tiles; `done` is when each tile is stored.
+
+    The tiles were chosen for memory that carries `carried` bytes a cycle, on the accelerator
+    `roomy` with the deepest buffers that fit.
+    """
 
     graph: Graph
     shape: Shape
+    carried: float
+    roomy: Accelerator
     accelerator: Accelerator
     candidates: tuple[Candidate, ...]
     done: tuple[float, ...]
@@ -60,23 +74,36 @@ class Solution:
         return max(self.done)
 
 
-def solve(forms: Forms, shape: Shape, device: Device, cores: int) -> Solution:
-    """The best tiles for one array shape.
+def solve(forms: Forms, shape: Shape, device: Device, cores: int, carried: float) -> Solution:
+    """The best tiles for one array shape, when memory carries so many bytes a cycle.
 
     Raises:
         DoesNotFitError: a stage has none.
     """
     graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
     stages = forms.stages(graph)
-    search = TileSearch(largest_buffers(stages, shape, device, cores))
+    search = TileSearch(largest_buffers(stages, shape, device, cores), carried)
     candidates = tuple(item for stage in stages for item in search.best(stage))
-    accelerator = fitted_buffers(search.accelerator, [item.tiling for item in candidates])
-    done = timeline(list(_works(candidates, cores)), accelerator)
+    return assemble(graph, shape, search.accelerator, candidates, carried)
+
+
+def assemble(
+    graph: Graph,
+    shape: Shape,
+    accelerator: Accelerator,
+    candidates: Sequence[Candidate],
+    carried: float,
+) -> Solution:
+    """What tiles chosen on `accelerator` make together, in buffers no deeper than they need."""
+    fitted = fitted_buffers(accelerator, [item.tiling for item in candidates])
+    done = timeline(list(_works(candidates, fitted.cores)), fitted)
     return Solution(
         graph=graph,
         shape=shape,
-        accelerator=accelerator,
-        candidates=candidates,
+        carried=carried,
+        roomy=accelerator,
+        accelerator=fitted,
+        candidates=tuple(candidates),
         done=tuple(done),
     )
 
@@ -124,3 +151,12 @@ def _works(candidates: Sequence[Candidate], cores: int) -> Iterator[TileWork]:
                     skip_waits=None if skip is None else skip.needed_beside(tiles[number]),
                 )
         first = tuple(map(add, first, map(len, order)))
+
+
+def shared_cycles(stages: Iterable[StageEstimate], carried: float) -> float:
+    """The cycles of a run whose every stage takes at least as long as its bytes.
+
+    `carried` are the bytes a cycle. The bytes of a stage do not overlap with the next stage's: it
+    reads what this one writes.
+    """
+    return sum(max(stage.cycles, stage.traffic.total / carried) for stage in stages)

@@ -6,11 +6,13 @@ bound (every array cycle, nothing else), the best shapes of each size then by th
 whole network, each with the tiles that suit it best.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from flexcc.dse.forms import Forms
 from flexcc.dse.mapping import Mapping
+from flexcc.dse.memory import bytes_per_cycle
+from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import Resources, multipliers, resources
 from flexcc.dse.shape_bounds import ShapeBounds
@@ -55,26 +57,25 @@ def _promising(forms: Forms, device: Device, cores: int) -> list[tuple[int, Shap
 
 def _solutions(
     forms: Forms,
+    shapes: Sequence[tuple[int, Shape]],
     device: Device,
-    array: tuple[int, int, int] | None,
+    *,
     cores: int,
+    carried: float,
     fastest: float,
 ) -> tuple[list[Solution], list[DoesNotFitError]]:
-    """The best mapping for each promising array shape, and why there is none for the others.
+    """The best mapping for each array shape, and why there is none for the others.
 
-    Shapes whose bound is not near `fastest` or what was found since are left out.
+    Shapes, each behind its bound, are left out if that is not near `fastest` or what was found
+    since.
     """
-    if array is None:
-        shapes = sorted(_promising(forms, device, cores), key=lambda item: item[0])
-    else:
-        shapes = [(0, given_shape(array, device, sums=forms.sums, taps=forms.window_taps))]
     solutions: list[Solution] = []
     reasons: list[DoesNotFitError] = []
     for bound, shape in shapes:
         if bound > fastest * _NEAR_BEST:
             continue
         try:
-            solutions.append(solve(forms, shape, device, cores))
+            solutions.append(solve(forms, shape, device, cores, carried))
         except DoesNotFitError as error:
             reasons.append(error)
         else:
@@ -89,12 +90,14 @@ def explore(
     reshapes: Collection[Reshape] = (),
     *,
     cores: int = 1,
+    clock_mhz: float | None = None,
     keep_zeros: bool = False,
     may_bundle: bool = True,
 ) -> Exploration:
     """Maps an integer graph to `device`, on arrays of (M, P, N) = `array` if that is given.
 
-    Each of `cores` alike computes a band of rows of every layer.
+    Each of `cores` alike computes a band of rows of every layer. `clock_mhz` says what memory
+    carries in a cycle; the device's clock if it is not given.
 
     The graph is lowered, and reshaped for each array as `reshapes` allow. Depthwise layers run on
     the array, or where that is faster and fits in a window engine in front of it.
@@ -108,6 +111,7 @@ def explore(
     """
     # A core lies within one region, and those of a region share it.
     share = replace(device, regions=device.regions * -(-cores // device.regions))
+    carried = bytes_per_cycle(device, device.clock_mhz if clock_mhz is None else clock_mhz)
     solutions: list[Solution] = []
     reasons: list[DoesNotFitError] = []
     for windows in (False, True):
@@ -123,7 +127,13 @@ def explore(
             continue
         fastest = min((solution.cycles for solution in solutions), default=float("inf"))
         try:
-            found, refused = _solutions(forms, share, array, cores, fastest)
+            if array is None:
+                shapes = sorted(_promising(forms, share, cores), key=lambda item: item[0])
+            else:
+                shapes = [(0, given_shape(array, share, sums=forms.sums, taps=forms.window_taps))]
+            found, refused = _solutions(
+                forms, shapes, share, cores=cores, carried=carried, fastest=fastest
+            )
         except DoesNotFitError as error:
             found, refused = [], [error]
         solutions += found
@@ -135,6 +145,7 @@ def explore(
     allowed = fastest * (_NEAR_BEST if array is None else _NEAR_BEST_GIVEN)
     near = [item for item in solutions if item.cycles <= allowed]
     best = min(near, key=lambda item: (multipliers(item.accelerator, device.family), item.cycles))
+    best = polish(best)
     mapping = Mapping(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
     )

@@ -21,11 +21,15 @@ _NEARLY_AS_FAST = 1.0005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A stage's tiles and what they cost."""
+    """A stage's tiles and what they cost.
+
+    `cost` are the cycles of the stage alone: those of its engines, or of the memory channels.
+    """
 
     group: Group
     tiling: Tiling
     cycles: StageCycles
+    cost: float
 
     @property
     def second_key(self) -> tuple[bool, int, int]:
@@ -57,10 +61,13 @@ def choices_of(
 
 
 class TileSearch:
-    """Finds the best tiles on one accelerator; stages of equal geometry are searched once."""
+    """Finds the best tiles on one accelerator; stages of equal geometry are searched once.
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self.accelerator = accelerator
+    The device's memory channels carry `carried` bytes a cycle.
+    """
+
+    def __init__(self, accelerator: Accelerator, carried: float) -> None:
+        self.accelerator, self._carried = accelerator, carried
         self._known: dict[object, Candidate | Shortage] = {}
 
     def best(self, stage: Stage) -> list[Candidate]:
@@ -81,9 +88,37 @@ class TileSearch:
             if not fused:
                 raise
             return fused
-        if fused and fused[0].cycles.total <= sum(item.cycles.total for item in two):
+        if fused and fused[0].cost <= sum(item.cost for item in two):
             return fused
         return two
+
+    def every(self, stage: Stage) -> Iterator[Candidate]:
+        """All legal tiles of a stage, each in all weight modes that the rings allow."""
+        a = self.accelerator
+        lists = best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
+        modes = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)
+        for mode in modes:
+            for width, heights in choices_of(stage, a, lists):
+                legal, _ = self._legal(stage, lists, width, heights, mode)
+                for height in legal:
+                    yield self._candidate(self._tiling(stage, lists, height, width), mode)
+
+    def runner_up(self, chosen: Candidate) -> Candidate | None:
+        """The best legal tiles of the stage other than those chosen, or None."""
+        stage, lists, mode = chosen.tiling.stage, chosen.tiling.lists, chosen.group.weights
+        taken = chosen.group.tile_rows, chosen.group.tile_cols
+        best: Candidate | None = None
+        for width, heights in choices_of(stage, self.accelerator, lists):
+            legal, _ = self._legal(stage, lists, width, heights, mode)
+            for height in reversed(legal):
+                if (height, width) == taken:
+                    continue
+                if best is not None and self._least(stage, lists, width, height) >= best.cost:
+                    break
+                other = self._candidate(self._tiling(stage, lists, height, width), mode)
+                if best is None or other.cost < best.cost:
+                    best = other
+        return best
 
     def _best_tiles(self, stage: Stage) -> Candidate:
         a = self.accelerator
@@ -116,16 +151,15 @@ class TileSearch:
             for height in reversed(legal):
                 if self._least(stage, lists, width, height) > fastest * _NEARLY_AS_FAST:
                     break
-                tiles = self._tiling(stage, lists, height, width)
-                cycles = stage_cycles(tiles, mode)
-                if cycles.total <= fastest * _NEARLY_AS_FAST:
-                    fastest = min(fastest, cycles.total)
-                    found.append((number, height, _candidate(tiles, height, width, mode, cycles)))
+                item = self._candidate(self._tiling(stage, lists, height, width), mode)
+                if item.cost <= fastest * _NEARLY_AS_FAST:
+                    fastest = min(fastest, item.cost)
+                    found.append((number, height, item))
         if not found:
             assert shortage is not None
             return shortage
         near = sorted(
-            (item for item in found if item[2].cycles.total <= fastest * _NEARLY_AS_FAST),
+            (item for item in found if item[2].cost <= fastest * _NEARLY_AS_FAST),
             key=lambda item: item[:2],
         )
         return min((item[2] for item in near), key=lambda item: item.second_key)
@@ -177,21 +211,20 @@ class TileSearch:
             lists=lists,
         )
 
-
-def _candidate(
-    tiles: Tiling, height: int, width: int, mode: WeightMode, cycles: StageCycles
-) -> Candidate:
-    stage = tiles.stage
-    group = Group(
-        chain=chain_of(stage),
-        tile_rows=height,
-        tile_cols=width,
-        weights=mode,
-        rotation=tiles.columns.rotation,
-        bundle=tiles.lists.taps.bundle,
-        keep_zeros=stage.keep_zeros,
-    )
-    return Candidate(group=group, tiling=tiles, cycles=cycles)
+    def _candidate(self, tiles: Tiling, mode: WeightMode) -> Candidate:
+        stage = tiles.stage
+        group = Group(
+            chain=chain_of(stage),
+            tile_rows=len(tiles.rows[0].stored),
+            tile_cols=len(tiles.cols[0].stored),
+            weights=mode,
+            rotation=tiles.columns.rotation,
+            bundle=tiles.lists.taps.bundle,
+            keep_zeros=stage.keep_zeros,
+        )
+        cycles = stage_cycles(tiles, mode)
+        moved = stage_traffic(tiles, mode).total / self._carried
+        return Candidate(group=group, tiling=tiles, cycles=cycles, cost=max(cycles.total, moved))
 
 
 def _geometry(stage: Stage, lists: StageLists) -> tuple[object, ...]:

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explores many array shapes and numbers of cores, and keeps those that none is better than.
+
+Shapes are ordered by a bound before any is mapped. Those that no cheaper shape undercuts are
+mapped, as many as `effort` says, evenly from the smallest to the largest; then, for the objective,
+those next to the best, as long as their bounds leave hope.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from flexcc.dse.buffers import RAM_SHARE
+from flexcc.dse.design import Design, design_of
+from flexcc.dse.forms import Forms
+from flexcc.dse.memory import bytes_per_cycle
+from flexcc.dse.objective import Limits, Objective
+from flexcc.dse.polish import polish
+from flexcc.dse.reshape import Reshape
+from flexcc.dse.resources import multipliers, ram_blocks
+from flexcc.dse.shape_bounds import ShapeBounds
+from flexcc.dse.shapes import Shape, all_shapes, given_shape
+from flexcc.dse.solution import Solution, solve
+from flexcc.errors import DoesNotFitError
+from flexcc.ir.graph import Graph
+from flexcc.ir.layers import Convolution
+from flexcc.ir.macs import is_depthwise, useful_macs
+from flexcc.program.formats import MAX_CORES
+from flexcc.targets.device import Device
+
+__all__ = ["Front", "Refusal", "explore_front", "share_of", "useful_macs_of"]
+
+_NEAR_BEST = 1.02
+_SHOWN = 8
+"""Reasons told when nothing fits."""
+_LEAST_GAIN = 0.99
+"""A bound has to fall by so much for a larger shape to be of interest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Point:
+    """A shape that is not mapped yet: a bound on its cycles and the least multipliers it takes."""
+
+    bound: int
+    multipliers: int
+    cores: int
+    windows: bool
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An array that the network cannot be mapped to, and why."""
+
+    cores: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Front:
+    """What was explored.
+
+    `designs` are all mapped ones from the fastest on, `best` is one of them, and so are those of
+    the Pareto `front`: no other has fewer cycles between images and as few multipliers. `shapes`
+    is how many arrays were looked at.
+    """
+
+    best: Design
+    designs: tuple[Design, ...]
+    front: tuple[Design, ...]
+    refused: tuple[Refusal, ...]
+    shapes: int
+
+
+def useful_macs_of(graph: Graph) -> int:
+    """Useful MAC of all convolutions but depthwise ones."""
+    convs = [layer for layer in graph.layers if isinstance(layer, Convolution)]
+    return sum(useful_macs(graph, conv) for conv in convs if not is_depthwise(conv))
+
+
+def share_of(device: Device, cores: int) -> Device:
+    """The device as one of `cores` sees it: a core lies in a region, those of a region share it."""
+    return replace(device, regions=device.regions * -(-cores // device.regions))
+
+
+def explore_front(
+    graph: Graph,
+    device: Device,
+    reshapes: Collection[Reshape] = (),
+    *,
+    objective: Objective = Objective.LATENCY,
+    limits: Limits | None = None,
+    array: tuple[int, int, int] | None = None,
+    cores: int | None = None,
+    effort: int = 10,
+) -> Front:
+    """The designs of an integer graph on `device` within `limits`.
+
+    On arrays of (M, P, N) = `array` and on `cores`, if these are given.
+
+    Raises:
+        DoesNotFitError: no design keeps the limits; says what it needs.
+        InputError: `array` is none that can be built, or a layer cannot run on any.
+    """
+    limits = limits or Limits()
+    explorer = _Explorer(graph, reshapes, device=device, objective=objective, limits=limits)
+    points = explorer.points(array, range(1, MAX_CORES + 1) if cores is None else (cores,))
+    for point in _spread(_undercut(points), effort):
+        explorer.try_point(point)
+    explorer.refine(points, effort)
+    explorer.polish()
+    return explorer.front(len(points))
+
+
+class _Explorer:
+    """Maps points and keeps what came of it."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        reshapes: Collection[Reshape],
+        *,
+        device: Device,
+        objective: Objective,
+        limits: Limits,
+    ) -> None:
+        self._device, self._left = device, limits.device(device)
+        self._objective, self._limits = objective, limits
+        self._clock, self._macs = limits.clock(device), useful_macs_of(graph)
+        self._carried = bytes_per_cycle(self._left, self._clock)
+        plain = Forms(
+            graph,
+            reshapes,
+            device.memory_bytes,
+            keep_zeros=False,
+            may_bundle=True,
+            windows=False,
+        )
+        fused = plain.with_windows()
+        self._networks = {False: plain, **({True: fused} if fused.window_taps else {})}
+        self._designs: dict[_Point, Design] = {}
+        self._refused: dict[_Point, Refusal] = {}
+
+    def points(self, array: tuple[int, int, int] | None, cores: Iterable[int]) -> list[_Point]:
+        """All shapes within the limits, or the one that is given."""
+        bounds = {windows: ShapeBounds(forms) for windows, forms in self._networks.items()}
+        result = []
+        refused: list[DoesNotFitError] = []
+        for number in cores:
+            share = share_of(self._left, number)
+            for windows, forms in self._networks.items():
+                sums, taps = forms.sums, forms.window_taps
+                try:
+                    shapes = (
+                        list(all_shapes(share, sums=sums, taps=taps))
+                        if array is None
+                        else [given_shape(array, share, sums=sums, taps=taps)]
+                    )
+                except DoesNotFitError as error:
+                    refused.append(error)
+                    continue
+                result += [
+                    _Point(
+                        bound=bounds[windows].cycles(shape, number),
+                        multipliers=number * shape.with_lanes(1, share),
+                        cores=number,
+                        windows=windows,
+                        shape=shape,
+                    )
+                    for shape in shapes
+                ]
+        if not result:
+            raise refused[0] if refused else self._too_few_multipliers()
+        return result
+
+    def _too_few_multipliers(self) -> DoesNotFitError:
+        (least, *_) = sorted(
+            shape.with_lanes(1, self._device)
+            for shape in all_shapes(replace(self._device, dsp=10**6), sums=False, taps=0)
+        )
+        return DoesNotFitError(
+            f"no array fits: multipliers: {least} needed for the smallest, {self._left.dsp} "
+            f"within the limits on {self._device.name}; raise --max-dsp or choose a larger device"
+        )
+
+    def try_point(self, point: _Point) -> None:
+        """Maps a point, unless it was tried before."""
+        if point in self._designs or point in self._refused:
+            return
+        share = share_of(self._left, point.cores)
+        try:
+            forms = self._networks[point.windows]
+            solution = solve(forms, point.shape, share, point.cores, self._carried)
+        except DoesNotFitError as error:
+            self._refused[point] = Refusal(cores=point.cores, reason=str(error))
+            return
+        self._designs[point] = self._design(solution)
+
+    def _design(self, solution: Solution) -> Design:
+        copies = 1
+        if self._objective is Objective.THROUGHPUT:
+            copies = _copies(solution, self._left)
+        return design_of(
+            solution, self._device, macs=self._macs, clock_mhz=self._clock, copies=copies
+        )
+
+    def polish(self) -> None:
+        """Improves the tiles of the designs near the best."""
+        kept = self._kept()
+        if kept:
+            most = _near(min(design.key(self._objective) for design in kept))
+            for point, design in self._designs.items():
+                if design.key(self._objective) <= most:
+                    self._designs[point] = self._design(polish(design.solution))
+
+    def refine(self, points: Sequence[_Point], effort: int) -> None:
+        """Maps points by what the objective may hope for, until those left can gain nothing."""
+        cycles = self._most_cycles
+        hopeful = sorted(
+            (point for point in points if point.bound <= cycles),
+            key=lambda point: (self._hope(point), point.multipliers),
+        )
+        for point in hopeful[: effort // 2]:
+            kept = self._kept()
+            if kept:
+                best = min(design.key(self._objective) for design in kept)
+                if self._hope(point) > _near(best):
+                    break
+            self.try_point(point)
+
+    @property
+    def _most_cycles(self) -> float:
+        """Cycles that an image may take."""
+        limit = self._limits.max_ms
+        return float("inf") if limit is None else limit * self._clock * 1e3
+
+    def _kept(self) -> list[Design]:
+        """The designs that keep the limits."""
+        return [design for design in self._designs.values() if design.cycles <= self._most_cycles]
+
+    def _hope(self, point: _Point) -> float:
+        """The objective's key if the bound were reached."""
+        shape = point.shape
+        macs = shape.m * shape.p * shape.n * point.cores
+        match self._objective:
+            case Objective.LATENCY:
+                return point.bound
+            case Objective.THROUGHPUT:
+                return point.bound * point.multipliers / self._left.dsp
+            case Objective.AREA:
+                return point.multipliers / self._device.dsp
+            case Objective.EFFICIENCY:
+                return -self._macs / (point.bound * macs)
+
+    def front(self, shapes: int) -> Front:
+        """What was found.
+
+        Raises:
+            DoesNotFitError: nothing keeps the limits.
+        """
+        kept = self._kept()
+        refused = tuple(self._refused.values())
+        if not kept:
+            raise DoesNotFitError(self._why_nothing(refused))
+        designs = sorted(kept, key=lambda design: (design.interval, design.dsp))
+        least = min(design.key(self._objective) for design in designs)
+        near = [design for design in designs if design.key(self._objective) <= _near(least)]
+        best = min(near, key=lambda design: (design.dsp, design.key(self._objective)))
+        return Front(
+            best=best,
+            designs=tuple(designs),
+            front=tuple(_pareto(designs)),
+            refused=refused,
+            shapes=shapes,
+        )
+
+    def _why_nothing(self, refused: Sequence[Refusal]) -> str:
+        """The reasons, each once, at most a screen of them."""
+        if self._designs:
+            fastest = min(self._designs.values(), key=lambda design: design.cycles)
+            return (
+                f"nothing on {self._device.name} is fast enough: the fastest of "
+                f"{len(self._designs)} designs takes {fastest.milliseconds:.3f} ms, "
+                f"{self._limits.max_ms:g} ms are allowed; raise --max-ms, --max-dsp or --clock"
+            )
+        lines = list(dict.fromkeys(refusal.reason for refusal in refused))
+        more = [f"and {len(lines) - _SHOWN} more reasons"] if len(lines) > _SHOWN else []
+        head = f"nothing fits on {self._device.name}, of {len(refused)} arrays tried:"
+        return "\n  ".join([head, *lines[:_SHOWN], *more])
+
+
+def _near(key: float) -> float:
+    """The largest key that is nearly as good as the best."""
+    return key + abs(key) * (_NEAR_BEST - 1)
+
+
+def _copies(solution: Solution, left: Device) -> int:
+    """How many of a design fit: each core in a region, of whose RAM some stays free."""
+    a = solution.accelerator
+    dsp = left.dsp // left.regions // (multipliers(a, left.family) // a.cores)
+    ram = int(left.bram36 // left.regions * RAM_SHARE) // max(1, ram_blocks(a))
+    return max(1, left.regions * min(dsp, ram) // a.cores)
+
+
+def _undercut(points: Iterable[_Point]) -> list[_Point]:
+    """The points whose bound is clearly below that of all with fewer multipliers."""
+    result: list[_Point] = []
+    for point in sorted(points, key=lambda item: (item.multipliers, item.bound)):
+        if not result or point.bound < result[-1].bound * _LEAST_GAIN:
+            result.append(point)
+    return result
+
+
+def _spread(points: Sequence[_Point], count: int) -> list[_Point]:
+    """At most `count` of the points, evenly from the first to the last."""
+    if len(points) <= count:
+        return list(points)
+    last = len(points) - 1
+    return [points[round(number * last / (count - 1))] for number in range(count)]
+
+
+def _pareto(designs: Iterable[Design]) -> Iterator[Design]:
+    """Of designs from the fastest on, those with fewer multipliers than all before."""
+    least = float("inf")
+    for design in designs:
+        if design.dsp < least:
+            least = design.dsp
+            yield design
