@@ -19,7 +19,7 @@ from flexcc.backend.hls import hls_files, hls_view
 from flexcc.errors import InputError, MismatchError
 from flexcc.resources import ROOT
 
-__all__ = ["Kernel", "check_simulable", "kernel"]
+__all__ = ["Kernel", "check_simulable", "compile_library", "kernel"]
 
 Image = NDArray[np.uint8]
 
@@ -78,7 +78,7 @@ def kernel(accelerator: Accelerator, flags: Sequence[str] = ()) -> Kernel:
     """
     check_simulable(accelerator)
     view = hls_view(accelerator, version="", model="a program", target="C simulation")
-    return Kernel(_library(hls_files(view), (*_FLAGS, *flags)))
+    return Kernel(compile_library(hls_files(view), _ENTRY, flags))
 
 
 @cache
@@ -96,10 +96,16 @@ def _compiler() -> tuple[str, str]:
     return name, shown.stderr
 
 
-def _library(files: Mapping[str, bytes], flags: Sequence[str]) -> Path:
-    """The shared library of a folder hls/."""
+def compile_library(files: Mapping[str, bytes], source: str, flags: Sequence[str] = ()) -> Path:
+    """The shared library of `source` in a folder like hls/, built unless the cache holds it.
+
+    Raises:
+        InputError: there is no compiler.
+        MismatchError: it finds errors, or anything to warn of.
+    """
     name, version = _compiler()
-    digest = hashlib.sha256(repr((version, flags)).encode())
+    flags = (*_FLAGS, *flags)
+    digest = hashlib.sha256(repr((version, flags, source)).encode())
     for path, content in sorted(files.items()):
         digest.update(f"{path} {len(content)} ".encode() + content)
     folder = _cache_folder() / "hls"
@@ -108,16 +114,16 @@ def _library(files: Mapping[str, bytes], flags: Sequence[str]) -> Path:
         return library
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        source = Path(scratch)
+        root = Path(scratch)
         for path, content in files.items():
-            (source / path).parent.mkdir(parents=True, exist_ok=True)
-            (source / path).write_bytes(content)
-        includes = [f"-I{source / include}" for include in _INCLUDES]
-        built = source / "kernel.so"
-        command = [name, *flags, *includes, str(source / _ENTRY), "-o", str(built)]
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content)
+        includes = [f"-I{root / include}" for include in _INCLUDES]
+        built = root / "library.so"
+        command = [name, *flags, *includes, str(root / source), "-o", str(built)]
         made = subprocess.run(command, check=False, capture_output=True, text=True)
         if made.returncode:
-            raise MismatchError(f"the HLS kernel does not compile:\n{made.stderr[-4000:]}")
+            raise MismatchError(f"{source} does not compile:\n{made.stderr[-4000:]}")
         built.replace(library)
     return library
 

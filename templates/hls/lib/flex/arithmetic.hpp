@@ -30,14 +30,14 @@ struct chain_sums_t {
   int32_t low;
 };
 
-/// Splits a chain; a field that is negative has borrowed from the one above.
+/// Splits a chain of 36 bits; a low field that is negative has borrowed from the high one, modulo 2^18.
 inline chain_sums_t split_chain(int64_t chain) {
   FLEX_INLINE;
   chain_sums_t sums;
   const ap_int<kFieldBits> low = chain;
   sums.low = static_cast<int32_t>(low);
-  const ap_int<2 * kFieldBits> whole = chain;
-  sums.high = static_cast<int32_t>((whole - low) >> kFieldBits);
+  const ap_int<kFieldBits> high = (chain >> kFieldBits) + (low < 0 ? 1 : 0);
+  sums.high = static_cast<int32_t>(high);
   return sums;
 }
 
