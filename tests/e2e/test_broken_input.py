@@ -208,7 +208,7 @@ def test_unknown_target(work: Path) -> None:
         (("--array", "8,4"), ("--array", "8,4,8")),
         (("--array", "7,4,8"), ("7,4,8", "powers of two")),
         (("--array", "8,17,8"), ("8,17,8", "1..16")),
-        (("--verify", "hls"), ("hls", "not available yet")),
+        (("--verify", "hls", "--cores", "2"), ("hls", "--cores 1")),
         (("--verify", "vhdl"), ("vhdl",)),
         (("--verify", "rtl", "--verify-images", "5"), ("--verify-images 5", "4")),
         (("--input-shape", "x=1xax2"), ("--input-shape",)),
