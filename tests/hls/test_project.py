@@ -101,7 +101,10 @@ class Project:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["network", *_SWEEPS])
+@pytest.fixture(
+    scope="module",
+    params=["network", *(pytest.param(name, marks=pytest.mark.slow) for name in _SWEEPS)],
+)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Project:
     if request.param == "network":
         case = random_case(random.Random(7), 3, ACCELERATORS[0])
@@ -164,9 +167,7 @@ def test_another_compiler_agrees(project: Project) -> None:
     assert ran.stdout.endswith("bytes are equal\n")
 
 
-@pytest.mark.parametrize(
-    "fault", ["address", "undefined", "thread"]
-)
+@pytest.mark.parametrize("fault", ["address", "undefined", "thread"])
 @pytest.mark.slow
 def test_sanitizers_find_what_is_planted(project: Project, fault: str) -> None:
     """They run on the kernel, not beside it."""

@@ -195,8 +195,15 @@ def integers(build: Build, arrays: Mapping[str, NDArray[Any]], frame: int) -> Ar
     return dict(build.graph.pack_inputs(values))
 
 
-def fill_card(folder: Path, compiled: Compiled, arrays: Arrays, groups: tuple[int, ...]) -> None:
-    """What the stand-in card of C++ hosts must know."""
+def fill_card(
+    folder: Path,
+    compiled: Compiled,
+    arrays: Arrays,
+    groups: tuple[int, ...],
+    *,
+    with_answers: bool,
+) -> None:
+    """What the stand-in card of C++ hosts must know; without answers it must compute them."""
     build, plan = compiled.build, compiled.build.plan
     folder.mkdir()
     constant = np.zeros(plan.program_address + len(build.program), np.uint8)
@@ -208,6 +215,8 @@ def fill_card(folder: Path, compiled: Compiled, arrays: Arrays, groups: tuple[in
         image = build.image(inputs)
         tensors = reference.run(build.graph, {n: v[None] for n, v in inputs.items()})
         after = expected_image(plan, image, {n: v[0] for n, v in tensors.items()})
+        if not with_answers:
+            after = np.zeros_like(after)
         for when, content in (("before", image), ("after", after)):
             content[: plan.program_address].tofile(folder / f"frame{frame}.{when}")
     beat = plan.accelerator.beat_bytes
@@ -220,21 +229,34 @@ def fill_card(folder: Path, compiled: Compiled, arrays: Arrays, groups: tuple[in
     (folder / "card.txt").write_text(" ".join(map(str, facts)))
 
 
-@pytest.fixture(scope="module")
-def program(compiled: Compiled) -> Path:
-    """The C++ host of the build, compiled with warnings as errors."""
+def compile_host(compiled: Compiled, name: str, *more: str | Path) -> Path:
+    """The C++ host of the build, with the stand-ins; `more` are arguments of the compiler."""
     compiler = shutil.which("c++")
     assert compiler is not None
     source = compiled.folder / "build" / "host" / "flex_host.cpp"
-    binary = compiled.folder / "flex_host"
-    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+    binary = compiled.folder / name
     made = subprocess.run(
-        [compiler, "-std=c++17", "-O1", *warnings, "-I", STAND_INS, source, "-pthread",
-         "-o", binary],
+        [compiler, "-std=c++17", "-O1", "-I", STAND_INS, *more, source, "-pthread", "-o", binary],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     return binary
+
+
+@pytest.fixture(scope="module")
+def program(compiled: Compiled) -> Path:
+    """The C++ host, compiled with warnings as errors."""
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+    return compile_host(compiled, "flex_host", *warnings)
+
+
+@pytest.fixture(scope="module")
+def whole(compiled: Compiled) -> Path:
+    """The C++ host with a card that runs the HLS kernel of the build."""
+    hls = compiled.folder / "build" / "hls"
+    includes = [f"-I{hls / name}" for name in (".", "lib", "csim")]
+    unseen = ("-Wno-unknown-pragmas", "-Wno-unused-label")
+    return compile_host(compiled, "flex_whole", *includes, *unseen, STAND_INS / "kernel_card.cpp")
 
 
 def run_cpp(
@@ -247,8 +269,9 @@ def run_cpp(
     ahead: int,
     groups: tuple[int, ...] = (1, 0, 0),
     weights: str = "weights.bin",
+    with_answers: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    fill_card(folder / "card", compiled, arrays, groups)
+    fill_card(folder / "card", compiled, arrays, groups, with_answers=with_answers)
     order = list(dict.fromkeys(port.onnx_name for port in compiled.build.graph.inputs))
     frames = [np.concatenate([arrays[n][i].reshape(-1) for n in order]) for i in range(FRAMES)]
     np.concatenate(frames).astype("<f4").tofile(folder / "in.f32")
@@ -269,11 +292,24 @@ def run_cpp(
 
 @pytest.mark.parametrize("slots", [1, 3])
 def test_cpp_host(program: Path, compiled: Compiled, tmp_path: Path, slots: int) -> None:
+    require_right(program, compiled, tmp_path, slots, with_answers=True)
+
+
+def test_cpp_host_with_the_hls_kernel(whole: Path, compiled: Compiled, tmp_path: Path) -> None:
+    """From float32 to float32 through host, buffers and the kernel, nothing known beforehand."""
+    require_right(whole, compiled, tmp_path, 3, with_answers=False)
+
+
+def require_right(
+    program: Path, compiled: Compiled, folder: Path, slots: int, *, with_answers: bool
+) -> None:
     arrays, _ = body(compiled)
-    ran = run_cpp(program, compiled, arrays, tmp_path, slots=slots, ahead=slots - 1)
+    ran = run_cpp(
+        program, compiled, arrays, folder, slots=slots, ahead=slots - 1, with_answers=with_answers
+    )
     assert ran.returncode == 0, ran.stderr
     assert f"{FRAMES} frames in" in ran.stdout
-    found = np.fromfile(tmp_path / "out.f32", "<f4").reshape(FRAMES, -1)
+    found = np.fromfile(folder / "out.f32", "<f4").reshape(FRAMES, -1)
     if compiled.build.host is None:
         flat = [compiled.outputs[port.onnx_name].reshape(FRAMES, -1)
                 for port in compiled.build.graph.outputs]  # fmt: skip
