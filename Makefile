@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check lint format format-check types test test-full generate golden \
-        models results clean distclean
+        models results estimator-report clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -75,6 +75,9 @@ models: setup ## write designs/*/model.onnx of the networks with seeded random w
 
 results: setup ## measure every design and write docs/results.md
 	$(PYTHON) -m designs.results
+
+estimator-report: setup ## write docs/estimator.md from the stored reports of whole networks
+	$(PYTHON) -m designs.whole.estimator
 
 clean: ## remove what builds and tests left
 	rm -rf build dist .cache .pytest_cache .mypy_cache .ruff_cache

@@ -32,6 +32,7 @@ from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
 from designs.whole.cores import SHARED, measure_shared, write_shared
 from designs.whole.cores import section as cores_section
+from designs.whole.estimator import write_page as write_estimator_page
 from designs.whole.networks import WHOLE, load_whole
 from designs.whole.networks import measure as measure_whole
 from designs.whole.tables import section as whole_section
@@ -184,6 +185,7 @@ def main() -> None:
     accuracy.STORED.write_text(accuracy.to_json(segmented))
     STORED.write_text(to_json(versatility))
     PAGE.write_text(page(figures, segmented, versatility, areas))
+    write_estimator_page()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER
+from designs.whole.estimator import write_page
 from designs.whole.networks import WHOLE, Whole, load_whole, measure, stored_report
 from flexcc.console import progress
 from flexcc.progress import Progress
@@ -109,3 +110,4 @@ if __name__ == "__main__":
     with progress(Console(stderr=True), wanted=True) as reports_:
         for name_ in SHARED:
             write_shared(name_, measure_shared(load_whole(name_), reports_))
+    write_page()

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from designs.design import FOLDER
 from designs.models import NETWORKS
+from designs.whole.estimator import write_page
 from flexcc import compile_model
 from flexcc.console import progress
 from flexcc.driver import require_equal
@@ -96,6 +97,7 @@ def main(names: tuple[str, ...]) -> None:
         for name in names:
             whole = load_whole(name)
             whole.stored.write_text(report_json(measure(whole, reports)))
+    write_page()
 
 
 if __name__ == "__main__":
