@@ -12,11 +12,19 @@ import json
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 LONGEST_RUN_MS = 60_000
+
+Arrays = dict[str, NDArray[Any]]
+Memory = NDArray[np.uint8]
+Integers = NDArray[np.int8]
+Json = Mapping[str, Any]
 
 
 class HostError(Exception):
@@ -26,16 +34,17 @@ class HostError(Exception):
 class Tensor:
     """A tensor in the accelerator's memory: int8 [channels, height, width] in planes of lanes."""
 
-    def __init__(self, entry, lanes):
+    def __init__(self, entry: Json, lanes: int) -> None:
         """Reads an entry of plan.json."""
-        self.address, self.bytes = entry["address"], entry["bytes"]
-        self.channels = entry["channels"]
+        self.address: int = entry["address"]
+        self.bytes: int = entry["bytes"]
+        self.channels: int = entry["channels"]
         self.height, self.width = entry["height"], entry["width"]
         self.row_pitch, self.plane_pitch = entry["row_pitch"], entry["plane_pitch"]
         self.dead, self.lanes = entry["dead_lane"], lanes
         self.planes = -(-self.channels // lanes)
 
-    def _pixels(self, memory):
+    def _pixels(self, memory: Memory) -> Integers:
         """A view [plane, row, column, lane] into the memory of an image."""
         return np.ndarray(
             (self.planes, self.height, self.width, self.lanes),
@@ -45,20 +54,20 @@ class Tensor:
             (self.plane_pitch, self.row_pitch, self.lanes, 1),
         )
 
-    def write(self, memory, values):
+    def write(self, memory: Memory, values: Integers) -> None:
         """Lays int8 [C, H, W] into memory."""
         padded = np.full((self.planes * self.lanes, self.height, self.width), self.dead, np.int8)
         padded[: self.channels] = values
         split = padded.reshape(self.planes, self.lanes, self.height, self.width)
         self._pixels(memory)[...] = split.transpose(0, 2, 3, 1)
 
-    def read(self, memory):
+    def read(self, memory: Memory) -> Integers:
         """Takes int8 [C, H, W] out of memory."""
         split = self._pixels(memory).transpose(0, 3, 1, 2)
         return split.reshape(-1, self.height, self.width)[: self.channels]
 
 
-def positions(axis):
+def positions(axis: Json) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.intp]]]:
     """For each lane of a packed axis, the positions that hold pixels, and the pixels."""
     for lane in range(axis["lanes"]):
         place = np.arange(axis["extent"])
@@ -70,18 +79,19 @@ def positions(axis):
 class Port:
     """An array of the model and the tensor that holds its values."""
 
-    def __init__(self, entry, tensors):
+    def __init__(self, entry: Json, tensors: Mapping[str, Tensor]) -> None:
         """Reads an entry of `ports` in plan.json; `tensors` are all tensors by name."""
-        self.name, self.shape = entry["onnx_name"], tuple(entry["onnx_shape"])
+        self.name: str = entry["onnx_name"]
+        self.shape = tuple(entry["onnx_shape"])
         self.axes, self.packing = entry["onnx_axes"], entry["packing"]
         self.scale = np.float32(entry["scale"])
-        self.zero_point = entry["zero_point"]
+        self.zero_point: int = entry["zero_point"]
         self.tensors = [tensors[name] for name in entry["tensors"]]
         first = self.tensors[0]
         self.channels = sum(tensor.channels for tensor in self.tensors)
         self.height, self.width = first.height, first.width
 
-    def write(self, memory, values):
+    def write(self, memory: Memory, values: NDArray[Any]) -> None:
         """Quantises an array and lays it into memory."""
         values = np.asarray(values)
         if values.shape != self.shape:
@@ -97,7 +107,7 @@ class Port:
             integers = integers.transpose(np.argsort(self.axes))
         self._pack(integers, memory)
 
-    def read(self, memory):
+    def read(self, memory: Memory) -> NDArray[np.float32]:
         """Takes an array out of memory: scale * (integer - zero_point)."""
         integers = self._unpack(np.concatenate([tensor.read(memory) for tensor in self.tensors]))
         real = (integers.astype(np.int32) - self.zero_point).astype(np.float32) * self.scale
@@ -105,7 +115,7 @@ class Port:
             real = real[None].transpose(self.axes)
         return np.ascontiguousarray(real).reshape(self.shape)
 
-    def _pack(self, integers, memory):
+    def _pack(self, integers: Integers, memory: Memory) -> None:
         [tensor] = self.tensors
         if self.packing is None:
             tensor.write(memory, integers.reshape(tensor.channels, tensor.height, tensor.width))
@@ -120,7 +130,7 @@ class Port:
                 packed[i, j][:, rows[:, None], columns] = picked
         tensor.write(memory, packed.reshape(-1, y["extent"], x["extent"]))
 
-    def _unpack(self, packed):
+    def _unpack(self, packed: Integers) -> Integers:
         if self.packing is None:
             return packed
         y, x = self.packing["y"], self.packing["x"]
@@ -136,15 +146,15 @@ class Port:
 class Model:
     """A build: its files, its arrays, and what the host computes itself."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         """Reads plan.json, program.bin and weights.bin in `folder`, and host parts if any."""
         plan = json.loads((folder / "plan.json").read_text())
         self.program = (folder / "program.bin").read_bytes()
         self.weights = (folder / "weights.bin").read_bytes()
-        self.memory_bytes = plan["memory_bytes"]
-        self.program_address = plan["program"]["address"]
-        self.beat_bytes = plan["accelerator"]["beat_bytes"]
-        self.sums = plan["accelerator"]["sums"]
+        self.memory_bytes: int = plan["memory_bytes"]
+        self.program_address: int = plan["program"]["address"]
+        self.beat_bytes: int = plan["accelerator"]["beat_bytes"]
+        self.sums: bool = plan["accelerator"]["sums"]
         if plan["accelerator"]["cores"] != 1:
             raise HostError("the kernel has one core, and this build several; compile for one")
         lanes = plan["accelerator"]["n"]
@@ -152,7 +162,8 @@ class Model:
         self.inputs = [Port(entry, tensors) for entry in plan["ports"]["inputs"]]
         self.outputs = [Port(entry, tensors) for entry in plan["ports"]["outputs"]]
         host = plan["host"]
-        self.head, self.tail = None, None
+        self.head: Any = None
+        self.tail: Any = None
         if host is None:
             self.input_shapes = {port.name: (port.shape, "float32") for port in self.inputs}
             self.output_names = [port.name for port in self.outputs]
@@ -163,10 +174,11 @@ class Model:
             self.head, self.tail = (self._session(folder, name, host) for name in ("head", "tail"))
 
     @staticmethod
-    def _session(folder, name, host):
+    def _session(folder: Path, name: str, host: Json) -> Any:
         if f"{name}.onnx" not in host["files"]:
             return None
-        import onnxruntime  # noqa: PLC0415 - only models with parts on the host need it
+        # Only models with parts on the host need it.
+        import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -174,7 +186,7 @@ class Model:
             str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
         )
 
-    def before(self, arrays, memory):
+    def before(self, arrays: Arrays, memory: Memory) -> Arrays:
         """Computes what comes before the accelerator and lays its inputs into memory.
 
         Returns all arrays that are known.
@@ -184,7 +196,7 @@ class Model:
             port.write(memory, known[port.name])
         return known
 
-    def after(self, known, memory):
+    def after(self, known: Arrays, memory: Memory) -> Arrays:
         """Reads the accelerator's outputs and computes what comes behind it: the model's outputs.
 
         `known` are the arrays of the frame that were known before.
@@ -194,7 +206,7 @@ class Model:
         return {name: known[name] for name in self.output_names}
 
     @staticmethod
-    def _run(session, arrays):
+    def _run(session: Any, arrays: Arrays) -> Arrays:
         if session is None:
             return {}
         names = [value.name for value in session.get_outputs()]
@@ -205,7 +217,7 @@ class Model:
 class Card:
     """The accelerator on a card; every slot is memory of its own for the tensors of a frame."""
 
-    def __init__(self, xclbin, model, slots, device=0):
+    def __init__(self, xclbin: Path, model: Model, slots: int, device: int = 0) -> None:
         """Programs the device, writes weights and program, makes `slots` slots."""
         import pyxrt  # noqa: PLC0415 - the rest of this file works without a card
 
@@ -226,21 +238,21 @@ class Card:
         self._fill(self._constant, constant)
         self._slots = [self._slot(groups[2], out) for _ in range(slots)]
 
-    def slots(self):
+    def slots(self) -> int:
         """How many frames can be under way."""
         return len(self._slots)
 
-    def memory(self, slot):
+    def memory(self, slot: int) -> Memory:
         """The memory of a slot; the host's unless the slot has been started."""
         return self._slots[slot][1]
 
-    def start(self, slot):
+    def start(self, slot: int) -> None:
         """Sends the inputs of a slot and starts it; runs are executed in order."""
         buffer, _, run = self._slots[slot]
         self._transfer(buffer, self._model.inputs, "XCL_BO_SYNC_BO_TO_DEVICE")
         run.start()
 
-    def finish(self, slot):
+    def finish(self, slot: int) -> None:
         """Waits for a started slot and fetches its outputs."""
         buffer, _, run = self._slots[slot]
         state = run.wait(LONGEST_RUN_MS)
@@ -251,15 +263,15 @@ class Card:
             )
         self._transfer(buffer, self._model.outputs, "XCL_BO_SYNC_BO_FROM_DEVICE")
 
-    def _buffer(self, size, group):
+    def _buffer(self, size: int, group: int) -> Any:
         return self._xrt.bo(self._device, size, self._xrt.bo.normal, group)
 
-    def _fill(self, buffer, content):
+    def _fill(self, buffer: Any, content: Memory) -> None:
         buffer.write(content, 0)
         direction = self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
         buffer.sync(direction, len(content), 0)
 
-    def _slot(self, group, out):
+    def _slot(self, group: int, out: int) -> tuple[Any, Memory, Any]:
         # As large as the whole image before the program: tensors keep their addresses.
         size = self._model.program_address
         tensors = self._buffer(size, group)
@@ -272,18 +284,19 @@ class Card:
         run.set_arg(out + 2, len(self._model.program) // self._model.beat_bytes)
         return tensors, np.frombuffer(tensors.map(), np.uint8), run
 
-    def _transfer(self, buffer, ports, direction):
+    def _transfer(self, buffer: Any, ports: Sequence[Port], direction: str) -> None:
         for port in ports:
             for tensor in port.tensors:
                 way = getattr(self._xrt.xclBOSyncDirection, direction)
                 buffer.sync(way, tensor.bytes, tensor.address)
 
 
-def stream(card, model, frames):
+def stream(card: Card, model: Model, frames: Iterable[Arrays]) -> Iterator[Arrays]:
     """The outputs of each of `frames`, in order; as many are under way as the card has slots."""
-    free, running = deque(range(card.slots())), deque()
+    free = deque(range(card.slots()))
+    running: deque[tuple[int, Arrays]] = deque()
 
-    def oldest():
+    def oldest() -> Arrays:
         slot, known = running.popleft()
         card.finish(slot)
         outputs = model.after(known, card.memory(slot))
@@ -301,7 +314,7 @@ def stream(card, model, frames):
         yield oldest()
 
 
-def read_frames(path, model):
+def read_frames(path: Path, model: Model) -> list[Arrays]:
     """The frames in an .npz: arrays by name as the model takes them, or K times that."""
     with np.load(path) as file:
         missing = [name for name in model.input_shapes if name not in file.files]
@@ -320,7 +333,7 @@ def read_frames(path, model):
     return [{name: array[i] for name, array in arrays.items()} for i in range(counts.pop())]
 
 
-def parse(arguments):
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("xclbin", type=Path)
@@ -335,7 +348,7 @@ def parse(arguments):
     return options
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs all frames of a file; returns the exit code."""
     options = parse(arguments)
     try:
@@ -349,7 +362,7 @@ def main(arguments=None):
         print(f"flex_host: {error}", file=sys.stderr)
         return 1
     stacked = {name: np.stack([frame[name] for frame in outputs]) for name in model.output_names}
-    np.savez(options.output, **stacked)
+    np.savez(options.output, **stacked)  # type: ignore[arg-type]
     rate = len(frames) / seconds
     print(f"{len(frames)} frames in {seconds:.3f} s: {rate:.1f} frames/s, {options.slots} slots")
     return 0

@@ -188,11 +188,21 @@ def test_make_packs_an_sd_card(tmp_path: Path, tools: Path) -> None:
     assert "SYSROOT=/path/to/sysroot" in make(BOARD, tmp_path, tools, "host")[-1]
 
 
+def test_make_clean_leaves_what_flexcc_wrote(tmp_path: Path, tools: Path) -> None:
+    make(VIEW, tmp_path, tools, "help")
+    written = sorted(tmp_path.rglob("*"))
+    for name in ("csim.exe", "flex_kernel.hw.xo", "flex_kernel.hw_emu.xclbin", "v++_link.log"):
+        (tmp_path / "hls" / name).touch()
+    (tmp_path / "hls" / "flex_project").mkdir()
+    make(VIEW, tmp_path, tools, "clean")
+    assert sorted(tmp_path.rglob("*")) == written
+
+
 def test_make_lists_its_targets(tmp_path: Path, tools: Path) -> None:
     names = [line.split()[0] for line in make(VIEW, tmp_path, tools, "help")]
     assert names == [
         *("help", "csim", "csim-hls", "synth", "kernel", "link", "host", "package"),
-        *("emconfig", "run", "run-cpp"),
+        *("emconfig", "run", "run-cpp", "clean"),
     ]
 
 
