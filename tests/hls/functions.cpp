@@ -82,7 +82,12 @@ void walk(unsigned count, unsigned before, unsigned stride, unsigned step, int32
     out[3 * i] = at.phase;
     out[3 * i + 1] = at.bank;
     out[3 * i + 2] = at.word;
-    at = flex::moved_right<P>(at, static_cast<uint8_t>(step), static_cast<uint8_t>(stride));
+    const flex::origin_t next =
+        flex::moved_right<P>(at, static_cast<uint8_t>(step), static_cast<uint8_t>(stride));
+    const flex::beat_step_t beat = flex::step_of<P>(static_cast<uint8_t>(step), static_cast<uint8_t>(stride));
+    at = flex::stepped<P>(at, beat, static_cast<uint8_t>(stride));
+    // Both ways lead to the same place; no place has this word.
+    if (at.phase != next.phase || at.bank != next.bank || at.word != next.word) at.word = -1000;
   }
 }
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HLS kernel in C simulation against the reference: the layer sweeps of the RTL, every byte."""
 
+import random
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc import reference
+from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan
-from flexcc.csimulation import check_simulable, kernel
+from flexcc.backend.plan import Plan, build_plan
+from flexcc.csimulation import Kernel, check_simulable, compile_library, kernel
 from flexcc.errors import InputError, MismatchError
 from flexcc.program.decode import decode
-from tests.networks import ACCELERATORS
+from tests.networks import ACCELERATORS, case_on
 from tests.rtl.test_layer_sweep import SHAPES, SUM_SHAPES, Sweep, _sweep
 
 _LAYERS = 40
@@ -35,11 +39,11 @@ def _image(sweep: Sweep) -> tuple[NDArray[np.uint8], int]:
     return image, program_bytes // sweep.plan.accelerator.beat_bytes
 
 
-def _require_equal(sweep: Sweep) -> None:
+def _require_equal(sweep: Sweep, simulated: Kernel | None = None) -> None:
     image, beats = _image(sweep)
+    simulated = simulated or kernel(sweep.plan.accelerator)
     batched = {name: x[np.newaxis] for name, x in sweep.inputs.items()}
     tensors = {name: x[0] for name, x in reference.run(sweep.graph, batched).items()}
-    simulated = kernel(sweep.plan.accelerator)
     after = simulated.run(image, sweep.plan.program_address, beats)
     expected = expected_image(sweep.plan, image, tensors)
     difference = first_difference(sweep.plan, expected, after)
@@ -56,6 +60,27 @@ def test_layers_equal_the_reference(shape: str) -> None:
 @pytest.mark.parametrize("shape", _shapes(SUM_SHAPES, _QUICK_SUMS))
 def test_sums_equal_the_reference(shape: str) -> None:
     _require_equal(_sweep(replace(SHAPES[shape], sums=True), 60, f"sums {shape}"))
+
+
+def test_memory_may_be_plain_pointers() -> None:
+    sweep = _sweep(SHAPES["8x4x8-packed"], _LAYERS, "pointers")
+    view = hls_view(sweep.plan.accelerator, version="", model="a program", target="none")
+    source = Path(__file__).parent / "pointers.cpp"
+    files = {**hls_files(view), source.name: source.read_bytes()}
+    _require_equal(sweep, Kernel(compile_library(files, source.name)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+def test_random_networks_equal_the_reference(shape: int) -> None:
+    """Chains of layers, whose tiles wait for each other, on shapes of every kind."""
+    rng = random.Random(f"hls {shape}")
+    for _ in range(12):
+        case = case_on(rng, rng.choice([1, 2, 3]), ACCELERATORS[shape])
+        plan = build_plan(case.graph, case.mapping)
+        _require_equal(
+            Sweep(graph=case.graph, plan=plan, inputs=dict(case.inputs), counts=Counter())
+        )
 
 
 def _change(plan: Plan, image: NDArray[np.uint8], name: str, word: int, value: int) -> None:

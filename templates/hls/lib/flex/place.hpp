@@ -53,6 +53,37 @@ origin_t moved_right(const origin_t& from, uint8_t columns, uint8_t stride) {
   return to;
 }
 
+/// The way from beat to beat, as numbers of a tile.
+struct beat_step_t {
+  uint8_t phase;
+  uint8_t bank;
+  int16_t word;
+};
+
+/// The step of `columns` columns; at most 32.
+template <unsigned P>
+beat_step_t step_of(uint8_t columns, uint8_t stride) {
+  FLEX_INLINE;
+  const origin_t end = moved_right<P>(origin_t{0, 0, 0}, columns, stride);
+  return {end.phase, end.bank, end.word};
+}
+
+/// The place a step further: additions with one carry and one wrap, which fit a cycle.
+template <unsigned P>
+origin_t stepped(const origin_t& from, const beat_step_t& step, uint8_t stride) {
+  FLEX_INLINE;
+  const uint8_t phase = static_cast<uint8_t>(from.phase + step.phase);
+  const bool carries = phase >= stride;
+  const uint8_t bank = static_cast<uint8_t>(from.bank + step.bank + (carries ? 1 : 0));
+  const bool wraps = bank >= P;
+  origin_t to;
+  to.phase = static_cast<uint8_t>(carries ? phase - stride : phase);
+  // With one bank a carry is a wrap of its own.
+  to.bank = static_cast<uint8_t>(P == 1 ? 0 : wraps ? bank - P : bank);
+  to.word = static_cast<int16_t>(from.word + step.word + (P == 1 ? bank : wraps ? 1 : 0));
+  return to;
+}
+
 /// The place of column -`before`, `before` below 32.
 template <unsigned P>
 origin_t row_origin(uint8_t before, uint8_t stride) {
@@ -135,6 +166,7 @@ void place_tile(const load_tile_t& tile, hls::stream<beat_t<Config>>& beats,
   const uint32_t inner_beats = (lane + columns + kLanes - 1) / kLanes;
   const uint32_t memory_end = lead + tile.row_beats;
   const uint32_t memory_beats = inner_beats > memory_end ? inner_beats : memory_end;
+  const beat_step_t step = step_of<kP>(kLanes, stride);
   const bool empty = tile.planes == 0 || rows == 0 || columns == 0;
   FLEX_CHECK(stride >= 1 && stride <= kMaxPhases, "a load tile has no column phases, or too many");
 
@@ -164,7 +196,7 @@ Beats:
     placed.last = last;
     out.write(placed);
 
-    origin = moved_right<kP>(origin, kLanes, stride);
+    origin = stepped<kP>(origin, step, stride);
     k = row_last ? 0 : k + 1;
     if (plane_last) {
       plane_word = static_cast<uint16_t>(plane_word + tile.plane_words);

@@ -157,14 +157,17 @@ Reads:
     const bool columns_done = !tile.pool || kx + pool_width >= tile.kernel_w;
     const bool window_done = columns_done && (!tile.pool || ky + 1 >= tile.kernel_h);
     if (tile.pool) {
+      // Columns first: from cycle to cycle there is one comparison.
+      word_t<Config> row(-128);
     Columns:
       for (unsigned i = 0; i < derived<Config>::kPoolColumns; ++i) {
         FLEX_UNROLL;
         const int32_t column = u + static_cast<int32_t>(i);
         const bool counts = v >= 0 && v < tile.valid_rows && column >= 0 && column < tile.valid_cols &&
                             kx + i < tile.kernel_w;
-        if (counts) maximum = greater<Config>(maximum, pixels[i]);
+        if (counts) row = greater<Config>(row, pixels[i]);
       }
+      maximum = greater<Config>(maximum, row);
       pixels[0] = maximum;
       if (window_done) maximum = word_t<Config>(-128);
     }
