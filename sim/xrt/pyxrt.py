@@ -231,10 +231,11 @@ class run:  # noqa: N801
             card.changed.notify_all()
 
     def wait(self, timeout_ms: int) -> ert_cmd_state:
-        """The state once it has ended, or when the time is over."""
+        """The state once it has ended, or when the time is over; 0 is no limit."""
         card = _cards[-1]
         with card.changed:
             ended = card.changed.wait_for(
-                lambda: self.outcome is not ert_cmd_state.ERT_CMD_STATE_RUNNING, timeout_ms / 1000
+                lambda: self.outcome is not ert_cmd_state.ERT_CMD_STATE_RUNNING,
+                timeout_ms / 1000 or None,
             )
         return self.outcome if ended else ert_cmd_state.ERT_CMD_STATE_TIMEOUT

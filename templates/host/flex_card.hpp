@@ -22,12 +22,15 @@ namespace flex {
 
 class Card {
  public:
-  /// Programs device number `device` with `xclbin`, and writes weights and program.
+  /// Programs device number `device` with `xclbin`, and writes weights and program. A run that takes
+  /// longer than `timeout` has failed; 0 waits for ever.
   ///
   /// Throws std::runtime_error when the files are not those of this host program.
   Card(unsigned device, const std::string& xclbin, const std::vector<std::uint8_t>& weights,
-       const std::vector<std::uint8_t>& program, unsigned slots)
-      : device_(device),
+       const std::vector<std::uint8_t>& program, unsigned slots,
+       std::chrono::milliseconds timeout)
+      : timeout_(timeout),
+        device_(device),
         kernel_(device_, device_.load_xclbin(xclbin), "flex_kernel"),
         constant_(device_, flex_model::kProgramAddress + flex_model::kProgramBytes,
                   kernel_.group_id(kProgram)) {
@@ -65,7 +68,7 @@ class Card {
   ///
   /// Throws std::runtime_error when the run fails or does not end.
   void finish(unsigned slot) {
-    const ert_cmd_state state = slots_.at(slot).run.wait(kLongestRun);
+    const ert_cmd_state state = slots_.at(slot).run.wait(timeout_);
     require(state == ERT_CMD_STATE_COMPLETED,
             "the kernel did not complete (state " + std::to_string(static_cast<int>(state)) +
                 "); look at `xrt-smi examine` and dmesg, and check that xclbin, program.bin and "
@@ -81,7 +84,6 @@ class Card {
   static constexpr int kOut = flex_model::kSums ? 4 : 3;
   static constexpr int kProgramFirst = kOut + 1;
   static constexpr int kProgramBeats = kOut + 2;
-  static constexpr std::chrono::milliseconds kLongestRun{60000};
 
   struct Slot {
     xrt::bo tensors;
@@ -116,6 +118,7 @@ class Card {
     }
   }
 
+  std::chrono::milliseconds timeout_;
   xrt::device device_;
   xrt::kernel kernel_;
   xrt::bo constant_;

@@ -18,7 +18,8 @@
 
 namespace {
 
-constexpr unsigned kDefaultSlots = 3;
+constexpr const char* kDefaultSlots = "3";
+constexpr const char* kDefaultTimeout = "60";
 
 std::vector<std::uint8_t> read_file(const std::string& name) {
   std::ifstream file(name, std::ios::binary);
@@ -48,7 +49,7 @@ void print_arrays(const char* title, const std::vector<flex::Array>& arrays) {
 
 int usage() {
   std::cout << "flex_host XCLBIN --weights weights.bin --program program.bin --input IN.f32 "
-               "--output OUT.f32 [--slots N] [--device N]\n\n"
+               "--output OUT.f32 [--slots N] [--device N] [--timeout SECONDS]\n\n"
             << "Runs " << flex_model::kName
             << ". Files of frames hold float32, little endian, frame after frame;\n"
             << "a frame is every array in this order:\n";
@@ -60,8 +61,8 @@ int usage() {
 unsigned number(const std::string& option, const std::string& text) {
   char* end = nullptr;
   const unsigned long value = std::strtoul(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || value > 1000) {
-    throw std::runtime_error(option + ": a number up to 1000 is expected, not " + text);
+  if (text.empty() || *end != '\0' || value > 100000) {
+    throw std::runtime_error(option + ": a number up to 100000 is expected, not " + text);
   }
   return static_cast<unsigned>(value);
 }
@@ -69,12 +70,13 @@ unsigned number(const std::string& option, const std::string& text) {
 void run(const std::string& xclbin, const std::map<std::string, std::string>& options) {
   const unsigned slots = number("--slots", options.at("--slots"));
   const unsigned device = number("--device", options.at("--device"));
+  const std::chrono::seconds timeout(number("--timeout", options.at("--timeout")));
   std::ifstream input(options.at("--input"), std::ios::binary);
   if (!input) throw std::runtime_error(options.at("--input") + " cannot be read");
   std::ofstream output(options.at("--output"), std::ios::binary);
   if (!output) throw std::runtime_error(options.at("--output") + " cannot be written");
   flex::Card card(device, xclbin, read_file(options.at("--weights")),
-                  read_file(options.at("--program")), slots);
+                  read_file(options.at("--program")), slots, timeout);
 
   std::vector<float> in(elements_of(flex_model::kInputArrays));
   std::vector<float> out(elements_of(flex_model::kOutputArrays));
@@ -116,9 +118,11 @@ void run(const std::string& xclbin, const std::map<std::string, std::string>& op
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options = {{"--weights", ""}, {"--program", ""},
-                                                {"--input", ""},   {"--output", ""},
-                                                {"--device", "0"}, {"--slots", std::to_string(kDefaultSlots)}};
+  std::map<std::string, std::string> options = {
+      {"--weights", ""}, {"--program", ""},           {"--input", ""},
+      {"--output", ""},  {"--device", "0"},           {"--slots", kDefaultSlots},
+      {"--timeout", kDefaultTimeout},
+  };
   if (argc < 2 || argc % 2 != 0) return usage();
   for (int i = 2; i < argc; i += 2) {
     if (options.count(argv[i]) == 0) return usage();

@@ -19,8 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_RUN_MS = 60_000
-
 Arrays = dict[str, NDArray[Any]]
 Memory = NDArray[np.uint8]
 Integers = NDArray[np.int8]
@@ -217,11 +215,14 @@ class Model:
 class Card:
     """The accelerator on a card; every slot is memory of its own for the tensors of a frame."""
 
-    def __init__(self, xclbin: Path, model: Model, slots: int, device: int = 0) -> None:
-        """Programs the device, writes weights and program, makes `slots` slots."""
+    def __init__(self, xclbin: Path, model: Model, slots: int, device: int, timeout: int) -> None:
+        """Programs the device, writes weights and program, makes `slots` slots.
+
+        A run that takes longer than `timeout` seconds has failed; 0 waits for ever.
+        """
         import pyxrt  # noqa: PLC0415 - the rest of this file works without a card
 
-        self._xrt, self._model = pyxrt, model
+        self._xrt, self._model, self._timeout_ms = pyxrt, model, timeout * 1000
         self._device = pyxrt.device(device)
         uuid = self._device.load_xclbin(str(xclbin))
         self._kernel = pyxrt.kernel(self._device, uuid, "flex_kernel")
@@ -255,7 +256,7 @@ class Card:
     def finish(self, slot: int) -> None:
         """Waits for a started slot and fetches its outputs."""
         buffer, _, run = self._slots[slot]
-        state = run.wait(LONGEST_RUN_MS)
+        state = run.wait(self._timeout_ms)
         if state != self._xrt.ert_cmd_state.ERT_CMD_STATE_COMPLETED:
             raise HostError(
                 f"the kernel did not complete ({state}); look at `xrt-smi examine` and dmesg, and "
@@ -342,6 +343,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help=".npz to write")
     parser.add_argument("--slots", type=int, default=3, help="frames under way at a time")
     parser.add_argument("--device", type=int, default=0)
+    parser.add_argument("--timeout", type=int, default=60, help="seconds for a run; 0: no limit")
     options = parser.parse_args(arguments)
     if options.slots < 1:
         parser.error("--slots: at least one is needed")
@@ -354,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = Model(options.build)
         frames = read_frames(options.input, model)
-        card = Card(options.xclbin, model, options.slots, options.device)
+        card = Card(options.xclbin, model, options.slots, options.device, options.timeout)
         begin = time.perf_counter()
         outputs = list(stream(card, model, frames))
         seconds = time.perf_counter() - begin

@@ -205,7 +205,7 @@ def fill_card(
 ) -> None:
     """What the stand-in card of C++ hosts must know; without answers it must compute them."""
     build, plan = compiled.build, compiled.build.plan
-    folder.mkdir()
+    folder.mkdir(parents=True)
     constant = np.zeros(plan.program_address + len(build.program), np.uint8)
     constant[: plan.weights_bytes] = np.frombuffer(build.weights, np.uint8)
     constant[plan.program_address :] = np.frombuffer(build.program, np.uint8)
@@ -270,6 +270,7 @@ def run_cpp(
     groups: tuple[int, ...] = (1, 0, 0),
     weights: str = "weights.bin",
     with_answers: bool = True,
+    timeout: int = 60,
 ) -> subprocess.CompletedProcess[str]:
     fill_card(folder / "card", compiled, arrays, groups, with_answers=with_answers)
     order = list(dict.fromkeys(port.onnx_name for port in compiled.build.graph.inputs))
@@ -279,13 +280,14 @@ def run_cpp(
     build = compiled.folder / "build"
     return subprocess.run(
         [program, "card.xclbin", "--weights", build / weights, "--program", build / "program.bin",
-         "--input", "in.f32", "--output", "out.f32", "--slots", str(slots)],
+         "--input", "in.f32", "--output", "out.f32", "--slots", str(slots),
+         "--timeout", str(timeout)],
         cwd=folder, capture_output=True, text=True, check=False, timeout=120,
         env={
             **os.environ,
             "FLEX_FAKE_CARD": str(folder / "card"),
             "FLEX_FAKE_AHEAD": str(ahead),
-            "FLEX_FAKE_PATIENCE_MS": "100" if slots <= ahead else "10000",
+            "FLEX_FAKE_PATIENCE_MS": "100" if slots <= ahead and timeout == 60 else "10000",
         },
     )  # fmt: skip
 
@@ -342,6 +344,17 @@ def test_cpp_host_without_overlap_is_noticed(
     ran = run_cpp(program, compiled, arrays, tmp_path, slots=1, ahead=1)
     assert ran.returncode == 1
     assert "the kernel did not complete" in ran.stderr
+
+
+def test_cpp_host_waits_no_longer_than_it_is_told(
+    program: Path, compiled: Compiled, tmp_path: Path
+) -> None:
+    arrays, _ = body(compiled)
+    ran = run_cpp(program, compiled, arrays, tmp_path, slots=1, ahead=1, timeout=1)
+    assert ran.returncode == 1
+    assert "the kernel did not complete (state 8)" in ran.stderr
+    ran = run_cpp(program, compiled, arrays, tmp_path / "again", slots=2, ahead=1, timeout=0)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_cpp_host_refuses_what_is_not_its_own(

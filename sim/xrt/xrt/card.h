@@ -94,8 +94,9 @@ class Card {
 
   ert_cmd_state wait(const std::shared_ptr<Run>& run, std::chrono::milliseconds timeout) {
     std::unique_lock<std::mutex> lock(mutex_);
-    const bool ended = changed_.wait_for(
-        lock, timeout, [&] { return run->state != ERT_CMD_STATE_RUNNING; });
+    const auto done = [&] { return run->state != ERT_CMD_STATE_RUNNING; };
+    if (timeout.count() == 0) changed_.wait(lock, done);
+    const bool ended = changed_.wait_for(lock, timeout, done);
     return ended ? run->state : ERT_CMD_STATE_TIMEOUT;
   }
 

@@ -175,7 +175,11 @@ def test_make_runs_the_simulated_card(tmp_path: Path, tools: Path) -> None:
     *_, config, run = make(VIEW, tmp_path, tools, "run", *arguments)
     assert config.startswith("emconfigutil --platform xilinx_u250")
     assert run.startswith("python3 ../host/flex_host.py flex_kernel.hw_emu.xclbin --build ..")
+    assert "--timeout 0 " in run
     assert run.endswith("MODE=hw_emu")
+    shutil.copy(tools / "python3", tmp_path / "host" / "flex_host")
+    *_, run = make(VIEW, tmp_path, tools, "run-cpp", "INPUT=x", "OUTPUT=y")
+    assert "--output y STEPS=" in run
     [message] = make(VIEW, tmp_path, tools, "run", "TARGET=hw_emu")[-1:]
     assert "make run INPUT=x.npz OUTPUT=y.npz" in message
 
