@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +194,15 @@ def _card_files(build: Build) -> dict[str, bytes]:
         version=__version__,
         model=model,
     )
-    host = host_view(build.graph, plan, size, version=__version__, model=model, target=build.target)
+    host = host_view(
+        build.graph,
+        plan,
+        weights=build.weights,
+        program=build.program,
+        version=__version__,
+        model=model,
+        target=build.target,
+    )
     return {
         **{f"hls/{name}": data for name, data in vitis_files(project).items()},
         **{f"host/{name}": data for name, data in host_files(host).items()},
@@ -336,7 +345,9 @@ def _plan_json(build: Build) -> dict[str, Any]:
             "address": plan.program_address,
             "beats": build.program_beats,
             "tiles": plan.tiles,
+            "crc32": crc32(build.program),
         },
+        "weights": {"bytes": plan.weights_bytes, "crc32": crc32(build.weights)},
         "memory_bytes": plan.program_address + len(build.program),
         "regions": [asdict(region) for region in memory_map(plan, len(build.program))],
         "inputs": list(plan.inputs),

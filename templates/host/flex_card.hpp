@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "flex_crc32.hpp"
 #include "flex_model.hpp"
 #include "xrt/xrt_bo.h"
 #include "xrt/xrt_device.h"
@@ -35,10 +36,8 @@ class Card {
         constant_(device_, flex_model::kProgramAddress + flex_model::kProgramBytes,
                   kernel_.group_id(kProgram)) {
     require(slots > 0, "at least one slot is needed");
-    require(weights.size() == flex_model::kWeightsBytes,
-            "weights.bin is of another build than this host program; build both again");
-    require(program.size() == flex_model::kProgramBytes,
-            "program.bin is of another build than this host program; build both again");
+    require_own("weights.bin", weights, flex_model::kWeightsBytes, flex_model::kWeightsCrc32);
+    require_own("program.bin", program, flex_model::kProgramBytes, flex_model::kProgramCrc32);
     require(kernel_.group_id(kWeights) == kernel_.group_id(kProgram),
             "ports program and wgt must be connected to one memory; see connectivity.cfg");
     for (int port = kActivations + 1; port < kProgramFirst; ++port) {
@@ -93,6 +92,13 @@ class Card {
 
   static void require(bool holds, const std::string& text) {
     if (!holds) throw std::runtime_error(text);
+  }
+
+  /// Builds of one network differ in content alone: sizes would not tell them apart.
+  static void require_own(const std::string& name, const std::vector<std::uint8_t>& content,
+                          std::uint64_t bytes, std::uint32_t checksum) {
+    require(content.size() == bytes && crc32(content) == checksum,
+            name + " is of another build than this host program; build both again");
   }
 
   void add_slot() {

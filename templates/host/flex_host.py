@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -147,8 +148,8 @@ class Model:
     def __init__(self, folder: Path) -> None:
         """Reads plan.json, program.bin and weights.bin in `folder`, and host parts if any."""
         plan = json.loads((folder / "plan.json").read_text())
-        self.program = (folder / "program.bin").read_bytes()
-        self.weights = (folder / "weights.bin").read_bytes()
+        self.program = self._read(folder / "program.bin", plan["program"]["crc32"])
+        self.weights = self._read(folder / "weights.bin", plan["weights"]["crc32"])
         self.memory_bytes: int = plan["memory_bytes"]
         self.program_address: int = plan["program"]["address"]
         self.beat_bytes: int = plan["accelerator"]["beat_bytes"]
@@ -170,6 +171,13 @@ class Model:
             self.input_shapes = {e["name"]: (tuple(e["shape"]), e["dtype"]) for e in entries}
             self.output_names = [entry["name"] for entry in host["outputs"]]
             self.head, self.tail = (self._session(folder, name, host) for name in ("head", "tail"))
+
+    @staticmethod
+    def _read(path: Path, checksum: int) -> bytes:
+        content = path.read_bytes()
+        if zlib.crc32(content) != checksum:
+            raise HostError(f"{path} is of another build than plan.json; compile the model again")
+        return content
 
     @staticmethod
     def _session(folder: Path, name: str, host: Json) -> Any:

@@ -268,7 +268,7 @@ def run_cpp(
     slots: int,
     ahead: int,
     groups: tuple[int, ...] = (1, 0, 0),
-    weights: str = "weights.bin",
+    files: Path | None = None,
     with_answers: bool = True,
     timeout: int = 60,
 ) -> subprocess.CompletedProcess[str]:
@@ -277,11 +277,11 @@ def run_cpp(
     frames = [np.concatenate([arrays[n][i].reshape(-1) for n in order]) for i in range(FRAMES)]
     np.concatenate(frames).astype("<f4").tofile(folder / "in.f32")
     (folder / "card.xclbin").write_bytes(b"kernel")
-    build = compiled.folder / "build"
+    build = files or compiled.folder / "build"
     return subprocess.run(
-        [program, "card.xclbin", "--weights", build / weights, "--program", build / "program.bin",
-         "--input", "in.f32", "--output", "out.f32", "--slots", str(slots),
-         "--timeout", str(timeout)],
+        [program, "card.xclbin", "--weights", build / "weights.bin",
+         "--program", build / "program.bin", "--input", "in.f32", "--output", "out.f32",
+         "--slots", str(slots), "--timeout", str(timeout)],
         cwd=folder, capture_output=True, text=True, check=False, timeout=120,
         env={
             **os.environ,
@@ -357,20 +357,64 @@ def test_cpp_host_waits_no_longer_than_it_is_told(
     assert ran.returncode == 0, ran.stderr
 
 
-def test_cpp_host_refuses_what_is_not_its_own(
+def test_cpp_host_notices_wrong_connections(
     program: Path, compiled: Compiled, tmp_path: Path
 ) -> None:
     arrays, _ = body(compiled)
-    for number, (groups, weights, message) in enumerate(
-        [
-            ((1, 0, 2), "weights.bin", "act, skip and out must be connected to one memory"),
-            ((1, 0, 0), "program.bin", "weights.bin is of another build"),
-        ]
-    ):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        ran = run_cpp(
-            program, compiled, arrays, folder, slots=1, ahead=0, groups=groups, weights=weights
-        )
-        assert ran.returncode == 1
-        assert message in ran.stderr
+    ran = run_cpp(program, compiled, arrays, tmp_path, slots=1, ahead=0, groups=(1, 0, 2))
+    assert ran.returncode == 1
+    assert "act, skip and out must be connected to one memory" in ran.stderr
+
+
+def shorten(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def change_one_bit(content: bytes) -> bytes:
+    return content[:100] + bytes([content[100] ^ 1]) + content[101:]
+
+
+FOREIGN = pytest.mark.parametrize("change", [shorten, change_one_bit])
+FILES = pytest.mark.parametrize("name", ["weights.bin", "program.bin"])
+
+
+def change_file(
+    compiled: Compiled, folder: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    """Copies what hosts read of the build, one file of it as another build would have it."""
+    for file in (compiled.folder / "build").glob("*.*"):
+        content = file.read_bytes()
+        (folder / file.name).write_bytes(change(content) if file.name == name else content)
+
+
+@FILES
+@FOREIGN
+def test_cpp_host_refuses_files_of_another_build(
+    program: Path,
+    compiled: Compiled,
+    tmp_path: Path,
+    name: str,
+    change: Callable[[bytes], bytes],
+) -> None:
+    change_file(compiled, tmp_path, name, change)
+    arrays, _ = body(compiled)
+    ran = run_cpp(program, compiled, arrays, tmp_path, slots=1, ahead=0, files=tmp_path)
+    assert ran.returncode == 1
+    assert f"{name} is of another build" in ran.stderr
+
+
+@FILES
+@FOREIGN
+def test_python_host_refuses_files_of_another_build(
+    host: ModuleType,
+    compiled: Compiled,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    change: Callable[[bytes], bytes],
+) -> None:
+    change_file(compiled, tmp_path, name, change)
+    data = str(compiled.folder / "data.npz")
+    arguments = ["card.xclbin", "--output", "y.npz", "--input", data, "--build", str(tmp_path)]
+    assert host.main(arguments) == 1
+    assert f"{name} is of another build" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 """The folder host/ of a build: programs that run frames on a card, and where its tensors lie."""
 
 from math import prod
+from zlib import crc32
 
 from flexcc.backend.plan import Plan
 from flexcc.backend.render import render
@@ -26,7 +27,14 @@ def host_files(view: HostView) -> dict[str, bytes]:
 
 
 def host_view(
-    graph: Graph, plan: Plan, program_bytes: int, *, version: str, model: str, target: str
+    graph: Graph,
+    plan: Plan,
+    *,
+    weights: bytes,
+    program: bytes,
+    version: str,
+    model: str,
+    target: str,
 ) -> HostView:
     """What the host's program must know of a network in memory. `model` is printable ASCII."""
     sides = []
@@ -48,14 +56,20 @@ def host_view(
         version=version,
         model=model.replace("\\", "?").replace('"', "?"),
         target=target,
-        weights_bytes=plan.weights_bytes,
+        weights_bytes=len(weights),
+        weights_crc32=_crc32(weights),
         program_address=plan.program_address,
-        program_bytes=program_bytes,
+        program_bytes=len(program),
+        program_crc32=_crc32(program),
         beat_bytes=a.beat_bytes,
         lanes=a.n,
         sums="true" if a.sums else "false",
         sides=tuple(sides),
     )
+
+
+def _crc32(content: bytes) -> str:
+    return f"0x{crc32(content):08x}u"
 
 
 def _port(graph: Graph, plan: Plan, port: Port, array: int) -> PortView:

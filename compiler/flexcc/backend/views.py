@@ -144,8 +144,10 @@ class HostView:
     model: str
     target: str
     weights_bytes: int
+    weights_crc32: str
     program_address: int
     program_bytes: int
+    program_crc32: str
     beat_bytes: int
     lanes: int
     sums: str

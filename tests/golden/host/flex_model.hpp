@@ -13,9 +13,11 @@ namespace flex_model {
 
 constexpr const char* kName = "net.onnx";
 constexpr std::uint64_t kWeightsBytes = 4000;
+constexpr std::uint32_t kWeightsCrc32 = 0x0012ab34u;
 constexpr std::uint64_t kTensorsEnd = 61440;
 constexpr std::uint64_t kProgramAddress = 61440;
 constexpr std::uint64_t kProgramBytes = 4096;
+constexpr std::uint32_t kProgramCrc32 = 0xffffffffu;
 constexpr unsigned kBeatBytes = 64;
 constexpr unsigned kLanes = 8;
 constexpr bool kSums = true;

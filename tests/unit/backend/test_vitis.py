@@ -68,8 +68,10 @@ HOST = HostView(
     model="net.onnx",
     target="u250",
     weights_bytes=4000,
+    weights_crc32="0x0012ab34u",
     program_address=61440,
     program_bytes=4096,
+    program_crc32="0xffffffffu",
     beat_bytes=64,
     lanes=8,
     sums="true",
@@ -144,8 +146,8 @@ def make(view: VitisView, folder: Path, tools: Path, *arguments: str) -> list[st
     project = folder / "hls"
     project.mkdir(exist_ok=True)
     (folder / "host").mkdir(exist_ok=True)
-    for name in ("flex_host.cpp", "flex_card.hpp", "flex_layout.hpp", "flex_model.hpp",
-                 "flex_pipeline.hpp"):  # fmt: skip
+    for name in ("flex_host.cpp", "flex_card.hpp", "flex_crc32.hpp", "flex_layout.hpp",
+                 "flex_model.hpp", "flex_pipeline.hpp"):  # fmt: skip
         (folder / "host" / name).touch()
     for name, content in vitis_files(view).items():
         (project / name).write_bytes(content)
