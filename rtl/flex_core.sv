@@ -45,6 +45,8 @@ module flex_core
   parameter bit          Tables         = 1'b0,
   // Outputs may be summed with a second tensor.
   parameter bit          Sums           = 1'b0,
+  // Activations may have 16 bits, each two bytes in planes of their own.
+  parameter bit          Wide           = 1'b0,
   // Taps of the window engine in front of the array, 9 or 1; 0 without one.
   parameter int unsigned WindowTaps     = 0,
   // Memory beats of a row of its tiles at most, where the taps are 9.
@@ -387,6 +389,7 @@ module flex_core
     .WindowTaps    (WindowTaps),
     .WindowBeats   (WindowBeats),
     .WindowChannels(WindowChannels),
+    .Wide          (Wide),
     .Packed        (Packed),
     .Slopes        (Slopes),
     .Cores         (Cores)
@@ -481,7 +484,8 @@ module flex_core
     .WeightWords(WeightWords),
     .ListEntries(ListEntries),
     .Tables     (Tables),
-    .Sums       (Sums)
+    .Sums       (Sums),
+    .Wide       (Wide)
   ) u_vsa (
     .clk_i,
     .rst_ni            (core_rst_n),
@@ -536,7 +540,8 @@ module flex_core
     .ParamPasses (ParamPasses),
     .OutAddrWidth(OutAddrWidth),
     .OutputPhases(OutputPhases),
-    .Slopes      (Slopes)
+    .Slopes      (Slopes),
+    .Wide        (Wide)
   ) u_requantize (
     .clk_i,
     .rst_ni           (core_rst_n),

@@ -47,8 +47,25 @@ package flex_pkg;
   // What leaves every byte as it is.
   parameter sum_t SumNone = '{mult: 25'sd1, low: -8'sd128, high: 8'sd127, default: '0};
 
+  // A tile with 16 bits on either side: its accumulators are not clamped, its limits have 16 bits.
+  typedef struct packed {
+    logic               enable;
+    logic signed [15:0] zero_point;
+    logic signed [15:0] low;
+    logic signed [15:0] high;
+  } wide_t;
+
+  // The byte of an output that is put out; that of 8 bits is the output itself.
+  typedef enum logic [1:0] {
+    PlaneWhole = 2'd0,
+    PlaneUpper = 2'd1,
+    PlaneLower = 2'd2   // less 128
+  } plane_e;
+
   // What flex_requantize must know of a block: one output block over one pixel group.
   typedef struct packed {
+    wide_t             wide;             // its limits hold where enabled
+    plane_e            plane;
     sum_t              add;
     logic [15:0]       param_pass;       // slot of the parameter ring
     logic              out_half;         // half of the output buffer
@@ -66,6 +83,8 @@ package flex_pkg;
 
   // What flex_step_issue must know of a pass.
   typedef struct packed {
+    wide_t             wide;
+    plane_e            plane;
     sum_t              add;              // its half is chosen later
     logic [15:0]       plane_words;
     logic [15:0]       out_base;
@@ -86,6 +105,7 @@ package flex_pkg;
 
   // A run of reduction steps: one list entry at one pixel group.
   typedef struct packed {
+    logic        shift;       // the first step raises what is summed
     logic [15:0] word;        // buffer word of the first step
     logic [7:0]  rotation;
     logic [15:0] steps_left;  // steps after the first

@@ -51,7 +51,9 @@ package flex_program_pkg;
     logic window;  // the window engine makes the pixels kept; else the rest of this word is 0
     logic [3:0][7:0] phase_rot;  // bank of each column phase's first pixel
     logic [3:0][15:0] phase_base;  // first word of each column phase within a buffer row
-    logic [10:0] unused_3;
+    logic [1:0] unused_3;
+    logic signed [7:0] pad_lower;  // padding byte of the latter, if wide
+    logic wide;  // 16 bits: planes of upper bytes, then as many of lower ones
     logic contiguous;  // rows follow each other without gaps
     logic [3:0] phases;  // column stride s: columns split by c mod s
     logic [7:0] first_pixel;  // pixels to skip in the first beat of a row
@@ -100,7 +102,9 @@ package flex_program_pkg;
     logic window;  // the window engine makes the pixels kept; else the rest of this word is 0
     logic [3:0][7:0] phase_rot;  // bank of each column phase's first pixel
     logic [3:0][15:0] phase_base;  // first word of each column phase within a buffer row
-    logic [10:0] unused_3;
+    logic [1:0] unused_3;
+    logic signed [7:0] pad_lower;  // padding byte of the latter, if wide
+    logic wide;  // 16 bits: planes of upper bytes, then as many of lower ones
     logic contiguous;  // rows follow each other without gaps
     logic [3:0] phases;  // column stride s: columns split by c mod s
     logic [7:0] first_pixel;  // pixels to skip in the first beat of a row
@@ -173,8 +177,8 @@ package flex_program_pkg;
   parameter int unsigned ParameterWords = 2;
   // Requantisation of one output channel: clamp(round_half_even((acc*mult + bias) / 2^shift) + zp).
   typedef struct packed {
-    logic [15:0] unused_1;
-    logic signed [47:0] bias;  // B
+    logic [3:0] unused_1;
+    logic signed [59:0] bias;  // B; 48 bits where input and output have 8
     logic [33:0] unused_0;
     logic [5:0] shift;  // shift S
     logic [23:0] mult;  // multiplier M, unsigned
@@ -197,7 +201,8 @@ package flex_program_pkg;
   parameter int unsigned ListEntryWords = 1;
   // One run of reduction steps: one tap, `run` consecutive channel blocks.
   typedef struct packed {
-    logic [23:0] unused_0;
+    logic [22:0] unused_0;
+    logic shift;  // what the list has summed so far, upper bytes, counts 256 times
     logic [15:0] run;  // channel blocks, at least 1; each plane_words further
     logic [7:0] rotation;  // bank that feeds column 0, 0..P-1
     logic [15:0] base;  // buffer word of the tap at output pixel group 0
@@ -207,7 +212,8 @@ package flex_program_pkg;
   parameter logic [7:0] ArrayTileKind = 8'd1;
   // Geometry of a tile; its passes follow in `array_passes` records.
   typedef struct packed {
-    logic [16:0] unused_1;
+    logic [15:0] unused_1;
+    logic wide;  // 16 bits on either side: the last `array_wide` record counts
     logic summed;  // the last `array_sum` record counts
     logic lookup;  // outputs are looked up in the latest table
     logic [2:0] word_channels;  // log2 of the channels in an output word, Q..N; its bytes repeat them
@@ -237,6 +243,16 @@ package flex_program_pkg;
     logic signed [24:0] mult;  // multiplier of the output
   } array_sum_t;
 
+  parameter int unsigned ArrayWideWords = 1;
+  parameter logic [7:0] ArrayWideKind = 8'd5;
+  // What counts for tiles that follow and say `wide` in place of their own: accumulators are not clamped, outputs have 16 bits until a byte of them is put out.
+  typedef struct packed {
+    logic [15:0] unused_0;
+    logic signed [15:0] high;  // upper clamp
+    logic signed [15:0] low;  // lower clamp
+    logic signed [15:0] zero_point;  // output zero point
+  } array_wide_t;
+
   parameter int unsigned ArrayTableWords = 0;
   parameter logic [7:0] ArrayTableKind = 8'd4;
 
@@ -252,7 +268,8 @@ package flex_program_pkg;
   parameter int unsigned PassWords = 1;
   // One output block over all pixel groups of the tile.
   typedef struct packed {
-    logic [12:0] unused_0;
+    logic [10:0] unused_0;
+    logic [1:0] plane;  // what is put out: 0 the output, of 16 bits 1 the upper byte, 2 the lower one less 128
     logic tile_last;  // last pass of the tile
     logic hand_over;  // hands the half to the store engine when written
     logic take;  // takes a free half of the output buffer

@@ -11,6 +11,7 @@ from flexcc.program.formats import (
     ARRAY_PASSES,
     ARRAY_TABLE,
     ARRAY_TILE,
+    ARRAY_WIDE,
     LIST_ENTRY,
     PASS,
     TABLE_WORDS,
@@ -24,6 +25,7 @@ class Entry:
     base: int
     rotation: int
     run: int
+    shift: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Pass:
     out_byte: int
     take: bool
     hand_over: bool
+    plane: int = 0
 
     @property
     def steps(self) -> int:
@@ -63,18 +66,33 @@ class Tile:
     table: tuple[int, ...] | None = None
     """The words of a table that comes before the tile."""
     lookup: bool = False
+    limits: tuple[int, int, int] | None = None
+    """Zero point and limits of 16 bits, in a record before the tile."""
+
+    @property
+    def wide(self) -> int:
+        """A packed wide_t."""
+        if self.limits is None:
+            return 0
+        zero_point, low, high = (value & 0xFFFF for value in self.limits)
+        return 1 << 48 | zero_point << 32 | low << 16 | high
 
     def words(self) -> list[int]:
         """The records of the tile, as 64-bit words."""
         result = []
         if self.lists is not None:
             tail = [
-                encode(LIST_ENTRY, base=e.base, rotation=e.rotation, run=e.run)[0]
+                encode(LIST_ENTRY, base=e.base, rotation=e.rotation, run=e.run, shift=int(e.shift))[
+                    0
+                ]
                 for e in self.lists
             ]
             result += record(ARRAY_LISTS, tail)
         if self.table is not None:
             result += record(ARRAY_TABLE, self.table)
+        if self.limits is not None:
+            zero_point, low, high = self.limits
+            result += record(ARRAY_WIDE, (), zero_point=zero_point, low=low, high=high)
         result += record(
             ARRAY_TILE,
             rows=self.rows,
@@ -90,6 +108,7 @@ class Tile:
             word_channels=self.word_channels,
             lookup=int(self.lookup),
             summed=0,
+            wide=int(self.limits is not None),
         )
         words = [
             encode(
@@ -101,6 +120,7 @@ class Tile:
                 take=int(item.take),
                 hand_over=int(item.hand_over),
                 tile_last=int(item is self.passes[-1]),
+                plane=item.plane,
             )[0]
             for item in self.passes
         ]
@@ -122,6 +142,7 @@ class Step:
     weight: int
     first: bool
     last: bool
+    shift: bool
     param: int
     takes_tile: bool
     takes_group: bool
@@ -144,6 +165,9 @@ class Block:
     """A packed table_t."""
     release_params: bool
     hand_over: bool
+    plane: int
+    wide: int
+    """A packed wide_t."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,11 +193,11 @@ def expect(tiles: Sequence[Tile]) -> Expected:
             for pixel, (row, group) in enumerate(pixels):
                 offset = row * tile.row_step + group
                 sequence = [
-                    (e.base + offset + i * tile.plane_words, e.rotation)
+                    (e.base + offset + i * tile.plane_words, e.rotation, e.shift and i == 0)
                     for e in item.entries
                     for i in range(e.run)
                 ]
-                for position, (word, rotation) in enumerate(sequence):
+                for position, (word, rotation, shift) in enumerate(sequence):
                     read = weight + position
                     if tile.stream:
                         read += pixel * item.steps
@@ -185,6 +209,7 @@ def expect(tiles: Sequence[Tile]) -> Expected:
                             weight=read,
                             first=position == 0,
                             last=position == len(sequence) - 1,
+                            shift=shift,
                             param=param,
                             takes_tile=new_tile,
                             takes_group=new_group,
@@ -208,6 +233,8 @@ def expect(tiles: Sequence[Tile]) -> Expected:
                         | (last and item is tile.passes[-1]),
                         release_params=last and not tile.keep,
                         hand_over=last and item.hand_over,
+                        plane=item.plane,
+                        wide=tile.wide,
                     )
                 )
             weight += item.steps * (len(pixels) if tile.stream else 1)
@@ -229,15 +256,19 @@ def random_tiles(
     columns: int,
     least_steps: int = 1,
     tables: bool = False,
+    wide: bool = False,
 ) -> list[Tile]:
     """`count` random legal tiles; every block has at least `least_steps` steps.
 
-    With `tables` some bring a table, and some look up. Kept tiles repeat with the same passes and
-    fit the rings whole; the last tile keeps nothing.
+    With `tables` some bring a table, and some look up; with `wide` some have 16 bits. Kept tiles
+    repeat with the same passes and fit the rings whole; the last tile keeps nothing.
     """
     tiles: list[Tile] = []
     while len(tiles) < count:
-        tile = _random_tile(act_words, weight_words, list_entries, columns, least_steps)
+        tile = _random_tile(act_words, weight_words, list_entries, columns, least_steps, wide=wide)
+        if wide and random.random() < 0.5:
+            zero_point, *ends = (random.randint(-32768, 32767) for _ in range(3))
+            tile = replace(tile, limits=(zero_point, min(ends), max(ends)))
         steps = sum(item.steps for item in tile.passes)
         fits = steps <= weight_words and len(tile.passes) <= param_passes
         if fits and not tile.stream and random.random() < 0.4:
@@ -260,7 +291,13 @@ def _again(tile: Tile, *, keep: bool, lists: bool) -> Tile:
 
 
 def _random_tile(
-    act_words: int, weight_words: int, list_entries: int, columns: int, least_steps: int
+    act_words: int,
+    weight_words: int,
+    list_entries: int,
+    columns: int,
+    least_steps: int,
+    *,
+    wide: bool,
 ) -> Tile:
     rows, groups = random.randint(1, 3), random.randint(1, 3)
     row_step = random.randint(groups, groups + 3)
@@ -280,7 +317,12 @@ def _random_tile(
             if room < 1:
                 continue
             entries.append(
-                Entry(base=random.randrange(room), rotation=random.randrange(columns), run=run)
+                Entry(
+                    base=random.randrange(room),
+                    rotation=random.randrange(columns),
+                    run=run,
+                    shift=wide and bool(entries) and random.random() < 0.3,
+                )
             )
         if sum(e.run for e in entries) < least_steps:
             break
@@ -293,12 +335,13 @@ def _random_tile(
                 out_byte=random.randrange(16),
                 take=not group_open,
                 hand_over=hand_over,
+                plane=random.randrange(3) if wide else 0,
             )
         )
         lists += entries
         group_open = not hand_over
     if group_open or not passes:
-        return _random_tile(act_words, weight_words, list_entries, columns, least_steps)
+        return _random_tile(act_words, weight_words, list_entries, columns, least_steps, wide=wide)
     too_long = any(item.steps > weight_words for item in passes)
     return Tile(
         lists=tuple(lists),

@@ -37,6 +37,9 @@ _PREPARED = (
     ("plane_words", 16),
     ("single_plane", 1),
     ("planes", 16),
+    ("pad_lower", 8),
+    ("upper_planes", 16),
+    ("wide", 1),
 )
 BEAT_FIELDS = (
     "stride",
@@ -106,6 +109,9 @@ def prepared(tile: LoadTile, shape: Shape) -> dict[str, int]:
         "plane_words": tile.plane_words,
         "single_plane": int(planes == 1),
         "planes": planes,
+        "pad_lower": tile.pad_lower & 0xFF if shape.wide else 0,
+        "upper_planes": planes // 2 if shape.wide else 0,
+        "wide": int(tile.wide),
     }
     unused = (0,) * (4 - tile.stride)
     for phase in range(4):
@@ -141,6 +147,7 @@ def beats(tile: LoadTile, shape: Shape, half: int) -> list[dict[str, int]]:
                 result.append(
                     _beat(tile, shape, lanes.start, start)
                     | {"mask": _bits(inside), "mem_mask": _bits(pixels), "mem": int(mem)}
+                    | {"pad": tile.pad(plane)}
                 )
     if not result:
         result.append(_beat(tile, shape, 0, 0) | {"mask": 0, "mem_mask": 0, "mem": 0})

@@ -38,6 +38,7 @@ class Shape:
     act_words: int
     column_phases: int = MAX_PHASES
     cores: int = 1
+    wide: bool = False
 
     @classmethod
     def from_environment(cls) -> "Shape":
@@ -49,6 +50,7 @@ class Shape:
             act_words=int(os.environ["ACT_WORDS"]),
             column_phases=int(os.environ.get("COLUMN_PHASES", MAX_PHASES)),
             cores=int(os.environ.get("CORES", "1")),
+            wide=os.environ.get("WIDE") == "1",
         )
 
     @property
@@ -86,6 +88,8 @@ class LoadTile:
     phase_rot: tuple[int, ...]
     contiguous: bool
     addresses: tuple[int, ...]
+    wide: bool = False
+    pad_lower: int = 0
 
     @property
     def stride(self) -> int:
@@ -129,6 +133,8 @@ class LoadTile:
             first_pixel=self.first_pixel,
             phases=self.stride,
             contiguous=int(self.contiguous),
+            wide=int(self.wide),
+            pad_lower=self.pad_lower,
             phase_base=self.phase_base + unused,
             phase_rot=self.phase_rot + unused,
             **_NO_WINDOW,
@@ -154,11 +160,16 @@ class LoadTile:
         start = plane * self.plane_words + row * self.row_words + self.phase_base[phase]
         return Place(bank=position % shape.banks, word=start + position // shape.banks)
 
+    def pad(self, plane: int) -> int:
+        """The padding byte of a plane, unsigned."""
+        lower = self.wide and 2 * plane >= len(self.addresses)
+        return (self.pad_lower if lower else self.pad_value) & 0xFF
+
     def content(self, shape: Shape, memory: bytes) -> dict[Place, int]:
         """The pixels of the filled half as integers, byte 0 lowest."""
-        pad = bytes([self.pad_value & 0xFF]) * shape.pixel_bytes
         content: dict[Place, int] = {}
         for plane, address in enumerate(self.addresses):
+            pad = bytes([self.pad(plane)]) * shape.pixel_bytes
             for row in range(self.rows):
                 source = row - self.pad_top
                 for column in range(self.columns):
@@ -263,6 +274,8 @@ def _random_tile(shape: Shape, memory_bytes: int, wait_tiles: int) -> LoadTile |
         phase_rot=rotations,
         contiguous=contiguous,
         addresses=tuple(random.randint(0, starts) * shape.beat_bytes for _ in range(planes)),
+        wide=shape.wide and planes % 2 == 0 and random.random() < 0.7,
+        pad_lower=random.randint(-128, 127),
     )
 
 

@@ -35,6 +35,12 @@ def random_operands(
 _EXTREMES = np.array([-128, -127, -1, 0, 127], np.int8)
 
 
+def wrapped(value: int, width: int) -> int:
+    """A number as `width` bits hold it, two's complement."""
+    half = 1 << (width - 1)
+    return (value + half) % (2 * half) - half
+
+
 def skew(words: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
     """What a chain's inputs see: lane i of words[t], [..., lanes], in cycle t + (i mod 8).
 

@@ -37,9 +37,11 @@ from flexcc.ir.requantize import requantization, requantize
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.taps import convolution_axes
 from flexcc.tiles import Stage, Tiling, bundle_choices, tiling
+from tests.wide_networks import widened
 
 __all__ = [
     "ACCELERATORS",
+    "NARROW",
     "Case",
     "case_on",
     "evaluate",
@@ -79,8 +81,14 @@ ACCELERATORS = (
     _shape(8, 4, 8, 2, True, 64, window_taps=9),
     _shape(8, 3, 16, 4, True, 16, window_taps=9, slopes=True),  # one pixel a beat
     _shape(16, 2, 4, 1, False, 16, window_taps=1, slopes=True, tables=True),
+    _shape(8, 4, 8, 2, True, 64, wide=True),
+    _shape(4, 3, 16, 4, True, 64, wide=True, slopes=True, window_taps=9),  # M < N
+    _shape(16, 2, 4, 1, False, 16, wide=True, tables=True),  # M > N
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
+
+NARROW = tuple(shape for shape in ACCELERATORS if not shape.wide)
+"""Those whose activations have 8 bits, which the HLS kernel can have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -510,14 +518,17 @@ def _inputs(rng: random.Random, graph: Graph) -> dict[str, NDArray[np.int8]]:
 
 def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> Graph:
     """A random network of what the accelerator has engines for."""
-    return random_network(
+    # What bends or is looked up has 8 bits.
+    rare = accelerator.wide and rng.random() < 0.6
+    graph = random_network(
         rng,
         layers,
-        slopes=accelerator.slopes,
-        tables=accelerator.tables,
+        slopes=accelerator.slopes and not rare,
+        tables=accelerator.tables and not rare,
         sums=accelerator.sums,
         window_taps=accelerator.window_taps,
     )
+    return widened(rng, graph) if accelerator.wide else graph
 
 
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
@@ -619,8 +630,12 @@ def _rescaled(x: NDArray[np.int8], source: TensorType, target: TensorType) -> ND
     assert before is not None
     assert after is not None
     ratio = float(np.float32(before.scale) / np.float32(after.scale))
+    if before == after:
+        return x
     steps = np.rint((x.astype(np.float64) - before.zero_point) * ratio)
-    result: NDArray[np.int8] = np.clip(steps + after.zero_point, -128, 127).astype(np.int8)
+    result: NDArray[np.int8] = np.clip(steps + after.zero_point, after.low, after.high).astype(
+        after.dtype
+    )
     return result
 
 

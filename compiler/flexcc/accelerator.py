@@ -21,7 +21,8 @@ class Accelerator:
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
     outputs can be looked up on their way into the output buffer.
-    With `sums` there is the engine that adds a second tensor to outputs.
+    With `sums` there is the engine that adds a second tensor to outputs. With `wide` activations
+    may have 16 bits, as two planes of bytes.
     `window_taps` are those of the window engine, 0 without one; its rows have up to `window_beats`
     memory beats where the taps are 9, its layers up to `window_channels` channels.
     All `cores` are alike.
@@ -48,6 +49,7 @@ class Accelerator:
     cores: int = 1
     tables: bool = False
     sums: bool = False
+    wide: bool = False
 
     def __post_init__(self) -> None:
         rules = (
@@ -94,6 +96,11 @@ class Accelerator:
     def drain_cycles(self) -> int:
         """L: length of a drain chain, the least distance of two blocks in cycles."""
         return self.m // self.q
+
+    @property
+    def acc_bits(self) -> int:
+        """Bits of an accumulator."""
+        return 40 if self.wide else 32
 
     @property
     def record_bytes(self) -> int:

@@ -68,13 +68,18 @@ def check_simulable(accelerator: Accelerator) -> None:
             f"the HLS kernel has one core, the design {accelerator.cores}; "
             "compile with --cores 1, or use the RTL"
         )
+    if accelerator.wide:
+        raise InputError(
+            "the HLS kernel has activations of 8 bits, the design some of 16; "
+            "quantise with --precision a8, or use the RTL"
+        )
 
 
 def kernel(accelerator: Accelerator, flags: Sequence[str] = ()) -> Kernel:
     """The compiled kernel of an accelerator, built unless the cache holds it; `flags` are added.
 
     Raises:
-        InputError: there is no compiler, or the accelerator has several cores.
+        InputError: there is no compiler, or the library does not build the accelerator.
     """
     check_simulable(accelerator)
     view = hls_view(accelerator, version="", model="a program", target="C simulation")

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Concat
+from flexcc.ir.planes import plane_names
 
 __all__ = ["Part", "channel_slots", "plane_count", "stored_parts"]
 
@@ -25,11 +26,24 @@ class Part:
 def stored_parts(graph: Graph, tensor: str) -> tuple[Part, ...]:
     """The stored tensors that hold `tensor`: itself, unless it is a concatenation of channels.
 
-    A tensor that is joined twice is named twice.
+    A tensor that is joined twice is named twice. One of 16 bits is all its upper planes, then all
+    its lower ones.
     """
+    parts = _joined(graph, tensor)
+    if not graph.tensors[tensor].wide:
+        return parts
+    planes = [plane_names(part.tensor) for part in parts]
+    return tuple(
+        Part(tensor=name, channels=part.channels)
+        for names in zip(*planes, strict=True)
+        for name, part in zip(names, parts, strict=True)
+    )
+
+
+def _joined(graph: Graph, tensor: str) -> tuple[Part, ...]:
     layer = graph.producer(tensor)
     if isinstance(layer, Concat) and layer.axis == 0:
-        return tuple(part for name in layer.inputs for part in stored_parts(graph, name))
+        return tuple(part for name in layer.inputs for part in _joined(graph, name))
     return (Part(tensor=tensor, channels=graph.tensors[tensor].channels),)
 
 

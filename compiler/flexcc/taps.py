@@ -9,13 +9,14 @@ convolution appear nowhere else.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
 
 from flexcc.blocks import input_blocks, zero_taps
 from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d
 from flexcc.ir.types import TensorType
+from flexcc.joins import plane_count
 
 __all__ = [
     "Axis",
@@ -79,11 +80,15 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Tap:
-    """One reduction step: input offset in pixels, input channel block."""
+    """One reduction step: input offset in pixels, input channel block.
+
+    A `lower` one reads the lower bytes of 16 bits.
+    """
 
     dy: int
     dx: int
     block: int
+    lower: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +103,14 @@ class Run:
 class PassTaps:
     """What one pass of the array makes: `phases` of output channel block `block`.
 
-    Its list is lists[number]; no number: nothing to sum, the outputs are the bias alone.
+    Its list is lists[number]; no number: nothing to sum, the outputs are the bias alone. `plane` is
+    the byte of 16 bits that it puts out, None for those of 8.
     """
 
     block: int
     phases: tuple[int, ...]
     number: int | None
+    plane: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,15 +282,18 @@ def window_taps(
     bundle: int = 1,
     zeros: tuple[frozenset[tuple[int, int, int]], ...] = (),
     parts: tuple[int, ...] = (),
+    wide: bool = False,
 ) -> Taps:
     """As `conv_taps`, from two axes and `shape` = (output channels, input channels per group).
 
     A pass has `bundle` phases and reduces over the offsets that any of them has; equal lists are
     shared. Offsets stand outside, channel blocks inside. `zeros` are those of `zero_taps`: taps
     that are zero for all phases of a pass are left out. `parts` are the channels of the tensors
-    that the input is joined of.
+    that the input is joined of. A `wide` input has 16 bits: as many blocks of lower bytes follow
+    those of upper ones, and each list reads all of its upper ones first.
     """
     channels = shape[0]
+    upper_blocks = plane_count(parts or (shape[1] * groups,), in_block)
     maps = [_elements(py, px) for py in y.phases for px in x.phases]
     bundles = [
         tuple(range(first, min(first + bundle, len(maps)))) for first in range(0, len(maps), bundle)
@@ -305,6 +315,10 @@ def window_taps(
                 for b in blocks
                 if not dead or any((b, *element) not in dead for element in elements[dy, dx])
             )
+            if wide:
+                taps += tuple(
+                    replace(tap, block=tap.block + upper_blocks, lower=True) for tap in taps
+                )
             number = numbers.setdefault(taps, len(numbers)) if taps else None
             passes.append(PassTaps(block=block, phases=phases, number=number))
     return Taps(
@@ -321,9 +335,9 @@ def window_taps(
 def runs(taps: tuple[Tap, ...]) -> Iterator[Run]:
     """`taps` in order, neighbours at one offset with consecutive channel blocks joined."""
 
-    def place(item: tuple[int, Tap]) -> tuple[int, int, int]:
+    def place(item: tuple[int, Tap]) -> tuple[bool, int, int, int]:
         index, tap = item
-        return tap.dy, tap.dx, tap.block - index
+        return tap.lower, tap.dy, tap.dx, tap.block - index
 
     for _, group in groupby(enumerate(taps), key=place):
         members = [tap for _, tap in group]

@@ -18,6 +18,7 @@ from math import gcd
 from flexcc.accelerator import Accelerator
 from flexcc.blocks import zero_taps
 from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
+from flexcc.ir.planes import LOWER, UPPER, plane_names
 from flexcc.ir.types import TensorType
 from flexcc.joins import Part, plane_count
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
@@ -116,6 +117,17 @@ class Stage:
         return tuple(part.channels for part in self.joined) or (self.input.channels,)
 
     @property
+    def weight_parts(self) -> tuple[int, ...]:
+        """The same, those of 16 bits once for both bytes: the channels that weights belong to."""
+        parts = self.parts
+        return parts[: len(parts) // 2] if self.input.wide and self.joined else parts
+
+    @property
+    def wide(self) -> bool:
+        """Whether the convolution reads or makes 16 bits."""
+        return self.input.wide or self.raw.wide
+
+    @property
     def skip_tensor(self) -> str | None:
         """The tensor that is added to the convolution's output."""
         if self.sum is None:
@@ -132,6 +144,8 @@ class Stage:
     def stored_tensors(self) -> tuple[str, ...]:
         """All tensors that are stored, in the order of the chain."""
         kept = self.kept_tensor
+        if self.output.wide:
+            return plane_names(self.output_tensor)
         return (self.output_tensor,) if kept is None else (kept, self.output_tensor)
 
     @property
@@ -336,6 +350,19 @@ class StageLists:
     groups: tuple[tuple[PassTaps, ...], ...]
     word_channels: int
 
+    def planes_of(self, wide: bool) -> "StageLists":
+        """The same for outputs of 16 bits: all passes for the upper bytes, then for the lower."""
+        if not wide:
+            return self
+        return replace(
+            self,
+            groups=tuple(
+                tuple(replace(item, plane=plane) for item in group)
+                for plane in (UPPER, LOWER)
+                for group in self.groups
+            ),
+        )
+
     @property
     def passes(self) -> tuple[PassTaps, ...]:
         """All passes in order."""
@@ -380,7 +407,7 @@ class Tiling:
     row_step: int
     plane_words: int
     in_planes: int
-    out_planes: int
+    out_planes: int  # of 16 bits twice as many are stored
 
     def tiles(self) -> Iterator[Tile]:
         """All tiles in program order."""
@@ -391,6 +418,11 @@ class Tiling:
         """The columns of a tile in beats."""
         _, front = _window_axes(self.stage)
         return column_beats(cols.read, front, self.accelerator.beat_pixels)
+
+    @property
+    def stored_planes(self) -> int:
+        """Planes that are stored, those of both bytes of 16 bits."""
+        return self.out_planes * (1 + self.stage.output.wide)
 
     @property
     def out_words(self) -> int:
@@ -505,15 +537,16 @@ def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
         "in_block": n,
         "out_block": block,
         "bundle": bundle,
-        "parts": stage.parts,
+        "parts": stage.weight_parts,
+        "wide": stage.input.wide,
     }
-    lists = _lists(window_taps(**geometry), m=m, n=n)
+    lists = _lists(window_taps(**geometry), m=m, n=n).planes_of(stage.raw.wide)
     if stage.keep_zeros:
         return lists
-    zeros = zero_taps(conv, in_block=n, out_block=block, parts=stage.parts)
+    zeros = zero_taps(conv, in_block=n, out_block=block, parts=stage.weight_parts)
     if not zeros:
         return lists
-    pruned = _lists(window_taps(**geometry, zeros=zeros), m=m, n=n)
+    pruned = _lists(window_taps(**geometry, zeros=zeros), m=m, n=n).planes_of(stage.raw.wide)
     return pruned if pruned.entries <= max(lists.entries, _MOST_PRUNED_ENTRIES) else lists
 
 

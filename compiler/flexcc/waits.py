@@ -72,7 +72,7 @@ def stored_tiles(tiling: Tiling, first: tuple[int, ...]) -> dict[str, StoredTile
         rows=tuple(row.stored for row in tiling.rows),
         cols=tuple(col.stored for col in tiling.cols),
     )
-    result = {tiling.stage.output_tensor: stored}
+    result = dict.fromkeys(tiling.stage.stored_tensors, stored)
     if tiling.stage.kept_tensor is not None:
         rows = tuple(row.kept for row in tiling.rows)
         cols = tuple(col.kept for col in tiling.cols)

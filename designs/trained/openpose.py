@@ -15,6 +15,7 @@ from flexcc.quantization import Precision, QuantizationOptions, WeightRounding
 __all__ = [
     "FACE",
     "MODEL",
+    "OPTIONS",
     "KeyPoint",
     "PoseFigures",
     "PosePair",
@@ -37,6 +38,15 @@ FACE = {"nose": 0, "right eye": 14, "left eye": 15, "right ear": 16, "left ear":
 # Maps of key points: the one behind them, which is high where no key point is, and those of limbs
 # come after.
 _KEY_POINTS = 18
+
+OPTIONS = QuantizationOptions(
+    rounding=WeightRounding.COMPENSATED,
+    settle_bias=True,
+    precision=Precision.AUTO,
+    sqnr_db=_SQNR_DB,
+)
+"""With 16 bits where the outputs need them."""
+
 _LEAST_SCORE = 0.3
 
 
@@ -98,12 +108,7 @@ def samples() -> Floats:
 def network(options: QuantizationOptions | None = None) -> Trained:
     """The network, calibrated on parts of the picture, 16 bits where its outputs need them."""
     if options is None:
-        options = QuantizationOptions(
-            rounding=WeightRounding.COMPENSATED,
-            settle_bias=True,
-            precision=Precision.AUTO,
-            sqnr_db=_SQNR_DB,
-        )
+        options = OPTIONS
     return quantised(model_path(MODEL), samples(), options)
 
 

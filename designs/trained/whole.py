@@ -27,11 +27,13 @@ from flexcc.driver import require_equal
 from flexcc.frontend import import_model, load_model
 from flexcc.options import ArrayShape, Backend, Options
 from flexcc.progress import Progress
+from flexcc.quantization import QuantizationOptions
 from flexcc.report import Report, report_json
 
 __all__ = ["RUNS", "Run", "at_hand", "load_run", "measure", "stored_report"]
 
 _FOLDER = Path(__file__).resolve().parent / "whole"
+_BYTES = QuantizationOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +56,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Network:
-    """Where a network's model is, None where it is not at hand, and what calibrates it."""
+    """Where a network's model is, None where it is not at hand, what calibrates it, and how."""
 
     model: Callable[[], Path | None]
     samples: Callable[[], Floats]
+    quantization: QuantizationOptions = _BYTES
 
 
 def _enet_samples() -> Floats:
@@ -66,8 +69,12 @@ def _enet_samples() -> Floats:
     return samples
 
 
-def _elsewhere(name: str, samples: Callable[[], Floats]) -> _Network:
-    return _Network(model=lambda: find_model(name), samples=samples)
+def _elsewhere(
+    name: str,
+    samples: Callable[[], Floats],
+    quantization: QuantizationOptions = _BYTES,
+) -> _Network:
+    return _Network(model=lambda: find_model(name), samples=samples, quantization=quantization)
 
 
 _NETWORKS: Mapping[str, _Network] = {
@@ -76,6 +83,7 @@ _NETWORKS: Mapping[str, _Network] = {
     "unet_pupil": _elsewhere(unet_pupil.MODEL, unet_pupil.samples),
     "centerface_512": _elsewhere(centerface.MODEL, centerface.samples),
     "openpose_mobilenet_thin": _elsewhere(openpose.MODEL, openpose.samples),
+    "openpose_mobilenet_thin-auto": _elsewhere(openpose.MODEL, openpose.samples, openpose.OPTIONS),
 }
 
 RUNS = tuple(name for name in _NETWORKS if (_FOLDER / f"{name}.toml").is_file())
@@ -100,7 +108,9 @@ def stored_report(name: str) -> dict[str, Any]:
 
 
 def measure(run: Run, reports: Progress) -> Report:
-    """Compiles a network, all activations of 8 bits, and simulates it on one of its samples.
+    """Compiles a network and simulates it on one of its samples.
+
+    All activations have 8 bits, unless its options choose.
 
     Raises:
         FlexccError: it cannot be compiled, or a byte differs.
@@ -119,6 +129,7 @@ def measure(run: Run, reports: Progress) -> Report:
                 target=run.target,
                 output=Path(folder) / "build",
                 calibration=calibration,
+                quantization=network.quantization,
                 array=ArrayShape(m=m, p=p, n=n),
                 verify=(Backend.RTL,),
             ),

@@ -18,6 +18,8 @@ module flex_pe #(
   parameter  bit          Packed   = 1'b1,
   // Accumulator bits.
   parameter  int unsigned AccWidth = 32,
+  // Steps may raise what has been summed by 8 bits first.
+  parameter  bit          Wide     = 1'b0,
   // Derived
   localparam int unsigned Pixels   = Packed ? 2 : 1
 ) (
@@ -27,11 +29,13 @@ module flex_pe #(
   output logic [   N*8-1:0]               w_o,
   input  logic [Pixels-1:0][     N*8-1:0] x_i,
   output logic [Pixels-1:0][     N*8-1:0] x_o,
-  // Control from the left, and onwards: a step, the first of its block
+  // Control from the left, and onwards: a step, the first of its block, one that raises
   input  logic                            valid_i,
   input  logic                            first_i,
+  input  logic                            shift_i,
   output logic                            valid_o,
   output logic                            first_o,
+  output logic                            shift_o,
   // Accumulators
   output logic [Pixels-1:0][AccWidth-1:0] acc_o
 );
@@ -55,13 +59,14 @@ module flex_pe #(
 
   logic [N*8-1:0] w_q;
   logic [Pixels-1:0][N*8-1:0] x_q;
-  logic valid_q, first_q;
+  logic valid_q, first_q, shift_q;
   logic [Pixels-1:0][AccWidth-1:0] acc;
 
   assign w_o     = w_q;
   assign x_o     = x_q;
   assign valid_o = valid_q;
   assign first_o = first_q;
+  assign shift_o = shift_q;
   assign acc_o   = acc;
 
   always_ff @(posedge clk_i) begin
@@ -69,6 +74,7 @@ module flex_pe #(
     x_q     <= x_i;
     valid_q <= valid_i;
     first_q <= first_i;
+    shift_q <= Wide && shift_i;
   end
 
   //////////
@@ -112,11 +118,13 @@ module flex_pe #(
 
   for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
     logic signed [SumWidth-1:0] sum_q;
-    logic [AccWidth-1:0] acc_q;
+    logic [AccWidth-1:0] base, acc_q;
+
+    assign base = first_q ? '0 : (Wide && shift_q) ? acc_q << 8 : acc_q;
 
     always_ff @(posedge clk_i) begin
       sum_q <= gen_node[1].total[p];
-      if (valid_q) acc_q <= (first_q ? '0 : acc_q) + AccWidth'(sum_q);
+      if (valid_q) acc_q <= base + AccWidth'(sum_q);
     end
 
     assign acc[p] = acc_q;

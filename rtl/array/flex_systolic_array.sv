@@ -10,6 +10,7 @@
 // which a block's accumulators are put out. One step per cycle, never stalls; last steps are at
 // least L cycles apart. In cycle i of a block `out_acc_o[p][q]` is channel i*Q + q of pixel p, which
 // is row q*L + L-1-i. Packed: every step adds -1024 per chain of 8 lanes.
+// Wide: a step with `step_shift_i` multiplies what its block has summed before it by 256.
 
 `include "flex_assert.svh"
 
@@ -25,7 +26,9 @@ module flex_systolic_array #(
   // Two columns share one multiplier, an odd last column has one for itself; N is at least 8.
   parameter bit          Packed   = 1'b1,
   // Accumulator bits.
-  parameter int unsigned AccWidth = 32
+  parameter int unsigned AccWidth = 32,
+  // Steps may raise what their block has summed by 8 bits first.
+  parameter bit          Wide     = 1'b0
 ) (
   input  logic                                clk_i,
   input  logic                                rst_ni,
@@ -33,6 +36,7 @@ module flex_systolic_array #(
   input  logic                                step_valid_i,
   input  logic                                step_first_i,
   input  logic                                step_last_i,
+  input  logic                                step_shift_i,
   input  logic [P-1:0][N*8-1:0]               x_i,
   input  logic [M-1:0][N*8-1:0]               w_i,
   // Accumulators
@@ -62,7 +66,7 @@ module flex_systolic_array #(
   localparam int unsigned StepAge = ControlLatency + M - 1;
   localparam int unsigned CaptureAge = StepAge + 1;
 
-  logic [StepAge:1] valid_q, first_q;
+  logic [StepAge:1] valid_q, first_q, shift_q;
   logic [CaptureAge:1] last_q;
 
   always_ff @(posedge clk_i) begin
@@ -75,7 +79,10 @@ module flex_systolic_array #(
     end
   end
 
-  always_ff @(posedge clk_i) first_q <= StepAge'({first_q, step_first_i});
+  always_ff @(posedge clk_i) begin
+    first_q <= StepAge'({first_q, step_first_i});
+    shift_q <= StepAge'({shift_q, Wide && step_shift_i});
+  end
 
   // Complete accumulators, by column group: each group hands the control on to the next.
   logic [Groups:0][M-1:0] capture;
@@ -144,17 +151,19 @@ module flex_systolic_array #(
       logic [N*8-1:0] w_in, w_out;
       logic [Pixels-1:0][N*8-1:0] x_in, x_out;
       logic [Pixels-1:0][AccWidth-1:0] acc;
-      logic valid_in, first_in;
-      logic valid_out, first_out;
+      logic valid_in, first_in, shift_in;
+      logic valid_out, first_out, shift_out;
 
       if (c == 0) begin : gen_left
         assign w_in     = w;
         assign valid_in = valid_q[ControlLatency+m];
         assign first_in = first_q[ControlLatency+m];
+        assign shift_in = shift_q[ControlLatency+m];
       end else begin : gen_inner
         assign w_in     = gen_pe[c-1].w_out;
         assign valid_in = gen_pe[c-1].valid_out;
         assign first_in = gen_pe[c-1].first_out;
+        assign shift_in = gen_pe[c-1].shift_out;
       end
 
       if (m == 0) begin : gen_top
@@ -166,7 +175,8 @@ module flex_systolic_array #(
       flex_pe #(
         .N       (N),
         .Packed  (Packed),
-        .AccWidth(AccWidth)
+        .AccWidth(AccWidth),
+        .Wide    (Wide)
       ) u_pe (
         .clk_i,
         .w_i    (w_in),
@@ -175,15 +185,17 @@ module flex_systolic_array #(
         .x_o    (x_out),
         .valid_i(valid_in),
         .first_i(first_in),
+        .shift_i(shift_in),
         .valid_o(valid_out),
         .first_o(first_out),
+        .shift_o(shift_out),
         .acc_o  (acc)
       );
 
       // The edges pass nothing on.
       if (c == Groups - 1) begin : gen_right
         logic unused_right;
-        assign unused_right = ^{w_out, valid_out, first_out};
+        assign unused_right = ^{w_out, valid_out, first_out, shift_out};
       end
       if (m == M - 1) begin : gen_bottom
         logic unused_bottom;
@@ -269,5 +281,7 @@ module flex_systolic_array #(
   end
 
   `FLEX_ASSERT(FirstBeginsBlock, step_valid_i |-> step_first_i == !in_block_q)
+  // There is something to raise, and what raises it.
+  `FLEX_ASSERT(ShiftWithinBlock, step_valid_i && step_shift_i |-> Wide && !step_first_i)
 
 endmodule

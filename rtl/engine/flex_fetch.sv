@@ -174,6 +174,7 @@ module flex_fetch
       {EngineArray, ArrayTileKind} : fits = h.words == 16'(ArrayTileWords);
       {EngineArray, ArrayTableKind} : fits = h.words == 16'(TableWords);
       {EngineArray, ArraySumKind} : fits = h.words == 16'(ArraySumWords);
+      {EngineArray, ArrayWideKind} : fits = h.words == 16'(ArrayWideWords);
       {EngineArray, ArrayPassesKind} : fits = 1'b1;
       {EngineStore, StoreTileKind} : fits = h.words == 16'(StoreTileWords);
       {EngineSkip, SkipTileKind} : fits = Sums && h.words >= 16'(SkipTileWords);

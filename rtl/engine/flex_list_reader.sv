@@ -20,6 +20,7 @@ module flex_list_reader
   // Tiles, each with the half of the list memory that holds its lists and that of its table
   input  array_tile_t                                 tile_data_i,
   input  flex_pkg::sum_t                              tile_sum_i,
+  input  flex_pkg::wide_t                             tile_wide_i,
   input  logic                                        tile_half_i,
   input  logic                                        tile_table_half_i,
   input  logic                                        tile_valid_i,
@@ -64,6 +65,7 @@ module flex_list_reader
   logic active_q, tile_open_q;
   array_tile_t tile_q;
   flex_pkg::sum_t sum_q;
+  flex_pkg::wide_t wide_q;
   logic half_q, table_half_q;
   pass_t pass_q;
 
@@ -122,6 +124,7 @@ module flex_list_reader
       half_q       <= tile_half_i;
       table_half_q <= tile_table_half_i;
       sum_q        <= tile_sum_i;
+      wide_q       <= tile_wide_i;
     end
     if (load_pass) begin
       pass_q <= pass_data_i;
@@ -166,6 +169,8 @@ module flex_list_reader
           zero_point: tile_now.zero_point,
           low: tile_now.low,
           high: tile_now.high,
+          wide: tile_closing ? tile_wide_i : wide_q,
+          plane: flex_pkg::plane_e'(pass_data_i.plane),
           look_up: tile_now.lookup,
           table_half: tile_closing ? tile_table_half_i : table_half_q,
           keep: tile_now.keep,
@@ -232,6 +237,7 @@ module flex_list_reader
           word: list_rd_data_i.base + tag_out.pixel_word,
           rotation: list_rd_data_i.rotation,
           steps_left: list_rd_data_i.run - 1'b1,
+          shift: list_rd_data_i.shift,
           list_first: tag_out.list_first,
           list_last: tag_out.list_last,
           pass_first: tag_out.pass_first,

@@ -34,6 +34,8 @@ module flex_load
   parameter  int unsigned ActWords       = 1024,
   // Whose records these are.
   parameter  engine_e     Engine         = EngineLoad,
+  // Activations may have 16 bits.
+  parameter  bit          Wide           = 1'b0,
   // Taps of the window engine, 9 or 1; 0 without one. The rest as in flex_window.
   parameter  int unsigned WindowTaps     = 0,
   parameter  int unsigned WindowBeats    = 512,
@@ -418,7 +420,8 @@ module flex_load
     .P           (P),
     .N           (N),
     .DataBytes   (DataBytes),
-    .ColumnPhases(ColumnPhases)
+    .ColumnPhases(ColumnPhases),
+    .Wide        (Wide)
   ) u_prepare (
     .clk_i,
     .rst_ni,

@@ -43,6 +43,9 @@ package flex_load_pkg;
 
   // A tile. A tile without pixels is one padding row of one beat without lanes.
   typedef struct packed {
+    logic                         wide;          // 16 bits: other padding behind the upper planes
+    logic [15:0]                  upper_planes;
+    logic [7:0]                   pad_lower;
     logic [15:0]                  planes;
     logic                         single_plane;
     logic [15:0]                  plane_words;

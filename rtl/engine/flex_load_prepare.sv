@@ -25,7 +25,10 @@ module flex_load_prepare
   // Bytes of a beat; a power of two, 1..32 pixels.
   parameter int unsigned DataBytes    = 64,
   // Column phases of a tile at most, 1..4; a core for smaller strides is smaller.
-  parameter int unsigned ColumnPhases = 4
+  parameter int unsigned ColumnPhases = 4,
+  // Activations may have 16 bits: the lower bytes, in the second half of the planes, have padding
+  // of their own.
+  parameter bit          Wide         = 1'b0
 ) (
   input  logic       clk_i,
   input  logic       rst_ni,
@@ -181,7 +184,10 @@ module flex_load_prepare
       shape_d.rot[f]  = tile_data_i.phase_rot[f][3:0];
       shape_d.base[f] = tile_data_i.phase_base[f];
     end
-    shape_d.pad = tile_data_i.pad_value;
+    shape_d.pad          = tile_data_i.pad_value;
+    shape_d.wide         = Wide && tile_data_i.wide;
+    shape_d.upper_planes = Wide ? planes_q >> 1 : '0;
+    shape_d.pad_lower    = Wide ? tile_data_i.pad_lower : '0;
   end
 
   always_ff @(posedge clk_i) begin
@@ -197,6 +203,8 @@ module flex_load_prepare
       tile_data_i.contiguous,
       tile_data_i.unused_3,
       tile_data_i.unused_5,
+      tile_data_i.wide,
+      tile_data_i.pad_lower,
       tile_data_i.window,
       tile_data_i.extra_rows,
       tile_data_i.extra_beats,

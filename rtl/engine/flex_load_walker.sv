@@ -111,6 +111,7 @@ module flex_load_walker
   logic [15:0] row_base_d, row_base_q;  // and of the row
   row_t row_d, row_q;
   logic single_plane_d, single_plane_q;  // one plane is left
+  logic lower_d, lower_q;  // the plane holds lower bytes of 16
   // The current row is the last of its segment, plane, tile.
   logic ends_segment_d, ends_segment_q, ends_plane_d, ends_plane_q, ends_tile_d, ends_tile_q;
   logic step;  // a beat is handed on
@@ -161,6 +162,7 @@ module flex_load_walker
     ends_tile_d    = ends_plane_d && single_plane_q;
     planes_d       = planes_q;
     single_plane_d = single_plane_q;
+    lower_d        = lower_q;
     plane_base_d   = plane_base_q;
     row_base_d     = row_base_q + shape_q.row_words;
     row_d          = row_q;
@@ -172,6 +174,7 @@ module flex_load_walker
       ends_tile_d = ends_plane_d && shape_data_i.single_plane;
       planes_d = shape_data_i.planes;
       single_plane_d = shape_data_i.single_plane;
+      lower_d = 1'b0;
       plane_base_d = '0;
       row_base_d = '0;
       row_d = shape_data_i.first == SegmentMiddle ? shape_data_i.mem_row : shape_data_i.pad_row;
@@ -179,6 +182,8 @@ module flex_load_walker
       if (ends_plane_q) begin
         planes_d       = planes_q - 16'd1;
         single_plane_d = planes_q == 16'd2;
+        // As many lower ones are left as there were upper ones.
+        lower_d        = lower_q || (shape_q.wide && planes_q == shape_q.upper_planes + 16'd1);
         plane_base_d   = plane_base_q + shape_q.plane_words;
         row_base_d     = plane_base_d;
       end
@@ -222,6 +227,7 @@ module flex_load_walker
       ends_tile_q    <= ends_tile_d;
       planes_q       <= planes_d;
       single_plane_q <= single_plane_d;
+      lower_q        <= lower_d;
       plane_base_q   <= plane_base_d;
       row_base_q     <= row_base_d;
       row_q          <= row_d;
@@ -237,7 +243,7 @@ module flex_load_walker
   assign beat_mask_o     = lanes_below(row_q.lanes) & ~lanes_below(LaneWidth'(row_q.skip));
   assign beat_mem_mask_o = row_q.mem ? lanes_below(row_q.tail) & ~lanes_below(row_q.lead) : '0;
   assign beat_mem_o      = row_q.mem;
-  assign beat_pad_o      = shape_q.pad;
+  assign beat_pad_o      = lower_q ? shape_q.pad_lower : shape_q.pad;
   assign beat_half_o     = half_q;
   assign beat_last_o     = last;
   assign beat_valid_o    = walking_q && owned_q;

@@ -4,7 +4,7 @@
 //
 // Holds the parameter ring. P*Q lanes; a block of M channels and P pixels comes in L = M/Q cycles,
 // channel i*Q + q in cycle i, and leaves 14 cycles later (15 with slopes) as one write to all banks
-// per cycle.
+// per cycle. With `Wide` that takes a cycle more, for a block of 16 bits puts out one byte of them.
 // Free running: nothing stalls, blocks may follow each other without a gap. A block's data sheet
 // (block_t) must come 5 cycles or more before its first accumulators.
 // A word's bytes repeat its 2^word_channels channels, as many as Q at least and N at most.
@@ -35,6 +35,8 @@ module flex_requantize
   parameter  bit          OutputPhases   = 1'b1,
   // A channel has a second record, for outputs below zero.
   parameter  bit          Slopes         = 1'b0,
+  // Blocks may have 16 bits on either side.
+  parameter  bit          Wide           = 1'b0,
   // Derived
   localparam int unsigned L              = M / Q,
   localparam int unsigned ParamDepth     = ParamPasses * L,
@@ -69,13 +71,16 @@ module flex_requantize
   `FLEX_ASSERT_INIT(PowersOfTwo, (M & (M - 1)) == 0 && (N & (N - 1)) == 0 && (Q & (Q - 1)) == 0)
   `FLEX_ASSERT_INIT(ChainsDivide, Q >= 1 && M % Q == 0 && N % Q == 0)
   `FLEX_ASSERT_INIT(PassesPowerOfTwo, (ParamPasses & (ParamPasses - 1)) == 0 && ParamPasses > 0)
-  `FLEX_ASSERT_INIT(AccHoldsClamp, AccWidth >= 27)
+  `FLEX_ASSERT_INIT(AccHoldsClamp, AccWidth >= (Wide ? 38 : 27))
   `FLEX_ASSERT_INIT(AddressWidth, OutAddrWidth >= 2 && OutAddrWidth <= 17)
 
-  // Bits of an accumulator that count; larger ones are clamped.
+  // Bits of an accumulator that count; larger ones are clamped, those of 16 bits fit a lane.
   localparam int unsigned ClampWidth = 27;
+  localparam int unsigned LaneAccWidth = Wide ? 38 : ClampWidth;
+  localparam int unsigned DataWidth = Wide ? 16 : 8;
+  localparam int unsigned BiasWidth = Wide ? 60 : 48;
   localparam int unsigned RamLatency = 2;
-  localparam int unsigned LaneLatency = Slopes ? 11 : 10;
+  localparam int unsigned LaneLatency = (Slopes ? 11 : 10) + (Wide ? 1 : 0);
 
   // Blocks whose accumulators may be on their way when a data sheet comes: they are L cycles or
   // more apart, and from the last step to its first accumulator an array takes fewer cycles than:
@@ -95,10 +100,13 @@ module flex_requantize
   logic [IndexWidth-1:0] index_q, index0_q;
   logic first, last;
   logic valid0_q;
-  logic [P-1:0][Q-1:0][ClampWidth-1:0] acc0_q;
+  logic wide_block;
+  logic [P-1:0][Q-1:0][LaneAccWidth-1:0] acc0_q;
 
-  assign first = acc_valid_i && index_q == '0;
-  assign last  = index_q == IndexWidth'(L - 1);
+  assign first      = acc_valid_i && index_q == '0;
+  assign last       = index_q == IndexWidth'(L - 1);
+  // The accumulators that come are those of such a block.
+  assign wide_block = Wide && (first ? block_next.wide.enable : block0_q.wide.enable);
 
   flex_stream_fifo #(
     .Width($bits(block_t)),
@@ -138,9 +146,20 @@ module flex_requantize
       assign over = |acc[AccWidth-1:ClampWidth-1] && !(&acc[AccWidth-1:ClampWidth-1]);
       always_ff @(posedge clk_i) begin
         if (acc_valid_i) begin
-          if (over) acc0_q[p][q] <= {acc[AccWidth-1], {(ClampWidth - 1) {!acc[AccWidth-1]}}};
-          else acc0_q[p][q] <= acc[ClampWidth-1:0];
+          if (over && !wide_block) begin
+            acc0_q[p][q] <= LaneAccWidth'(signed'({
+              acc[AccWidth-1], {(ClampWidth - 1) {!acc[AccWidth-1]}}
+            }));
+          end else begin
+            acc0_q[p][q] <= acc[LaneAccWidth-1:0];
+          end
         end
+      end
+      if (Wide) begin : gen_check_fits
+        // The compiler proves that a lane takes what a block of 16 bits sums.
+        `FLEX_ASSERT(AccFits,
+                     acc_valid_i && wide_block |-> &acc[AccWidth-1:LaneAccWidth-1] ||
+            !(|acc[AccWidth-1:LaneAccWidth-1]))
       end
     end
   end
@@ -150,15 +169,29 @@ module flex_requantize
   ////////////////////
 
   // The bits of a record that have a meaning.
-  localparam int unsigned RecordWidth = 24 + 6 + 48;
+  localparam int unsigned RecordWidth = 24 + 6 + BiasWidth;
   localparam int unsigned SlopeWidth = Slopes ? 25 + 6 + 27 + 48 : 0;
   localparam int unsigned StoredWidth = RecordWidth + SlopeWidth;
 
   logic [Q-1:0][StoredWidth-1:0] param_wr_data, param_rd_data;
   logic [ParamAddrWidth-1:0] param_rd_addr;
   logic valid2;
-  logic [P-1:0][Q-1:0][ClampWidth-1:0] acc2;
-  logic signed [7:0] zero_point2, low2, high2;
+  logic [P-1:0][Q-1:0][LaneAccWidth-1:0] acc2;
+  logic wide2;
+  logic signed [DataWidth-1:0] zero_point0, low0, high0, zero_point2, low2, high2;
+
+  if (Wide) begin : gen_wide_limits
+    assign zero_point0 = block0_q.wide.enable ? block0_q.wide.zero_point :
+        DataWidth'(block0_q.zero_point);
+    assign low0 = block0_q.wide.enable ? block0_q.wide.low : DataWidth'(block0_q.low);
+    assign high0 = block0_q.wide.enable ? block0_q.wide.high : DataWidth'(block0_q.high);
+  end else begin : gen_limits
+    assign zero_point0 = block0_q.zero_point;
+    assign low0        = block0_q.low;
+    assign high0       = block0_q.high;
+    logic unused_wide;
+    assign unused_wide = ^{block0_q.wide, block0_q.plane};
+  end
 
   if (L > 1) begin : gen_param_addr
     assign param_rd_addr = ParamAddrWidth'({block0_q.param_pass, index0_q});
@@ -199,49 +232,67 @@ module flex_requantize
   );
 
   flex_delay #(
-    .Width (P * Q * ClampWidth + 24),
+    .Width (P * Q * LaneAccWidth + 3 * DataWidth + 1),
     .Cycles(RamLatency)
   ) u_acc2 (
     .clk_i,
     .rst_ni,
-    .data_i({acc0_q, block0_q.zero_point, block0_q.low, block0_q.high}),
-    .data_o({acc2, zero_point2, low2, high2})
+    .data_i({acc0_q, zero_point0, low0, high0, Wide && block0_q.wide.enable}),
+    .data_o({acc2, zero_point2, low2, high2, wide2})
   );
+
+  if (!Slopes) begin : gen_unused_wide
+    logic unused_wide;
+    assign unused_wide = wide2;
+  end
 
   ///////////
   // Lanes //
   ///////////
 
   logic [Q-1:0] lane_valid;
+  plane_e plane_last;  // of what the lanes put out
 
   for (genvar q = 0; q < Q; q++) begin : gen_lane
 
     parameter_t record;
     logic [23:0] mult;
     logic [5:0] shift;
-    logic signed [47:0] bias;
-    logic signed [26:0] below_last;
+    logic signed [BiasWidth-1:0] bias;
+    logic signed [LaneAccWidth-1:0] below_last;
     logic signed [24:0] below_mult;
     logic [5:0] below_shift;
-    logic signed [47:0] below_bias;
-    logic [P-1:0][ClampWidth-1:0] acc;
-    logic [P-1:0][7:0] data;
+    logic signed [BiasWidth-1:0] below_bias;
+    logic [P-1:0][LaneAccWidth-1:0] acc;
+    logic [P-1:0][DataWidth-1:0] data;
+    logic valid;
 
-    assign record                            = param_wr_data_i[q][127:0];
-    assign param_wr_data[q][RecordWidth-1:0] = {record.mult, record.shift, record.bias};
-    assign {mult, shift, bias}               = param_rd_data[q][RecordWidth-1:0];
+    assign record = param_wr_data_i[q][127:0];
+    assign param_wr_data[q][RecordWidth-1:0] = {
+      record.mult, record.shift, record.bias[BiasWidth-1:0]
+    };
+    assign {mult, shift, bias} = param_rd_data[q][RecordWidth-1:0];
 
     logic unused_record;
-    assign unused_record = ^{record.unused_0, record.unused_1};
+    assign unused_record = ^{record.unused_0, record.unused_1, record.bias};
 
     if (Slopes) begin : gen_slope
       slope_t slope;
+      logic signed [24:0] mult_below;
+      logic [5:0] shift_below;
+      logic signed [26:0] last_below;
+      logic signed [47:0] bias_below;
       assign slope = param_wr_data_i[q][255:128];
       assign param_wr_data[q][StoredWidth-1:RecordWidth] = {
         slope.mult, slope.shift, slope.last, slope.bias
       };
-      assign {below_mult, below_shift, below_last, below_bias} =
+      assign {mult_below, shift_below, last_below, bias_below} =
           param_rd_data[q][StoredWidth-1:RecordWidth];
+      // Blocks of 16 bits do not bend: both sets of parameters are the first one.
+      assign below_mult = wide2 ? {1'b0, mult} : mult_below;
+      assign below_shift = wide2 ? shift : shift_below;
+      assign below_bias = wide2 ? bias : BiasWidth'(bias_below);
+      assign below_last = LaneAccWidth'(last_below);
       logic unused_slope;
       assign unused_slope = ^{slope.unused_0, slope.unused_1};
     end else begin : gen_no_slope
@@ -249,13 +300,36 @@ module flex_requantize
     end
 
     for (genvar p = 0; p < P; p++) begin : gen_pixel
-      assign acc[p]               = acc2[p][q];
-      assign wr_data_o[p][q*8+:8] = data[p];
+      assign acc[p] = acc2[p][q];
+
+      if (Wide) begin : gen_byte
+        logic [7:0] data_q;
+        assign wr_data_o[p][q*8+:8] = data_q;
+        always_ff @(posedge clk_i) begin
+          unique case (plane_last)
+            PlaneUpper: data_q <= data[p][15:8];
+            PlaneLower: data_q <= {!data[p][7], data[p][6:0]};
+            default:    data_q <= data[p][7:0];
+          endcase
+        end
+      end else begin : gen_whole
+        assign wr_data_o[p][q*8+:8] = data[p];
+      end
+    end
+
+    if (Wide) begin : gen_valid
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) lane_valid[q] <= 1'b0;
+        else lane_valid[q] <= valid;
+      end
+    end else begin : gen_same_valid
+      assign lane_valid[q] = valid;
     end
 
     flex_requantize_lane #(
       .Pixels(P),
-      .Slopes(Slopes)
+      .Slopes(Slopes),
+      .Wide  (Wide)
     ) u_lane (
       .clk_i,
       .rst_ni,
@@ -271,7 +345,7 @@ module flex_requantize
       .zero_point_i (zero_point2),
       .low_i        (low2),
       .high_i       (high2),
-      .valid_o      (lane_valid[q]),
+      .valid_o      (valid),
       .data_o       (data)
     );
 
@@ -288,6 +362,7 @@ module flex_requantize
   logic [LaneWidth-1:0] lane1_q, lane_mask1_q, lane_last, lane_mask_last;
   logic valid1_q, full1_q, valid_last, full_last;
   table_t table1_q;
+  plane_e plane1_q;
   logic [Lanes-1:0] wr_en_d, wr_en_q;
   logic full_q, group_full_q;
 
@@ -321,6 +396,7 @@ module flex_requantize
           half: block0_q.lookup.half,
           last: block0_q.lookup.last && index0_q == IndexWidth'(L - 1)
       };
+      plane1_q <= block0_q.plane;
       if (index0_q == '0) begin
         addr1_q      <= {block0_q.out_half, block0_q.out_addr[OutAddrWidth-2:0]};
         lane1_q      <= (Lanes > 1) ? LaneWidth'(block0_q.out_byte / 8'(Q)) : '0;
@@ -364,6 +440,24 @@ module flex_requantize
     .data_i(table1_q),
     .data_o(wr_table_o)
   );
+
+  if (Wide) begin : gen_plane
+    logic [1:0] plane_bits;
+    flex_delay #(
+      .Width (2),
+      .Cycles(AddrDelay)
+    ) u_plane (
+      .clk_i,
+      .rst_ni,
+      .data_i(plane1_q),
+      .data_o(plane_bits)
+    );
+    assign plane_last = plane_e'(plane_bits);
+  end else begin : gen_no_plane
+    assign plane_last = PlaneWhole;
+    logic unused_plane;
+    assign unused_plane = ^{plane1_q, plane_last};
+  end
 
   flex_delay #(
     .Width ($bits(sum_t)),

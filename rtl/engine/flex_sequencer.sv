@@ -27,6 +27,8 @@ module flex_sequencer
   parameter  bit          Tables           = 1'b0,
   // Tiles may be summed with a second tensor.
   parameter  bit          Sums             = 1'b0,
+  // Activations may have 16 bits.
+  parameter  bit          Wide             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -56,6 +58,7 @@ module flex_sequencer
   output logic                         step_valid_o,
   output logic                         step_first_o,
   output logic                         step_last_o,
+  output logic                         step_shift_o,
   output logic   [   ActAddrWidth-1:0] act_addr_o,
   output logic   [                7:0] act_rotation_o,
   output logic   [WeightAddrWidth-1:0] weight_addr_o,
@@ -84,6 +87,7 @@ module flex_sequencer
     StTable,
     StSum0,
     StSum1,
+    StWide,
     StPasses,
     StError
   } parser_e;
@@ -100,6 +104,8 @@ module flex_sequencer
   logic tile_half, tile_table_half;
   array_sum_t sum_in;
   sum_t sum_q, tile_sum_in, tile_sum_out;
+  array_wide_t wide_in;
+  wide_t wide_q, tile_wide_in, tile_wide_out;
   logic tile_in_valid, tile_in_ready, tile_out_valid, tile_out_ready;
   pass_t pass_out;
   logic pass_in_valid, pass_in_ready, pass_out_valid, pass_out_ready;
@@ -116,6 +122,9 @@ module flex_sequencer
 
   assign sum_in       = {cmd_data_i, tile_word_q};
   assign tile_sum_in  = (Sums && tile_in.summed) ? sum_q : SumNone;
+
+  assign wide_in      = cmd_data_i;
+  assign tile_wide_in = (Wide && tile_in.wide) ? wide_q : '0;
 
   always_comb begin
     parser_d      = parser_q;
@@ -146,6 +155,9 @@ module flex_sequencer
           end else if (Sums && header.kind == ArraySumKind &&
               header.words == 16'(ArraySumWords)) begin
             parser_d = StSum0;
+          end else if (Wide && header.kind == ArrayWideKind &&
+              header.words == 16'(ArrayWideWords)) begin
+            parser_d = StWide;
           end else if (header.kind == ArrayPassesKind && header.words != '0) begin
             parser_d = StPasses;
           end else begin
@@ -187,6 +199,10 @@ module flex_sequencer
         cmd_ready_o = 1'b1;
         if (cmd_fire) parser_d = StHeader;
       end
+      StWide: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_fire) parser_d = StHeader;
+      end
       StPasses: begin
         cmd_ready_o   = pass_in_ready;
         pass_in_valid = cmd_valid_i;
@@ -221,6 +237,14 @@ module flex_sequencer
     words_left_q <= words_left_d;
     list_index_q <= list_index_d;
     if ((parser_q == StTile0 || parser_q == StSum0) && cmd_fire) tile_word_q <= cmd_data_i;
+    if (Wide && parser_q == StWide) begin
+      wide_q <= '{
+          enable: 1'b1,
+          zero_point: wide_in.zero_point,
+          low: wide_in.low,
+          high: wide_in.high
+      };
+    end
     if (parser_q == StSum1) begin
       sum_q <= '{
           enable: 1'b1,
@@ -240,15 +264,15 @@ module flex_sequencer
   logic [4:0] unused_pass_level;
 
   flex_stream_fifo #(
-    .Width($bits(array_tile_t) + $bits(sum_t) + 2),
+    .Width($bits(array_tile_t) + $bits(sum_t) + $bits(wide_t) + 2),
     .Depth(2)
   ) u_tiles (
     .clk_i,
     .rst_ni,
-    .in_data_i  ({Tables && table_half_i, list_half_q, tile_sum_in, tile_in}),
+    .in_data_i  ({Tables && table_half_i, list_half_q, tile_wide_in, tile_sum_in, tile_in}),
     .in_valid_i (tile_in_valid),
     .in_ready_o (tile_in_ready),
-    .out_data_o ({tile_table_half, tile_half, tile_sum_out, tile_out}),
+    .out_data_o ({tile_table_half, tile_half, tile_wide_out, tile_sum_out, tile_out}),
     .out_valid_o(tile_out_valid),
     .out_ready_i(tile_out_ready),
     .level_o    (unused_tile_level)
@@ -303,6 +327,7 @@ module flex_sequencer
     .rst_ni,
     .tile_data_i      (tile_out),
     .tile_sum_i       (tile_sum_out),
+    .tile_wide_i      (tile_wide_out),
     .tile_half_i      (tile_half),
     .tile_table_half_i(tile_table_half),
     .tile_valid_i     (tile_out_valid),
@@ -326,7 +351,8 @@ module flex_sequencer
     .WeightWords     (WeightWords),
     .DrainCycles     (DrainCycles),
     .WeightReadCycles(WeightReadCycles),
-    .Sums            (Sums)
+    .Sums            (Sums),
+    .Wide            (Wide)
   ) u_issue (
     .clk_i,
     .rst_ni,
@@ -346,6 +372,7 @@ module flex_sequencer
     .step_valid_o,
     .step_first_o,
     .step_last_o,
+    .step_shift_o,
     .act_addr_o,
     .act_rotation_o,
     .weight_addr_o,
@@ -357,7 +384,7 @@ module flex_sequencer
   );
 
   logic unused_header;
-  assign unused_header = ^{header.engine, header.unused_0, sum_in.unused_1};
+  assign unused_header = ^{header.engine, header.unused_0, sum_in.unused_1, wide_in.unused_0};
 
   if (!Tables) begin : gen_no_tables
     logic unused_table;

@@ -26,6 +26,8 @@ module flex_step_issue
   parameter  int unsigned WeightReadCycles = 16,
   // Tiles may be summed with a second tensor.
   parameter  bit          Sums             = 1'b0,
+  // Activations may have 16 bits.
+  parameter  bit          Wide             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -53,6 +55,7 @@ module flex_step_issue
   output logic                                step_valid_o,
   output logic                                step_first_o,
   output logic                                step_last_o,
+  output logic                                step_shift_o,
   output logic          [   ActAddrWidth-1:0] act_addr_o,
   output logic          [                7:0] act_rotation_o,
   output logic          [WeightAddrWidth-1:0] weight_addr_o,
@@ -127,6 +130,7 @@ module flex_step_issue
       cur_q.word       <= cur_q.word + ctx_q.plane_words;
       cur_q.steps_left <= cur_q.steps_left - 1'b1;
       cur_q.list_first <= 1'b0;
+      cur_q.shift      <= 1'b0;
     end
   end
 
@@ -314,6 +318,7 @@ module flex_step_issue
   always_ff @(posedge clk_i) begin
     step_first_o <= cur_q.list_first;
     step_last_o <= block_end;
+    step_shift_o <= Wide && cur_q.shift;
     act_addr_o <= {act_half_q, cur_q.word[ActAddrWidth-2:0]};
     act_rotation_o <= cur_q.rotation;
     weight_addr_o <= weight_q[WeightAddrWidth-1:0];
@@ -328,6 +333,8 @@ module flex_step_issue
         zero_point: ctx_q.zero_point,
         low: ctx_q.low,
         high: ctx_q.high,
+        wide: Wide ? ctx_q.wide : '0,
+        plane: Wide ? ctx_q.plane : PlaneWhole,
         lookup: '{enable: ctx_q.look_up, half: ctx_q.table_half, last: tile_end},
         release_params: pass_end && !ctx_q.keep,
         hand_over: pass_end && ctx_q.hand_over

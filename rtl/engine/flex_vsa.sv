@@ -33,6 +33,8 @@ module flex_vsa
   parameter  bit          Tables          = 1'b0,
   // Tiles may be summed with a second tensor.
   parameter  bit          Sums            = 1'b0,
+  // Activations may have 16 bits.
+  parameter  bit          Wide            = 1'b0,
   localparam int unsigned ActAddrWidth    = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
 ) (
@@ -83,7 +85,7 @@ module flex_vsa
   // Weight reads wait so that row 0's word meets the activations.
   localparam int unsigned WeightDelay = ColumnReadLatency - WeightReadLatency;
 
-  logic step_valid, step_first, step_last;
+  logic step_valid, step_first, step_last, step_shift;
   logic [ActAddrWidth-1:0] act_addr;
   logic [7:0] act_rotation;
   logic [WeightAddrWidth-1:0] weight_addr;
@@ -96,7 +98,8 @@ module flex_vsa
     .DrainCycles     (M / Q),
     .WeightReadCycles(ColumnReadLatency + M),
     .Tables          (Tables),
-    .Sums            (Sums)
+    .Sums            (Sums),
+    .Wide            (Wide)
   ) u_sequencer (
     .clk_i,
     .rst_ni,
@@ -118,6 +121,7 @@ module flex_vsa
     .step_valid_o  (step_valid),
     .step_first_o  (step_first),
     .step_last_o   (step_last),
+    .step_shift_o  (step_shift),
     .act_addr_o    (act_addr),
     .act_rotation_o(act_rotation),
     .weight_addr_o (weight_addr),
@@ -189,7 +193,7 @@ module flex_vsa
     .w_o      (weight_data)
   );
 
-  logic array_valid, array_first, array_last;
+  logic array_valid, array_first, array_last, array_shift;
 
   flex_delay #(
     .Width (1),
@@ -203,14 +207,14 @@ module flex_vsa
   );
 
   flex_delay #(
-    .Width (2),
+    .Width (3),
     .Cycles(ColumnReadLatency),
     .Reset (1'b0)
   ) u_flags (
     .clk_i,
     .rst_ni,
-    .data_i({step_first, step_last}),
-    .data_o({array_first, array_last})
+    .data_i({step_first, step_last, step_shift}),
+    .data_o({array_first, array_last, array_shift})
   );
 
   flex_systolic_array #(
@@ -219,13 +223,15 @@ module flex_vsa
     .N       (N),
     .Q       (Q),
     .Packed  (Packed),
-    .AccWidth(AccWidth)
+    .AccWidth(AccWidth),
+    .Wide    (Wide)
   ) u_array (
     .clk_i,
     .rst_ni,
     .step_valid_i(array_valid),
     .step_first_i(array_first),
     .step_last_i (array_last),
+    .step_shift_i(array_shift),
     .x_i         (act_data),
     .w_i         (weight_data),
     .out_valid_o (acc_valid_o),

@@ -147,6 +147,7 @@ module flex_window_parameters
   assign unused_words = ^{
       numbers.unused_0,
       numbers.unused_1,
+      numbers.bias[59:48],
       weights.unused_1,
       below.unused_0,
       below.unused_1,
@@ -158,7 +159,7 @@ module flex_window_parameters
     wr_channel.weights = {weights.last_weight, weights.weights};
     wr_channel.mult    = numbers.mult;
     wr_channel.shift   = numbers.shift;
-    wr_channel.bias    = numbers.bias;
+    wr_channel.bias    = numbers.bias[47:0];
     rd_channel         = window_channel_t'(rd_data);
     if (Slopes) begin
       wr_channel.below_last  = below.last;

@@ -144,6 +144,8 @@ module flex_plain_reader
 
   assign context_valid_o = load_pass;
   assign context_data_o = '{
+          wide: '0,  // nothing has 16 bits
+          plane: flex_pkg::PlaneWhole,
           add: flex_pkg::SumNone,
           plane_words: tile_now.plane_words,
           out_base: pass_data_i.out_base,
@@ -164,6 +166,7 @@ module flex_plain_reader
 
   assign run_valid_o = active_q;
   assign run_data_o = '{
+          shift: 1'b0,
           word: word_q,
           rotation: 8'(rotation_q),
           steps_left: tile_q.last_block,

@@ -28,6 +28,8 @@ module flex_sequencer
   parameter  bit          Tables           = 1'b0,
   // There are no sums here.
   parameter  bit          Sums             = 1'b0,
+  // Activations have 8 bits.
+  parameter  bit          Wide             = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -57,6 +59,7 @@ module flex_sequencer
   output logic                         step_valid_o,
   output logic                         step_first_o,
   output logic                         step_last_o,
+  output logic                         step_shift_o,
   output logic   [   ActAddrWidth-1:0] act_addr_o,
   output logic   [                7:0] act_rotation_o,
   output logic   [WeightAddrWidth-1:0] weight_addr_o,
@@ -224,7 +227,8 @@ module flex_sequencer
     .WeightWords     (WeightWords),
     .DrainCycles     (DrainCycles),
     .WeightReadCycles(WeightReadCycles),
-    .Sums            (Sums)
+    .Sums            (Sums),
+    .Wide            (Wide)
   ) u_issue (
     .clk_i,
     .rst_ni,
@@ -244,6 +248,7 @@ module flex_sequencer
     .step_valid_o,
     .step_first_o,
     .step_last_o,
+    .step_shift_o,
     .act_addr_o,
     .act_rotation_o,
     .weight_addr_o,

@@ -86,6 +86,7 @@ class PlainTile:
                 take=int(item.take),
                 hand_over=int(item.hand_over),
                 tile_last=int(item is tile.passes[-1]),
+                plane=0,
             )[0]
             for item in tile.passes
         ]

@@ -16,6 +16,7 @@ from sim.array_program import Entry, Tile, random_tiles
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamSink, StreamSource, bursty, never
 
+FIELDS = ("data", "sum", "wide", "half", "table_half")
 RUN_FIELDS = ("pass_last", "pass_first", "list_last", "list_first")
 
 
@@ -31,7 +32,11 @@ class ListMemory:
         """Replaces the start of one half."""
         for index, entry in enumerate(entries):
             self._words[half * self._entries + index] = encode(
-                LIST_ENTRY, base=entry.base, rotation=entry.rotation, run=entry.run
+                LIST_ENTRY,
+                base=entry.base,
+                rotation=entry.rotation,
+                run=entry.run,
+                shift=int(entry.shift),
             )[0]
 
     async def serve(self) -> None:
@@ -60,6 +65,7 @@ def _tile_word(tile: Tile) -> int:
         word_channels=tile.word_channels,
         lookup=int(tile.lookup),
         summed=0,
+        wide=int(tile.limits is not None),
     )
     return low | high << 64
 
@@ -79,6 +85,7 @@ def _pass_words(tile: Tile) -> list[int]:
             take=int(item.take),
             hand_over=int(item.hand_over),
             tile_last=int(item is tile.passes[-1]),
+            plane=item.plane,
         )[0]
         for item in tile.passes
     ]
@@ -100,7 +107,8 @@ def _run_words(tile: Tile) -> list[int]:
                 }
                 bits = sum(int(flags[name]) << place for place, name in enumerate(RUN_FIELDS))
                 word = entry.base + row * tile.row_step + group
-                words.append(bits | entry.run - 1 << 4 | entry.rotation << 20 | word << 28)
+                bits |= entry.run - 1 << 4 | entry.rotation << 20 | word << 28
+                words.append(bits | int(entry.shift) << 44)
     return words
 
 
@@ -110,6 +118,8 @@ def _context_words(tile: Tile, added: int, table_half: int) -> list[int]:
     for item in tile.passes:
         word = 0
         for value, width in (
+            (tile.wide, 49),
+            (item.plane, 2),
             (added, SUM_BITS),
             (tile.plane_words, 16),
             (item.out_base, 16),
@@ -138,8 +148,7 @@ async def reads_lists_in_order(
     dut: Any, source_pauses: Callable[[], Pauses], sink_pauses: Callable[[], Pauses]
 ) -> None:
     entries = int(os.environ["LIST_ENTRIES"])
-    fields = ("data", "sum", "half", "table_half")
-    tile_source = StreamSource(dut, "tile", source_pauses(), fields=fields)
+    tile_source = StreamSource(dut, "tile", source_pauses(), fields=FIELDS)
     pass_source = StreamSource(dut, "pass", source_pauses())
     contexts = StreamSink(dut, "context", sink_pauses())
     runs = StreamSink(dut, "run", sink_pauses())
@@ -156,6 +165,7 @@ async def reads_lists_in_order(
             param_passes=4,
             columns=5,
             tables=True,
+            wide=True,
         )
         half = number % 2
         table_half = random.getrandbits(1)
@@ -165,7 +175,7 @@ async def reads_lists_in_order(
         halves = {"half": half, "table_half": table_half}
         sums = [random.getrandbits(SUM_BITS) for _ in tiles]
         sent_tiles = [
-            {"data": _tile_word(tile), "sum": added, **halves}
+            {"data": _tile_word(tile), "sum": added, "wide": tile.wide, **halves}
             for tile, added in zip(tiles, sums, strict=True)
         ]
         cocotb.start_soon(tile_source.send(sent_tiles))
@@ -188,7 +198,7 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
         1, act_words=256, weight_words=64, list_entries=entries, param_passes=4, columns=5
     )[0]
     tiles = [tile] * 8
-    tile_source = StreamSource(dut, "tile", fields=("data", "sum", "half", "table_half"))
+    tile_source = StreamSource(dut, "tile", fields=FIELDS)
     pass_source = StreamSource(dut, "pass")
     contexts = StreamSink(dut, "context")
     memory = ListMemory(dut, entries)
@@ -199,7 +209,7 @@ async def sends_a_run_every_cycle(dut: Any) -> None:
     memory.write(0, tile.lists)
     wanted = [word for item in tiles for word in _run_words(item)]
     cocotb.start_soon(memory.serve())
-    halves = {"sum": 0, "half": 0, "table_half": 0}
+    halves = {"sum": 0, "wide": 0, "half": 0, "table_half": 0}
     cocotb.start_soon(tile_source.send([{"data": _tile_word(t), **halves} for t in tiles]))
     cocotb.start_soon(pass_source.send([word for t in tiles for word in _pass_words(t)]))
     cocotb.start_soon(contexts.receive(sum(len(t.passes) for t in tiles)))

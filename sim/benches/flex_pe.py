@@ -18,11 +18,13 @@ from sim.operands import (
     random_operands,
     signed_fields,
     skew,
+    wrapped,
 )
 
 N = int(os.environ.get("N", "1"))
 PACKED = os.environ.get("PACKED") == "1"
 ACC_WIDTH = int(os.environ.get("ACC_WIDTH", "32"))
+WIDE = os.environ.get("WIDE") == "1"
 PIXELS = 2 if PACKED else 1
 CONTROL_LATENCY = min(N, CHAIN_LANES) + 3
 CYCLES = 1500
@@ -36,6 +38,7 @@ async def accumulates_blocks(dut: Any, gaps: float) -> None:
     valid = rng.random(CYCLES) >= gaps
     first = rng.random(CYCLES) < 0.1
     first[np.flatnonzero(valid)[0]] = True
+    shift = WIDE & (rng.random(CYCLES) < 0.1)
     # The accumulators after each cycle's step; without one they keep what they hold.
     products = np.einsum("tpl,tl->tp", x.astype(np.int64), w.astype(np.int64))
     products += PACKING_OFFSET * (N // CHAIN_LANES) if PACKED else 0
@@ -47,24 +50,31 @@ async def accumulates_blocks(dut: Any, gaps: float) -> None:
         elif first[cycle] or before is None:
             held.append(products[cycle].tolist())
         else:
-            held.append([a + b for a, b in zip(before, products[cycle].tolist(), strict=True)])
+            factor = 256 if shift[cycle] else 1
+            sums = zip(before, products[cycle].tolist(), strict=True)
+            held.append([wrapped(a * factor + b, ACC_WIDTH) for a, b in sums])
     x_driven, w_driven = skew(x, rng), skew(w, rng)
 
     Clock(dut.clk_i, CLOCK_PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
     await FallingEdge(dut.clk_i)
-    driven_before: tuple[int, int, int, int] | None = None
+    driven_before: tuple[int, ...] | None = None
     checked = 0
     for cycle in range(CYCLES + CONTROL_LATENCY + 2):
         step = cycle - CONTROL_LATENCY
         stepping = 0 <= step < CYCLES and bool(valid[step])
         starting = bool(first[step]) if 0 <= step < CYCLES else random.random() < 0.5
+        raising = int(shift[step]) if 0 <= step < CYCLES else random.getrandbits(1)
         operands = min(cycle, len(x_driven) - 1)
-        driven = (bits(x_driven[operands]), bits(w_driven[operands]), int(stepping), int(starting))
-        dut.x_i.value, dut.w_i.value, dut.valid_i.value, dut.first_i.value = driven
+        operand_bits = bits(x_driven[operands]), bits(w_driven[operands])
+        driven = (*operand_bits, int(stepping), int(starting), raising)
+        for name, value in zip(("x", "w", "valid", "first", "shift"), driven, strict=True):
+            getattr(dut, f"{name}_i").value = value
         await RisingEdge(dut.clk_i)
         if driven_before is not None:
-            handed_on = (dut.x_o, dut.w_o, dut.valid_o, dut.first_o)
-            assert tuple(int(port.value) for port in handed_on) == driven_before
+            handed_on = (dut.x_o, dut.w_o, dut.valid_o, dut.first_o, dut.shift_o)
+            *others, raised = driven_before
+            wanted = (*others, raised if WIDE else 0)
+            assert tuple(int(port.value) for port in handed_on) == wanted
         driven_before = driven
         expected = held[step - 2] if step >= 2 else None
         if expected is not None:

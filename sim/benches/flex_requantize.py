@@ -32,7 +32,10 @@ OUT_ADDR_WIDTH = int(os.environ["OUT_ADDR_WIDTH"])
 LEAST_CHANNELS = Q if int(os.environ["OUTPUT_PHASES"]) else N
 L = M // Q
 COUNT_MASK = 0xFFFF
-LATENCY = 15 if SLOPES else 14  # cycles from accumulators to their write
+# A packed sum_t.
+SUM_BITS = 116
+WIDE = os.environ.get("WIDE_BLOCKS") == "1"
+LATENCY = 14 + SLOPES + WIDE  # cycles from accumulators to their write
 RECORD_BITS = 256 if SLOPES else 128
 
 
@@ -51,6 +54,8 @@ class Block:
     hand_over: bool
     lookup: int
     acc: list[list[int]]
+    wide: bool
+    plane: int
 
     def sheet(self) -> int:
         """The packed block_t."""
@@ -58,21 +63,32 @@ class Block:
             (self.hand_over, 1),
             (self.release, 1),
             (self.lookup, 3),
-            (self.channels[0].high, 8),
-            (self.channels[0].low, 8),
-            (self.channels[0].zero_point, 8),
+            *((0 if self.wide else value, 8) for value in self._limits()),
             (self.word_channels, 3),
             (self.byte, 8),
             (self.plane_words, 16),
             (self.addr, 16),
             (self.half, 1),
             (self.pass_number & COUNT_MASK, 16),
+            (0, SUM_BITS),
+            (self.plane, 2),
+            *((value if self.wide else random.getrandbits(16), 16) for value in self._limits()),
+            (self.wide, 1),
         )
         sheet, low = 0, 0
         for value, width in fields:
             sheet |= (int(value) & ((1 << width) - 1)) << low
             low += width
         return sheet
+
+    def _limits(self) -> tuple[int, int, int]:
+        channel = self.channels[0]
+        return channel.high, channel.low, channel.zero_point
+
+    def _byte(self, value: int) -> int:
+        """What the block puts out of an output, signed."""
+        byte = (value, value >> 8, value ^ 0x80)[self.plane] & 0xFF
+        return byte - 256 if byte >> 7 else byte
 
     def bytes_out(self) -> dict[tuple[int, int, int], int]:
         """What the block leaves in the output buffer, by bank, word and byte."""
@@ -83,7 +99,9 @@ class Block:
             word = (self.half << (OUT_ADDR_WIDTH - 1)) + self.addr + group * self.plane_words
             for p in range(P):
                 for copy in range(byte, N, in_word):
-                    result[p, word, copy] = channel(self.acc[c][p])
+                    acc = self.acc[c][p]
+                    output = channel.wide(acc) if self.wide else channel(acc)
+                    result[p, word, copy] = self._byte(output)
         return result
 
 
@@ -93,8 +111,11 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
     half_words = 1 << (OUT_ADDR_WIDTH - 1)
     half = 0
     for number in range(passes):
-        sample = [signed(ACC_WIDTH) for _ in range(M)]
-        shared = random_channel(sample[0])
+        wide = WIDE and random.random() < 0.6
+        plane = random.randrange(3) if wide else 0
+        acc_bits = 38 if wide else ACC_WIDTH
+        sample = [signed(acc_bits) for _ in range(M)]
+        shared = random_channel(sample[0], wide=wide)
         channels = [
             Channel(
                 mult=own.mult,
@@ -105,7 +126,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                 high=shared.high,
                 below=own.below,
             )
-            for own in map(random_channel, sample)
+            for own in (random_channel(value, wide=wide) for value in sample)
         ]
         word_channels = random.randint(LEAST_CHANNELS.bit_length() - 1, N.bit_length() - 1)
         in_word = 1 << word_channels
@@ -115,7 +136,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
         count = random.randint(1, blocks_per_pass)
         for index in range(count):
             acc = [
-                [value if random.random() < 0.5 else signed(ACC_WIDTH) for _ in range(P)]
+                [value if random.random() < 0.5 else signed(acc_bits) for _ in range(P)]
                 for value in sample
             ]
             hand_over = random.random() < 0.3
@@ -132,6 +153,8 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                     lookup=random.getrandbits(3),
                     hand_over=hand_over,
                     acc=acc,
+                    wide=wide,
+                    plane=plane,
                 )
             )
             half ^= hand_over

@@ -48,7 +48,13 @@ class Channel:
         """The output of an accumulator of any size, which is first clamped to 27 bits."""
         limit = 1 << (ACC_BITS - 1)
         acc = min(max(acc, -limit), limit - 1)
-        own = self.below if SLOPES and acc <= self.below.last else self
+        return self._output(self.below if SLOPES and acc <= self.below.last else self, acc)
+
+    def wide(self, acc: int) -> int:
+        """That of 16 bits on either side, which does not bend."""
+        return self._output(self, acc)
+
+    def _output(self, own: "Channel | Slope", acc: int) -> int:
         unit = 1 << own.shift
         quotient, remainder = divmod(acc * own.mult + own.bias, unit)
         if 2 * remainder > unit or (2 * remainder == unit and quotient % 2 == 1):
@@ -87,13 +93,14 @@ def signed(bits: int) -> int:
     return random.randint(-(1 << magnitude), (1 << magnitude) - 1)
 
 
-def random_channel(acc: int) -> Channel:
+def random_channel(acc: int, *, wide: bool = WIDE) -> Channel:
     """A channel whose output for `acc` often lies near or on a rounding tie, within the limits.
 
     With slopes `acc` often is the last one below the bend, or the first one above it.
     """
-    mult, shift, bias = _random_scale(acc)
-    least, most = -(1 << (DATA_BITS - 1)), (1 << (DATA_BITS - 1)) - 1
+    data_bits, bias_bits = (16, 60) if wide else (8, 48)
+    mult, shift, bias = _random_scale(acc, data_bits, bias_bits)
+    least, most = -(1 << (data_bits - 1)), (1 << (data_bits - 1)) - 1
     low, high = sorted((random.randint(least, most), random.randint(least, most)))
     if random.random() < 0.6:
         low, high = least, most
@@ -101,33 +108,34 @@ def random_channel(acc: int) -> Channel:
         mult=mult,
         shift=shift,
         bias=bias,
-        zero_point=signed(DATA_BITS),
+        zero_point=signed(data_bits),
         low=low,
         high=high,
-        below=_random_slope(acc),
+        # That of a record, unless this bench has one of 16 bits.
+        below=_random_slope(acc, *((16, 60) if WIDE else (8, 48))),
     )
 
 
-def _random_slope(acc: int) -> Slope:
+def _random_slope(acc: int, data_bits: int, bias_bits: int) -> Slope:
     limit = 1 << (ACC_BITS - 1)
     near = min(max(acc + random.randint(-1, 1), -limit), limit - 1)
     sign = random.choice((-1, 1))
-    mult, shift, bias = _random_scale(sign * acc)
+    mult, shift, bias = _random_scale(sign * acc, data_bits, bias_bits)
     last = random.choice((near, signed(ACC_BITS)))
     return Slope(last=last, mult=sign * mult, shift=shift, bias=bias)
 
 
-def _random_scale(acc: int) -> tuple[int, int, int]:
+def _random_scale(acc: int, data_bits: int, bias_bits: int) -> tuple[int, int, int]:
     """Multiplier, shift and bias that often put `acc` near or on a tie."""
     mult = random.getrandbits(random.choice((1, 8, 17, MULT_BITS, MULT_BITS, MULT_BITS)))
     if random.random() < 0.1:
         mult = (1 << MULT_BITS) - 1
     shift = random.randint(0, SHIFT_MAX)
-    bias = signed(BIAS_BITS)
+    bias = signed(bias_bits)
     if random.random() < 0.8:
         # Choose the bias so that the exact value is an integer or half of one, off by one bit.
-        unit, limit = 1 << shift, 1 << (BIAS_BITS - 1)
-        reach = 140 << (DATA_BITS - 8)
+        unit, limit = 1 << shift, 1 << (bias_bits - 1)
+        reach = 140 << (data_bits - 8)
         steps = min(reach, limit // unit)
         near = random.randint(-reach, reach)
         for quotient in (near, acc * mult // unit + random.randint(0, steps)):

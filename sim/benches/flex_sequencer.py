@@ -16,6 +16,8 @@ from sim.array_program import Expected, Tile, expect, random_tiles
 from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamSource, bursty, never
 
+# A packed sum_t.
+SUM_BITS = 116
 COUNT_MASK = 0xFFFF
 _BLOCK_FIELDS = (  # name, width, signed; from bit 0 upwards
     ("hand_over", 1, False),
@@ -40,6 +42,8 @@ def block_fields(value: int) -> dict[str, int]:
         bits = value & ((1 << width) - 1)
         fields[name] = bits - (1 << width) if signed and bits >> (width - 1) else bits
         value >>= width
+    fields["plane"] = value >> SUM_BITS & 3
+    fields["wide"] = value >> SUM_BITS + 2
     return fields
 
 
@@ -117,6 +121,7 @@ class Surroundings:
             int(dut.weight_addr_o.value),
             bool(dut.step_first_o.value),
             bool(dut.step_last_o.value),
+            bool(dut.step_shift_o.value),
         )
         wanted = (
             step.half * self._act_words + step.word,
@@ -124,6 +129,7 @@ class Surroundings:
             step.weight % self._weight_words,
             step.first,
             step.last,
+            step.shift,
         )
         assert seen == wanted, f"step {number}: {seen}, not {wanted}"
         self._tiles_taken += step.takes_tile
@@ -190,6 +196,7 @@ def _tiles(count: int, least_steps: int = 1, *, tables: bool = False) -> list[Ti
         columns=7,
         least_steps=least_steps,
         tables=tables,
+        wide=os.environ["WIDE"] == "1",
     )
 
 

@@ -21,6 +21,7 @@ from sim.operands import CHAIN_LANES, PACKING_OFFSET, bits, random_operands, sig
 M, P, N, Q = (int(os.environ.get(name, "1")) for name in ("M", "P", "N", "Q"))
 PACKED = os.environ.get("PACKED") == "1"
 ACC_WIDTH = int(os.environ.get("ACC_WIDTH", "32"))
+WIDE = os.environ.get("WIDE") == "1"
 TOO_EARLY = os.environ.get("TOO_EARLY") == "1"
 DRAIN_LENGTH = M // Q
 GROUPS = -(-P // 2) if PACKED else P
@@ -30,10 +31,11 @@ STEP_OFFSET = PACKING_OFFSET * (N // CHAIN_LANES) if PACKED else 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Blocks and their steps: the cycle of each, and which end a block."""
+    """Blocks and their steps: the cycle of each, which end a block, and which raise its sums."""
 
     cycles: NDArray[np.int64]
     first: NDArray[np.bool_]
+    shift: NDArray[np.bool_]
     last: NDArray[np.bool_]
 
 
@@ -57,9 +59,11 @@ def _schedule(lengths: list[int], gaps: float) -> Schedule:
             cycles.append(cycle)
             last.append(ends)
             cycle += 1
+    first = np.array([True, *last[:-1]])
     return Schedule(
         cycles=np.array(cycles),
-        first=np.array([True, *last[:-1]]),
+        first=first,
+        shift=np.array([WIDE and not begins and random.random() < 0.2 for begins in first]),
         last=np.array(last),
     )
 
@@ -69,8 +73,15 @@ def _accumulators(
 ) -> list[NDArray[np.int64]]:
     """[row, column] of every block."""
     products = np.einsum("tml,tpl->tmp", w.astype(np.int64), x.astype(np.int64)) + STEP_OFFSET
-    starts = np.flatnonzero(schedule.first)
-    return list(np.add.reduceat(products, starts, axis=0))
+    blocks: list[NDArray[np.int64]] = []
+    half = 1 << (ACC_WIDTH - 1)
+    for step, product in enumerate(products):
+        if schedule.first[step]:
+            blocks.append(product)
+        else:
+            raised = blocks[-1] * (256 if schedule.shift[step] else 1) + product
+            blocks[-1] = (raised + half) % (2 * half) - half
+    return blocks
 
 
 def _row(channel: int) -> int:
@@ -119,6 +130,9 @@ async def _compare(dut: Any, lengths: list[int], gaps: float) -> None:
             random.getrandbits(1) if step is None else int(schedule.first[step])
         )
         dut.step_last_i.value = random.getrandbits(1) if step is None else int(schedule.last[step])
+        dut.step_shift_i.value = (
+            random.getrandbits(1) if step is None else int(schedule.shift[step])
+        )
         dut.x_i.value = bits(x_driven[cycle])
         dut.w_i.value = bits(w_driven[cycle])
         await RisingEdge(dut.clk_i)
@@ -156,6 +170,7 @@ async def starts_again_after_reset(dut: Any) -> None:
             dut.step_valid_i.value = 1
             dut.step_first_i.value = int(step % DRAIN_LENGTH == 0)
             dut.step_last_i.value = int(step % DRAIN_LENGTH == DRAIN_LENGTH - 1)
+            dut.step_shift_i.value = 0
             dut.x_i.value = random.getrandbits(len(dut.x_i))
             dut.w_i.value = random.getrandbits(len(dut.w_i))
             await FallingEdge(dut.clk_i)

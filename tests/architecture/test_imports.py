@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "accelerator": {"program.formats"},
     "joins": {"ir"},
     "blocks": {"ir", "joins"},
-    "taps": {"ir", "blocks"},
+    "taps": {"ir", "blocks", "joins"},
     "windows": {"ir"},
     "tiles": {"ir", "taps", "blocks", "joins", "windows", "accelerator"},
     "cores": set[str](),

@@ -11,14 +11,14 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("banks", "pixel_bytes", "beat_bytes", "act_words", "column_phases", "cores"),
+    ("banks", "pixel_bytes", "beat_bytes", "act_words", "column_phases", "cores", "wide"),
     [
-        (4, 8, 64, 256, 4, 1),
-        (3, 16, 64, 256, 4, 2),
-        (7, 4, 32, 128, 2, 4),
-        (1, 4, 16, 512, 4, 3),
-        (16, 8, 64, 128, 3, 1),
-        (5, 32, 32, 128, 4, 4),
+        (4, 8, 64, 256, 4, 1, 1),
+        (3, 16, 64, 256, 4, 2, 0),
+        (7, 4, 32, 128, 2, 4, 1),
+        (1, 4, 16, 512, 4, 3, 0),
+        (16, 8, 64, 128, 3, 1, 0),
+        (5, 32, 32, 128, 4, 4, 0),
     ],
 )
 def test_flex_load(
@@ -29,6 +29,7 @@ def test_flex_load(
     act_words: int,
     column_phases: int,
     cores: int,
+    wide: int,
 ) -> None:
     parameters = {
         "P": banks,
@@ -37,6 +38,7 @@ def test_flex_load(
         "ActWords": act_words,
         "ColumnPhases": column_phases,
         "Cores": cores,
+        "Wide": wide,
     }
     env = {
         "P": str(banks),
@@ -45,5 +47,6 @@ def test_flex_load(
         "ACT_WORDS": str(act_words),
         "COLUMN_PHASES": str(column_phases),
         "CORES": str(cores),
+        "WIDE": str(wide),
     }
     assert simulate("flex_load", tmp_path, parameters, env=env) == 21

@@ -11,11 +11,11 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("banks", "pixel_bytes", "beat_bytes", "act_words"),
-    [(7, 4, 32, 128), (3, 4, 128, 256), (5, 32, 32, 128)],
+    ("banks", "pixel_bytes", "beat_bytes", "act_words", "wide"),
+    [(7, 4, 32, 128, 0), (3, 4, 128, 256, 1), (5, 32, 32, 128, 0)],
 )
 def test_flex_load_walker(
-    tmp_path: Path, banks: int, pixel_bytes: int, beat_bytes: int, act_words: int
+    tmp_path: Path, banks: int, pixel_bytes: int, beat_bytes: int, act_words: int, wide: int
 ) -> None:
     parameters = {"P": banks, "N": pixel_bytes, "DataBytes": beat_bytes}
     env = {
@@ -23,5 +23,6 @@ def test_flex_load_walker(
         "N": str(pixel_bytes),
         "DATA_BYTES": str(beat_bytes),
         "ACT_WORDS": str(act_words),
+        "WIDE": str(wide),
     }
     assert simulate("flex_load_walker", tmp_path, parameters, env=env) == 10

@@ -11,14 +11,14 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("m", "p", "n", "q", "param_passes", "output_phases", "slopes"),
+    ("m", "p", "n", "q", "param_passes", "output_phases", "slopes", "wide"),
     [
-        (8, 4, 8, 2, 4, True, False),
-        (8, 4, 8, 2, 4, True, True),
-        (16, 3, 4, 4, 2, True, False),
-        (4, 2, 16, 1, 8, True, True),
-        (8, 1, 8, 8, 1, True, False),
-        (4, 1, 8, 2, 1, False, False),
+        (8, 4, 8, 2, 4, True, False, False),
+        (8, 4, 8, 2, 4, True, True, True),
+        (16, 3, 4, 4, 2, True, False, True),
+        (4, 2, 16, 1, 8, True, True, False),
+        (8, 1, 8, 8, 1, True, False, False),
+        (4, 1, 8, 2, 1, False, False, False),
     ],
 )
 def test_flex_requantize(
@@ -30,27 +30,30 @@ def test_flex_requantize(
     param_passes: int,
     output_phases: bool,
     slopes: bool,
+    wide: bool,
 ) -> None:
     parameters = {
         "M": m,
         "P": p,
         "N": n,
         "Q": q,
-        "AccWidth": 32,
+        "AccWidth": 40 if wide else 32,
         "ParamPasses": param_passes,
         "OutAddrWidth": 8,
         "OutputPhases": int(output_phases),
         "Slopes": int(slopes),
+        "Wide": int(wide),
     }
     env = {
         "M": str(m),
         "P": str(p),
         "N": str(n),
         "Q": str(q),
-        "ACC_WIDTH": "32",
+        "ACC_WIDTH": "40" if wide else "32",
         "PARAM_PASSES": str(param_passes),
         "OUT_ADDR_WIDTH": "8",
         "OUTPUT_PHASES": str(int(output_phases)),
         "SLOPES": str(int(slopes)),
+        "WIDE_BLOCKS": str(int(wide)),
     }
     assert simulate("flex_requantize", tmp_path, parameters, env=env) == 3

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("act_words", "weight_words", "list_entries", "param_passes", "drain_cycles", "tables"),
-    [(256, 64, 64, 4, 4, False), (1024, 16, 32, 8, 1, True)],
+    ("act_words", "weight_words", "list_entries", "param_passes", "drain_cycles", "tables", "wide"),
+    [(256, 64, 64, 4, 4, False, True), (1024, 16, 32, 8, 1, True, False)],
 )
 def test_flex_sequencer(
     tmp_path: Path,
@@ -22,6 +22,7 @@ def test_flex_sequencer(
     param_passes: int,
     drain_cycles: int,
     tables: bool,
+    wide: bool,
 ) -> None:
     parameters = {
         "ActWords": act_words,
@@ -29,6 +30,7 @@ def test_flex_sequencer(
         "ListEntries": list_entries,
         "DrainCycles": drain_cycles,
         "Tables": int(tables),
+        "Wide": int(wide),
     }
     env = {
         "ACT_WORDS": str(act_words),
@@ -37,5 +39,6 @@ def test_flex_sequencer(
         "PARAM_PASSES": str(param_passes),
         "DRAIN_CYCLES": str(drain_cycles),
         "TABLES": str(int(tables)),
+        "WIDE": str(int(wide)),
     }
     assert simulate("flex_sequencer", tmp_path, parameters, env=env) == 6

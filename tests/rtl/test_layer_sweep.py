@@ -83,6 +83,24 @@ SHAPES = {
     "8x7x16-packed-slopes-tables": Accelerator(
         m=8, p=7, n=16, q=2, packed=True, beat_bytes=128, slopes=True, tables=True, **_DEPTHS
     ),
+    "8x4x8-packed-wide": Accelerator(
+        m=8, p=4, n=8, q=2, packed=True, beat_bytes=64, wide=True, **_DEPTHS
+    ),
+    "4x3x16-packed-slopes-tables-wide": Accelerator(
+        m=4,
+        p=3,
+        n=16,
+        q=4,
+        packed=True,
+        beat_bytes=64,
+        slopes=True,
+        tables=True,
+        wide=True,
+        **_DEPTHS,
+    ),
+    "16x5x4-wide": Accelerator(
+        m=16, p=5, n=4, q=2, packed=False, beat_bytes=32, wide=True, **_DEPTHS
+    ),
 }
 SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed-tables", "8x7x16-packed-slopes-tables")
 # Left to the long run: what they have, the others have between them.
@@ -130,7 +148,7 @@ def _sweep(accelerator: Accelerator, layers: int, seed: str) -> Sweep:
     rng = random.Random(seed)
     cases: list[Case] = []
     # What follows a sum may be pooled with it.
-    lengths = [1, 2, 3] if accelerator.sums else [1, 1, 2]
+    lengths = [1, 2, 3] if accelerator.sums or accelerator.wide else [1, 1, 2]
     while len(cases) < layers:
         case = random_case(rng, rng.choice(lengths), accelerator)
         if _fits(case, accelerator):
@@ -182,6 +200,8 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
             counts["bundled"] += group.bundle > 1
             counts["window"] += group.chain.window is not None
     for stage in plan.stages:
+        counts["16 bits in"] += stage.tiles[0].load.wide
+        counts["16 bits out"] += any(item.plane for item in stage.tiles[0].passes)
         counts["several tiles"] += len(stage.tiles) > 1
         starts = {tile.stores[-1].address for tile in stage.tiles}
         counts["several columns"] += len({tile.stores[-1].cols for tile in stage.tiles}) > 1
@@ -217,6 +237,7 @@ def test_layers_equal_the_reference(shape: str) -> None:
     needed += ["bent"] if SHAPES[shape].slopes else []
     needed += ["looked up"] if SHAPES[shape].tables else []
     needed += ["window"] if SHAPES[shape].window_taps else []
+    needed += ["16 bits in", "16 bits out"] if SHAPES[shape].wide else []
     missing = [name for name in needed if sweep.counts[name] < 3]
     missing += [] if sweep.counts["bundled"] or shape.startswith("4x3x16") else ["bundled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"

@@ -8,6 +8,7 @@ stays what it was.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from flexcc.backend.plan import Plan, StagePlan
 from flexcc.backend.program import program_words
 from flexcc.backend.tensors import TensorPlan
+from flexcc.ir.planes import join_planes, plane_names, split_planes
+from flexcc.ir.types import Integers
 from flexcc.program.encode import to_bytes
 
 __all__ = [
@@ -113,7 +116,7 @@ def initial_image(plan: Plan, inputs: Mapping[str, NDArray[np.int8]]) -> Bytes:
 def _covered(stage: StagePlan, tensor: TensorPlan) -> NDArray[np.bool_]:
     """The pixels [H, W] whose pooling window holds at least one pixel; all without pooling."""
     covered = np.ones((tensor.type.height, tensor.type.width), np.bool_)
-    if tensor.name == stage.kept:
+    if tensor.name == stage.kept or stage.group.chain.pool is None:
         return covered
     for tile in stage.tiles:
         # The first record that frees its half begins with the first plane.
@@ -139,15 +142,20 @@ def _dead_lanes(stage: StagePlan, tensor: TensorPlan, values: NDArray[np.int8]) 
     return lanes[len(values) :]
 
 
-def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.int8]]) -> Bytes:
+def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, Any]) -> Bytes:
     """Memory after a run that began with `initial`, given every stored tensor [C, H, W].
 
     `tensors` may hold more than the plan stores; a missing one is a KeyError.
     """
     image = initial.copy()
     stored = [(stage, name) for stage in plan.stages for name in stage.stored]
+    planes: dict[str, NDArray[np.int8]] = {}
+    for name in plan.wide:
+        if name in tensors:
+            planes.update(zip(plane_names(name), split_planes(tensors[name]), strict=True))
     for stage, name in stored:
-        tensor, values = plan.tensors[name], tensors[name]
+        tensor = plan.tensors[name]
+        values = planes[name] if name in planes else tensors[name]
         packed = tensor.layout.pack(values, _dead_lanes(stage, tensor, values))
         written = tensor.layout.pack(np.full_like(values, -1), -1).astype(np.bool_)
         region = image[tensor.address : tensor.address + tensor.layout.size]
@@ -155,15 +163,19 @@ def expected_image(plan: Plan, initial: Bytes, tensors: Mapping[str, NDArray[np.
     return image
 
 
-def read_tensor(plan: Plan, image: Bytes, name: str) -> NDArray[np.int8]:
-    """The values [C, H, W] of a tensor in memory, stored or joined of stored ones."""
+def read_tensor(plan: Plan, image: Bytes, name: str) -> Integers:
+    """The values [C, H, W] of a tensor in memory, stored or joined of stored ones.
+
+    int16 for one of 16 bits, else int8.
+    """
     parts = [plan.tensors[part] for part in plan.joined.get(name, (name,))]
-    return np.concatenate(
+    values = np.concatenate(
         [
             part.layout.unpack(image[part.address : part.address + part.layout.size])
             for part in parts
         ]
     )
+    return join_planes(*np.split(values, 2)) if name in plan.wide else values
 
 
 def _signed(value: np.uint8) -> int:

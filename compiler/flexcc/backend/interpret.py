@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.lanes import Channel, decode_channels, requantized, summed
+from flexcc.backend.lanes import Channel, decode_channels, put_out, requantized, summed
 from flexcc.backend.window_lanes import WindowChannel, decode_window, windows_of
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
@@ -25,6 +25,7 @@ from flexcc.program.formats import (
     ARRAY_SUM,
     ARRAY_TABLE,
     ARRAY_TILE,
+    ARRAY_WIDE,
     CONTROL_END,
     LOAD_WAIT,
     SKIP_WAIT,
@@ -156,6 +157,8 @@ def _plane(
 ) -> NDArray[np.int8]:
     """The window of one plane, [rows, columns, N], padding included."""
     cols, n = record["mem_cols"], state.accelerator.n
+    _require(state.accelerator.wide or not record["wide"], record, "there are no 16 bits")
+    lower = record["wide"] and 2 * number >= record["planes"]
     pixels = _beats(state, record, address)
     if record["window"]:
         _require(layer is not None, record, "there is no window layer")
@@ -174,7 +177,7 @@ def _plane(
     rows = len(pixels)
     height = record["pad_top"] + rows + record["pad_bottom"]
     width = record["pad_left"] + cols + record["pad_right"]
-    window = np.full((height, width, n), record["pad_value"], np.int8)
+    window = np.full((height, width, n), record["pad_lower" if lower else "pad_value"], np.int8)
     top, left = record["pad_top"], record["pad_left"]
     window[top : top + rows, left : left + cols] = pixels
     return window
@@ -287,18 +290,31 @@ def _weights(state: _State, records: Sequence[Decoded]) -> _Process:
                 yield True
 
 
-def _outputs(acc: IntArray, params: Sequence[Channel], tile: Decoded, a: Accelerator) -> IntArray:
-    """Accumulators [pixels, P, rows] to outputs [pixels, P, channels]."""
-    if not -(1 << 31) <= acc.min(initial=0) <= acc.max(initial=0) < 1 << 31:
-        raise HazardError(f"word {tile.at}: an accumulator leaves 32 bits")
+def _outputs(
+    acc: IntArray, params: Sequence[Channel], tile: Decoded, limits: Fields, a: Accelerator
+) -> IntArray:
+    """Accumulators [pixels, P, rows] to outputs [pixels, P, channels], 16 bits not split yet."""
+    most = 1 << (a.acc_bits - 1)
+    if not -most <= acc.min(initial=0) <= acc.max(initial=0) < most:
+        raise HazardError(f"word {tile.at}: an accumulator leaves {a.acc_bits} bits")
     result = np.empty_like(acc)
     for row in range(a.m):
         chain, position = divmod(row, a.drain_cycles)
         channel = (a.drain_cycles - 1 - position) * a.q + chain
         result[:, :, channel] = requantized(
-            acc[:, :, row], params[channel], tile["zero_point"], tile["low"], tile["high"]
+            acc[:, :, row],
+            params[channel],
+            _int(limits, "zero_point"),
+            _int(limits, "low"),
+            _int(limits, "high"),
+            wide=bool(tile["wide"]),
         )
     return result
+
+
+def _bytes(values: IntArray, tile: Decoded, plane: int) -> IntArray:
+    _require(bool(tile["wide"]) or not plane, tile, "8 bits have no planes")
+    return put_out(values, plane)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -313,12 +329,24 @@ class _Cursors:
     tile_open: bool = False
     group_open: bool = False
     sum: Decoded | None = None
+    wide: Decoded | None = None
+
+    def limits(self, tile: Decoded) -> Fields:
+        """The record that holds zero point and limits of a tile."""
+        if not tile["wide"]:
+            return tile.fields
+        _require(self.wide is not None, tile, "there are no limits of 16 bits")
+        assert self.wide is not None
+        return self.wide.fields
 
 
 def _steps(
     state: _State, tile: Decoded, entries: Sequence[Fields], half: int
-) -> Iterator[NDArray[np.int8]]:
-    """What the array's columns see in each step, [pixel groups, P, N]."""
+) -> Iterator[tuple[int, NDArray[np.int8]]]:
+    """What the array's columns see in each step, [pixel groups, P, N].
+
+    With it comes what the sums before the step count from it on, 1 or 256 times.
+    """
     a = state.accelerator
     row, group = np.divmod(np.arange(tile["rows"] * tile["groups"]), tile["groups"])
     offset = row * tile["row_step"] + group
@@ -329,7 +357,9 @@ def _steps(
             word = _int(entry, "base") + offset + block * tile["plane_words"]
             _require(int(word.max()) < a.act_words, tile, "a step reads beyond the buffer")
             address = (half * a.act_words + word[:, None] + bank // a.p) % (2 * a.act_words)
-            yield state.act.data[address, bank % a.p]
+            shift = _int(entry, "shift") and not block
+            _require(a.wide or not shift, tile, "there are no 16 bits")
+            yield 256 if shift else 1, state.act.data[address, bank % a.p]
 
 
 def _product(x: NDArray[np.int8], w: NDArray[np.int8], a: Accelerator) -> IntArray:
@@ -347,12 +377,13 @@ def _accumulate_resident(
     a = state.accelerator
     groups = tile["rows"] * tile["groups"]
     acc = np.zeros((groups, a.p, a.m), np.int64)
-    for number, x in enumerate(_steps(state, tile, entries, at.act_half)):
+    for number, (factor, x) in enumerate(_steps(state, tile, entries, at.act_half)):
         word = at.weight + number
         held = word - state.weights_released
         _require(held < a.weight_words, tile, "the pass's weights do not fit the ring")
         while state.weights_written <= word:
             yield None
+        acc *= factor
         acc += _product(x, state.weights[word % a.weight_words], a)
         state.counts.steps += groups
     yield acc
@@ -366,10 +397,11 @@ def _accumulate_streamed(
     steps = list(_steps(state, tile, entries, at.act_half))
     acc = np.zeros((tile["rows"] * tile["groups"], a.p, a.m), np.int64)
     for group in range(len(acc)):
-        for x in steps:
+        for factor, x in steps:
             while state.weights_written <= at.weight:
                 yield None
             word = state.weights[at.weight % a.weight_words]
+            acc[group] *= factor
             acc[group] += _product(x[group : group + 1], word, a)[0]
             at.weight += 1
             state.weights_released = at.weight
@@ -435,8 +467,8 @@ def _pass(
             yield False
     assert acc is not None
     params = state.params[at.param % state.accelerator.param_passes]
-    values = _outputs(acc, params, tile, state.accelerator)
-    _write_outputs(state, tile, item, values, at)
+    values = _outputs(acc, params, tile, at.limits(tile), state.accelerator)
+    _write_outputs(state, tile, item, _bytes(values, tile, _int(item, "plane")), at)
     at.param += 1
     if not streamed:
         at.weight += steps
@@ -476,6 +508,9 @@ def _array(state: _State, records: Sequence[Decoded]) -> _Process:
         elif record.format is ARRAY_SUM:
             _require(state.accelerator.sums, record, "the accelerator has no sums")
             at.sum = record
+        elif record.format is ARRAY_WIDE:
+            _require(state.accelerator.wide, record, "there are no 16 bits")
+            at.wide = record
         elif record.format is ARRAY_TILE:
             _require(not at.tile_open, record, "the tile before has no last pass")
             tile = record

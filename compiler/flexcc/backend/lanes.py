@@ -11,9 +11,10 @@ from flexcc.accelerator import Accelerator
 from flexcc.program.decode import Fields, decode_format
 from flexcc.program.formats import PARAMETER, SLOPE
 
-__all__ = ["Channel", "decode_channels", "requantized", "summed"]
+__all__ = ["Channel", "decode_channels", "put_out", "requantized", "summed"]
 
 _ACC_CLAMP = 1 << 26
+_WIDE_LIMIT = 1 << 37
 
 IntArray = NDArray[np.int64]
 
@@ -39,15 +40,31 @@ def decode_channels(words: Sequence[int], accelerator: Accelerator) -> list[Chan
     ]
 
 
-def requantized(acc: IntArray, channel: Channel, zero_point: int, low: int, high: int) -> IntArray:
-    """The outputs of a channel's accumulators of any size."""
-    clamped = np.clip(acc, -_ACC_CLAMP, _ACC_CLAMP - 1)
+def requantized(
+    acc: IntArray, channel: Channel, zero_point: int, low: int, high: int, *, wide: bool = False
+) -> IntArray:
+    """The outputs of a channel's accumulators of any size; `wide` ones have at most 38 bits."""
+    if wide and not -_WIDE_LIMIT <= acc.min(initial=0) <= acc.max(initial=0) < _WIDE_LIMIT:
+        raise ValueError("an accumulator leaves 38 bits")
+    clamped = acc if wide else np.clip(acc, -_ACC_CLAMP, _ACC_CLAMP - 1)
     result = _scaled(clamped, channel.parameter)
-    if channel.slope is not None:
+    if channel.slope is not None and not wide:
         below = clamped <= _int(channel.slope, "last")
         result = np.where(below, _scaled(clamped, channel.slope), result)
     limited: IntArray = np.clip(result + zero_point, low, high)
     return limited
+
+
+def put_out(values: IntArray, plane: int) -> IntArray:
+    """The bytes of outputs that a pass of `plane` puts out."""
+    match plane:
+        case 0:
+            return values
+        case 1:
+            return values >> 8
+        case 2:
+            return (values & 255) - 128
+    raise ValueError(f"there is no plane {plane}")
 
 
 def _int(fields: Fields, name: str) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reduction lists: taps become buffer words and banks, so that the array computes no coordinate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flexcc.taps import Run, runs
 from flexcc.tiles import Tiling
@@ -16,6 +16,8 @@ class Entry:
     base: int
     rotation: int
     run: int
+    shift: int = 0
+    """What the list has summed before counts 256 times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ def reduction_lists(tiling: Tiling) -> tuple[tuple[Entry, ...], tuple[ListRange,
     ranges: list[ListRange] = []
     for taps in tiling.lists.taps.lists:
         own = [_entry(tiling, run) for run in runs(taps)]
+        lower = next((i for i, run in enumerate(runs(taps)) if run.tap.lower), None)
+        if lower is not None:
+            own[lower] = replace(own[lower], shift=1)
         ranges.append(ListRange(start=len(entries), entries=len(own), steps=len(taps)))
         entries += own
     if tiling.lists.dead is not None:

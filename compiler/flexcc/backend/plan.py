@@ -27,7 +27,9 @@ from flexcc.ir.arithmetic import output_of, sum_scaling, table_entries
 from flexcc.ir.fixed_point import round_shift
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Concat
+from flexcc.ir.planes import LOWER, UPPER, plane_names, split_planes
 from flexcc.ir.requantize import Requantization
+from flexcc.ir.types import Quantization, TensorType
 from flexcc.joins import stored_parts
 from flexcc.program.formats import MAX_CORES, MAX_PHASES
 from flexcc.tiles import Stage, Tile, Tiling
@@ -36,6 +38,7 @@ from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 __all__ = [
     "ArraySum",
     "ArrayTile",
+    "ArrayWide",
     "Load",
     "Pass",
     "Plan",
@@ -46,6 +49,9 @@ __all__ = [
     "build_plan",
 ]
 
+
+_BYTE = 8
+_PLANES = {None: 0, UPPER: 1, LOWER: 2}
 
 # Cores know of each other's tiles modulo 2^16.
 _MOST_TILES = 1 << 15
@@ -87,6 +93,8 @@ class Load:
     odd: int = 0
     step_rows: int = 0
     step_cols: int = 0
+    wide: int = 0
+    pad_lower: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +117,7 @@ class Pass:
     take: int
     hand_over: int
     tile_last: int
+    plane: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +165,7 @@ class ArrayTile:
     word_channels: int
     lookup: int
     summed: int
+    wide: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +182,21 @@ class ArraySum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayWide:
+    """The fields of an `array_wide` record."""
+
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:
     """One tile. `fetches[i]` precede pass i; all others precede the first pass of the tile.
 
-    `stores` is one record, or for each half of the output buffer one of what is pooled and one of
-    the pooled pixels. With a sum, `skips` fill the halves of the skip buffer, one for each half
-    that passes fill.
+    `stores` is one record, one for each byte of 16 bits, or for each half of the output buffer one
+    of what is pooled and one of the pooled pixels. With a sum, `skips` fill the halves of the skip
+    buffer, one for each half that passes fill.
     """
 
     load: Load
@@ -192,14 +211,16 @@ class TilePlan:
 class StagePlan:
     """One fusion group: its lists, weights and tiles, row by row.
 
-    `table` is what its outputs become, from that of -128 on. `kept` is the tensor in front of the
-    pooling if it is stored, too. `order` are the tiles that each core computes, in turn. `window`
-    is the record of the layer in front of the array, if there is one.
+    `stored` are the tensors that it stores. `table` is what its outputs become, from that of -128
+    on. `kept` is the tensor in front of the pooling if it is stored, too. `order` are the tiles
+    that each core computes, in turn. `window` is the record of the layer in front of the array, if
+    there is one.
     """
 
     group: Group
     input: str
     output: str
+    stored: tuple[str, ...]
     kept: str | None
     window: tuple[int, ...]
     entries: tuple[Entry, ...]
@@ -207,6 +228,7 @@ class StagePlan:
     images: tuple[PassImage, ...]
     table: tuple[int, ...] | None
     sum: ArraySum | None
+    wide: ArrayWide | None
     tiles: tuple[TilePlan, ...]
     order: tuple[tuple[int, ...], ...]
 
@@ -215,18 +237,14 @@ class StagePlan:
         """The convolution's name."""
         return self.group.name
 
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """The tensors that it stores."""
-        return (self.output,) if self.kept is None else (self.kept, self.output)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """A network ready to run: stages in order and where everything lies in memory.
 
     `joined` are the concatenations, each with the tensors that hold its channels, one after the
-    other; it has no memory of its own.
+    other; it has no memory of its own. Tensors of 16 bits, named in `wide`, are joined of their
+    upper planes and then their lower ones.
     Memory is weights, then tensors (graph inputs first), then the program, from
     `program_address` to `memory_bytes` at the most; all offsets from the base register.
     """
@@ -237,6 +255,7 @@ class Plan:
     outputs: tuple[str, ...]
     tensors: MappingType[str, TensorPlan]
     joined: MappingType[str, tuple[str, ...]]
+    wide: tuple[str, ...]
     stages: tuple[StagePlan, ...]
     weights_bytes: int
     program_address: int
@@ -281,6 +300,8 @@ def _describe(plan: Plan) -> Iterator[str]:
             yield f"  table: {' '.join(map(str, stage.table))}"
         if stage.sum is not None:
             yield _line("  sum", stage.sum)
+        if stage.wide is not None:
+            yield _line("  wide", stage.wide)
         core_of = {tile: core for core, order in enumerate(stage.order) for tile in order}
         for number, tile in enumerate(stage.tiles):
             core = f" on core {core_of[number]}" if len(stage.order) > 1 else ""
@@ -324,6 +345,7 @@ def _load(
     assert quantization is not None
     waits = wait_tiles(tile, stored, tiling_.accelerator.cores)
     front = window is not None and within
+    pad, pad_lower = _padding(quantization)
     step_rows, step_cols = (0, 0) if window is None else (s - 1 for s in window.strides)
     return Load(
         wait_tiles=waits[core],
@@ -338,7 +360,9 @@ def _load(
         pad_right=cols.pad_after if within else 0,
         row_words=columns.row_words,
         plane_words=tiling_.plane_words,
-        pad_value=quantization.zero_point,
+        pad_value=pad,
+        wide=int(tiling_.stage.input.wide),
+        pad_lower=pad_lower,
         first_pixel=beats.first_pixel if within else 0,
         phases=columns.stride,
         contiguous=int(row_pitch == row_beats * layout.beat_bytes),
@@ -355,6 +379,14 @@ def _load(
         step_cols=step_cols if front else 0,
         addresses=tuple(begin + plane for source in sources for plane in source.planes()),
     )
+
+
+def _padding(quantization: Quantization) -> tuple[int, int]:
+    """The padding byte, or of 16 bits that of upper and that of lower planes."""
+    if quantization.bits == _BYTE:
+        return quantization.zero_point, 0
+    upper, lower = split_planes(np.array(quantization.zero_point, np.int16))
+    return int(upper), int(lower)
 
 
 def _skips(
@@ -443,31 +475,37 @@ def _array_tile(
     groups = tile.groups(tiling_.accelerator.p)
     lists = tiling_.lists
     phase_words = len(tile.rows.grid) * groups
+    wide = tiling_.stage.wide
     return ArrayTile(
         rows=len(tile.rows.grid),
         groups=groups,
         row_step=tiling_.row_step,
         plane_words=tiling_.plane_words,
         out_plane_words=phase_words * (1 if lists.taps.bundle > 1 else lists.phase_slots),
-        zero_point=rq.zero_point,
-        low=rq.low,
-        high=rq.high,
+        zero_point=0 if wide else rq.zero_point,
+        low=0 if wide else rq.low,
+        high=0 if wide else rq.high,
         keep=int(mode is WeightMode.KEEP and not last),
         stream=int(mode is WeightMode.STREAM),
         word_channels=lists.word_channels.bit_length() - 1,
         lookup=int(tiling_.stage.table is not None),
         summed=int(tiling_.stage.sum is not None),
+        wide=int(wide),
     )
 
 
-def _stores(
-    tiling_: Tiling, tile: Tile, target: TensorPlan, kept: TensorPlan | None
-) -> tuple[Store, ...]:
-    """The store records of a tile: what is pooled goes to `kept`, half by half, if that is given.
+def _stores(tiling_: Tiling, tile: Tile, targets: Sequence[TensorPlan]) -> tuple[Store, ...]:
+    """The store records of a tile: one for each byte of 16 bits, which `targets` then are.
 
-    A half is stored as it is first and kept for the record that pools it.
+    Else what is pooled goes to the first of two targets, half by half: it is stored as it is and
+    kept for the record that pools it.
     """
+    *others, target = targets
     whole = _store(tiling_, tile, target)
+    if tiling_.stage.output.wide:
+        (upper,) = others
+        return replace(_store(tiling_, tile, upper), part=1), whole
+    kept = others[0] if others else None
     if kept is None:
         return (whole,)
     raw = _raw_store(tiling_, tile, kept)
@@ -559,6 +597,7 @@ def _passes(tiling_: Tiling, tile: Tile, ranges: tuple[ListRange, ...]) -> tuple
                     take=int(position == 0),
                     hand_over=int(position == len(group) - 1),
                     tile_last=int(group is lists.groups[-1] and position == len(group) - 1),
+                    plane=_PLANES[item.plane],
                 )
             )
     return tuple(result)
@@ -607,10 +646,16 @@ class _Resolved:
     table: tuple[int, ...] | None
     sum: ArraySum | None
 
-    def dead(self, skip: int) -> int:
-        """What lanes without a channel hold, given what those of the second tensor hold."""
+    def dead(self, tensor: str, skip: int) -> int:
+        """What lanes of a stored tensor without a channel hold.
+
+        `skip` is what those of the second tensor hold.
+        """
         rq = self.requantization[0]
         value = min(max(rq.zero_point, rq.low), rq.high)
+        if self.tiling.stage.output.wide:
+            planes = map(int, split_planes(np.array(value, np.int16)))
+            return dict(zip(self.tiling.stage.stored_tensors, planes, strict=True))[tensor]
         if self.sum is not None:
             value = _summed(self.sum, value, skip)
         return value if self.table is None else self.table[value + 128]
@@ -665,7 +710,7 @@ def _stage_plan(
     tiles = tuple(tiling_.tiles())
     sources = [tensors[name] for name in stage.sources]
     stored = [producers[name] for name in stage.sources if name in producers]
-    kept = None if stage.kept_tensor is None else tensors[stage.kept_tensor]
+    targets = [tensors[name] for name in stage.stored_tensors]
     order = core_tiles(len(tiling_.rows), len(tiling_.cols), tiling_.accelerator.cores)
     plans: dict[int, TilePlan] = {}
     for core, own in enumerate(order):
@@ -684,7 +729,7 @@ def _stage_plan(
             plans[number] = TilePlan(
                 load=_load(tiling_, tile, sources, stored, core),
                 skips=skips,
-                stores=_stores(tiling_, tile, tensors[stage.output_tensor], kept),
+                stores=_stores(tiling_, tile, targets),
                 array=array,
                 passes=_passes(tiling_, tile, ranges),
                 fetches=_fetches(
@@ -700,6 +745,7 @@ def _stage_plan(
         group=group,
         input=stage.input_tensor,
         output=stage.output_tensor,
+        stored=stage.stored_tensors,
         kept=stage.kept_tensor,
         window=window_record(tiling_),
         entries=entries,
@@ -707,18 +753,36 @@ def _stage_plan(
         images=resolved.images,
         table=resolved.table,
         sum=resolved.sum,
+        wide=_array_wide(resolved),
         tiles=tuple(plans[number] for number in range(len(tiles))),
         order=order,
     )
 
 
+def _array_wide(resolved: _Resolved) -> ArrayWide | None:
+    if not resolved.tiling.stage.wide:
+        return None
+    rq = resolved.requantization[0]
+    return ArrayWide(zero_point=rq.zero_point, low=rq.low, high=rq.high)
+
+
 def _joined(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """The stored tensors that hold the channels of each concatenation, in order."""
+    """The stored tensors that hold each concatenation or tensor of 16 bits, in order."""
     return {
         layer.output: tuple(part.tensor for part in stored_parts(graph, layer.output))
         for layer in graph.layers
-        if isinstance(layer, Concat)
+        if isinstance(layer, Concat) or graph.tensors[layer.output].wide
     }
+
+
+def _stored_types(graph: Graph) -> dict[str, TensorType]:
+    """The types of all tensors and, of 16 bits, of their planes."""
+    types = dict(graph.tensors)
+    for name, type_ in graph.tensors.items():
+        if type_.wide:
+            plane = replace(type_, quantization=None)
+            types.update(dict.fromkeys(plane_names(name), plane))
+    return types
 
 
 def _rows_beyond(resolved: Sequence[_Resolved]) -> dict[str, int]:
@@ -741,7 +805,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     resolved = [_resolve(graph, group, accelerator) for group in mapping.groups]
     weights_bytes = sum(stage.size for stage in resolved)
 
-    memory = Placement(graph.tensors, accelerator, weights_bytes)
+    memory = Placement(_stored_types(graph), accelerator, weights_bytes)
     beyond = _rows_beyond(resolved)
     for port in graph.inputs:
         memory.place(
@@ -756,7 +820,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         for tensor in own.stored_tensors:
             memory.place(
                 tensor,
-                dead=stage.dead(skip),
+                dead=stage.dead(tensor, skip),
                 word_channels=stage.tiling.lists.word_channels,
                 rows_beyond=beyond.get(tensor, 0),
             )
@@ -787,6 +851,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         outputs=tuple(port.tensor for port in graph.outputs),
         tensors=memory.tensors,
         joined=_joined(graph),
+        wide=tuple(name for name, type_ in graph.tensors.items() if type_.wide),
         stages=tuple(stages),
         weights_bytes=weights_bytes,
         program_address=memory.end,

@@ -22,6 +22,7 @@ from flexcc.program.formats import (
     ARRAY_SUM,
     ARRAY_TABLE,
     ARRAY_TILE,
+    ARRAY_WIDE,
     CONTROL_END,
     LIST_ENTRY,
     LOAD_TILE,
@@ -112,6 +113,8 @@ def _core_words(plan: Plan, core: int) -> list[int]:
             words += record(ARRAY_TABLE, _table_words(table))
         if stage.sum is not None:
             words += record(ARRAY_SUM, **_fields(stage.sum))
+        if stage.wide is not None:
+            words += record(ARRAY_WIDE, **_fields(stage.wide))
         words += stage.window
         for number in stage.order[core]:
             words += _tile_words(stage.tiles[number])

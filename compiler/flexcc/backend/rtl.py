@@ -19,7 +19,7 @@ __all__ = [
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
 WAIVERS = "lint.vlt"
-BITS = ("Packed", "Slopes", "Tables", "Sums")
+BITS = ("Packed", "Slopes", "Tables", "Sums", "Wide")
 """The parameters that are true or false."""
 
 
@@ -32,7 +32,7 @@ def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
         "N": a.n,
         "Q": a.q,
         "Packed": int(a.packed),
-        "AccWidth": 32,
+        "AccWidth": a.acc_bits,
         "DataBytes": a.beat_bytes,
         "ActWords": a.act_words,
         "WeightWords": a.weight_words,
@@ -42,6 +42,7 @@ def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
         "Slopes": int(a.slopes),
         "Tables": int(a.tables),
         "Sums": int(a.sums),
+        "Wide": int(a.wide),
         "WindowTaps": a.window_taps,
         "WindowBeats": a.window_beats,
         "WindowChannels": a.window_channels,

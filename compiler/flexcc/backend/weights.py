@@ -25,6 +25,7 @@ from flexcc.ir.requantize import (
     requantization,
     with_accumulator_offset,
 )
+from flexcc.ir.widths import NARROW
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
 from flexcc.taps import PassTaps
@@ -35,6 +36,7 @@ __all__ = ["ChannelNumbers", "PassImage", "channel_rows", "pass_images", "stage_
 PACKING_OFFSET = -1024
 """What a packed multiplier chain of 8 lanes adds to every step's sum."""
 PACKED_LANES = 8
+_UPPER_STEP, _LOWER_OFFSET = 256, 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,10 @@ def _packing_offsets(tiling: Tiling) -> NDArray[np.int64]:
         per_step = PACKING_OFFSET * (accelerator.n // PACKED_LANES)
         for item, steps in zip(lists.passes, lists.pass_steps, strict=True):
             first = item.block * block
-            result[list(item.phases), first : first + block] = per_step * steps
+            # Steps of upper bytes count 256 times.
+            upper = steps // 2 if lists.taps.taps(item) and tiling.stage.input.wide else 0
+            counted = steps + (_UPPER_STEP - 1) * upper
+            result[list(item.phases), first : first + block] = per_step * counted
     return result
 
 
@@ -95,18 +100,25 @@ def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
     every = zip(_packing_offsets(tiling), tiling.lists.taps.elements, strict=True)
     for offsets, by_offset in every:
         elements = tuple(by_offset.values())
-        carried = stage.input.quantization.zero_point * weight_sums(stage.conv, elements)
-        rq = with_accumulator_offset(stage.name, centred, offsets + carried)
-        require_lossless_clamp(stage.conv, rq, offsets, elements=elements)
+        sums = weight_sums(stage.conv, elements)
+        # Lower bytes are 128 less than what they stand for.
+        own = offsets - _LOWER_OFFSET * sums if stage.input.wide else offsets
+        carried = stage.input.quantization.zero_point * sums
+        rq = with_accumulator_offset(stage.name, centred, own + carried)
+        require_lossless_clamp(stage.conv, rq, own, elements=elements)
         result.append(rq)
     return tuple(result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelNumbers:
-    """The requantisation of channels; `bend` where they have a record for it."""
+    """The requantisation of channels; `bend` where they have a record for it that counts.
+
+    That of 16 bits on either side does not count.
+    """
 
     requantization: Requantization
+    slopes: bool
     bend: Bend | None
 
     @classmethod
@@ -114,7 +126,10 @@ class ChannelNumbers:
         """The numbers of layer `name`; ValueError for a bend that the accelerator cannot have."""
         if rq.negative is not None and not accelerator.slopes:
             raise ValueError(f"{name}: the accelerator has no second slope")
-        return cls(requantization=rq, bend=bend_of(rq) if accelerator.slopes else None)
+        bends = accelerator.slopes and rq.widths is NARROW
+        return cls(
+            requantization=rq, slopes=accelerator.slopes, bend=bend_of(rq) if bends else None
+        )
 
     def records(self, channel: int) -> list[int]:
         """The words of a channel."""
@@ -133,6 +148,8 @@ class ChannelNumbers:
                 last=int(self.bend.last[channel]),
                 bias=int(self.bend.bias[channel]),
             )
+        elif self.slopes:
+            words += [0] * len(SLOPE.words)
         return words
 
 
@@ -164,13 +181,14 @@ def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
     if not taps:
         return np.zeros((1, m * n), np.int8)
     blocks = dense_block(
-        tiling.stage.conv, item.block, in_block=n, out_block=block, parts=tiling.stage.parts
+        tiling.stage.conv, item.block, in_block=n, out_block=block, parts=tiling.stage.weight_parts
     )
+    upper_planes = blocks.shape[1]
     by_channel = np.zeros((len(taps), m, n), np.int8)
     for slot, phase in enumerate(item.phases):
         elements = lists.taps.elements[phase]
         live = [
-            (step, tap.block, *elements[tap.dy, tap.dx])
+            (step, tap.block % upper_planes, *elements[tap.dy, tap.dx])
             for step, tap in enumerate(taps)
             if (tap.dy, tap.dx) in elements
         ]

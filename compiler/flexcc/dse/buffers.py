@@ -80,6 +80,7 @@ def largest_buffers(
         tables=any(stage.table is not None for stage in stages),
         cores=cores,
         sums=shape.sums,
+        wide=shape.wide,
         slopes=any(
             layer is not None and layer.slope is not None
             for stage in stages

@@ -13,6 +13,7 @@ from flexcc.dse.lower_movement import lower_movement
 from flexcc.dse.mapping import stage_of
 from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.shapes import Shape, window_taps_of
+from flexcc.dse.wide import require_wide_convolutions
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add
 from flexcc.tiles import Stage
@@ -35,6 +36,7 @@ class Forms:
         may_bundle: bool,
         windows: bool,
     ) -> None:
+        require_wide_convolutions(graph)
         graph = lower_means(lower_movement(graph))
         self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
         self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
@@ -54,6 +56,11 @@ class Forms:
     def sums(self) -> bool:
         """Whether a stage adds a second tensor."""
         return any(isinstance(layer, Add) for layer in self._plain.layers)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a tensor has 16 bits."""
+        return any(type_.wide for type_ in self._plain.tensors.values())
 
     def graph(self, *, m: int, p: int, n: int) -> Graph:
         """The network for an array of that shape."""

@@ -148,12 +148,12 @@ class _Explorer:
         for number in cores:
             share = share_of(self._left, number)
             for windows, forms in self._networks.items():
-                sums, taps = forms.sums, forms.window_taps
+                sums, taps, wide = forms.sums, forms.window_taps, forms.wide
                 try:
                     shapes = (
-                        list(all_shapes(share, sums=sums, taps=taps))
+                        list(all_shapes(share, sums=sums, taps=taps, wide=wide))
                         if array is None
-                        else [given_shape(array, share, sums=sums, taps=taps)]
+                        else [given_shape(array, share, sums=sums, taps=taps, wide=wide)]
                     )
                 except DoesNotFitError as error:
                     refused.append(error)

@@ -35,6 +35,7 @@ def fuse_windows(
             and front.name in alone
             and len(graph.users(source)) == 1
             and not graph.is_output(source)
+            and not any(graph.tensors[name].wide for name in (source, *front.inputs))
             and (window_taps_needed(front) or taps + 1) <= taps
         )
         if front is not None and fits:

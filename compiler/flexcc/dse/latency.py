@@ -155,7 +155,9 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
         reads = row_reads(cols, step=step, banks=a.p, beat_pixels=a.beat_pixels)
     else:
         reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
-    return tiling.out_planes * (rows * reads + len(tile.rows.kept) * _kept_reads(tiling, tile.cols))
+    return tiling.stored_planes * (
+        rows * reads + len(tile.rows.kept) * _kept_reads(tiling, tile.cols)
+    )
 
 
 def _kept_reads(tiling: Tiling, cols: AxisTile) -> int:

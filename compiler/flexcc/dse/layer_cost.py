@@ -83,7 +83,7 @@ class Site:
             (conv.strides, conv.pads, conv.dilations, conv.groups),
             (source.channels, source.height, source.width),
             (target.channels, target.height, target.width),
-            (self.stored, self.pooled),
+            (self.stored, self.pooled, source.wide, target.wide),
             present.tobytes(),
         )
 

@@ -105,11 +105,6 @@ def lower(graph: Graph) -> Graph:
 
 
 def _problem(graph: Graph, layer: Layer) -> str | None:
-    if any(_is_wide(graph.tensors[name]) for name in (*layer.inputs, layer.output)):
-        return (
-            f"{layer.name}: it has activations of 16 bits, and the engines for their two planes "
-            "are not built yet; quantise with --precision a8"
-        )
     engine = _missing_engine(layer)
     if engine is not None:
         return f"{layer.name}: it needs {engine}, which is not built yet"
@@ -173,10 +168,6 @@ def _sum_problem(graph: Graph, layer: Add) -> str | None:
 
 def _size(tensor: TensorType) -> tuple[int, int, int]:
     return tensor.channels, tensor.height, tensor.width
-
-
-def _is_wide(tensor: TensorType) -> bool:
-    return tensor.quantization is not None and tensor.quantization.bits > 8
 
 
 def _missing_engine(layer: Layer) -> str | None:

@@ -42,15 +42,16 @@ def array_multipliers(*, m: int, p: int, n: int, packed: bool) -> int:
     return m * (-(-p // 2) if packed else p) * n
 
 
-def lane_multipliers(*, p: int, q: int, family: Family, sums: bool) -> int:
+def lane_multipliers(*, p: int, q: int, family: Family, sums: bool, wide: bool = False) -> int:
     """Those of the P*Q lanes behind the array.
 
     Requantisation multiplies 27 x 24 bits: two 27x18 multipliers, or four of 25x18 or 18x18. A sum
-    has two products of 25 x 8 bits, each of which takes one multiplier, or two of 18x18.
+    has two products of 25 x 8 bits, each of which takes one multiplier, or two of 18x18. The upper
+    bits of a `wide` accumulator, 12 x 25, take half of what requantisation does.
     """
     requantisation = 2 if family is Family.XCUP else 4
     products = 4 if family is Family.ECP5 else 2
-    return p * q * (requantisation + sums * products)
+    return p * q * (requantisation + sums * products + wide * requantisation // 2)
 
 
 def window_multipliers(*, taps: int, beat_bytes: int, packed: bool, family: Family) -> int:
@@ -65,7 +66,7 @@ def multipliers(accelerator: Accelerator, family: Family) -> int:
     """Multipliers of all cores: both engines, lanes behind the array, and one elsewhere in each."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
-    lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums)
+    lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums, wide=a.wide)
     window = window_multipliers(
         taps=a.window_taps,
         beat_bytes=a.beat_bytes,

@@ -32,6 +32,7 @@ class Shape:
     n: int
     packed: bool
     sums: bool
+    wide: bool = False
     window: int = 0
 
     @property
@@ -42,7 +43,9 @@ class Shape:
 
     def with_lanes(self, q: int, device: Device) -> int:
         """Those and the ones of the lanes behind Q drain chains a column."""
-        lanes = lane_multipliers(p=self.p, q=q, family=device.family, sums=self.sums)
+        lanes = lane_multipliers(
+            p=self.p, q=q, family=device.family, sums=self.sums, wide=self.wide
+        )
         return self.multipliers + lanes
 
 
@@ -65,7 +68,7 @@ def _with_window(shape: Shape, device: Device, taps: int) -> Shape:
     )
 
 
-def all_shapes(device: Device, *, sums: bool, taps: int) -> Iterator[Shape]:
+def all_shapes(device: Device, *, sums: bool, taps: int, wide: bool = False) -> Iterator[Shape]:
     """All shapes whose multipliers fit one region of the device, beside a window engine."""
     budget = int(device.dsp // device.regions * MULTIPLIER_SHARE)
     packed = device.family.packs
@@ -74,13 +77,15 @@ def all_shapes(device: Device, *, sums: bool, taps: int) -> Iterator[Shape]:
             continue
         for m in (4, 8, 16, 32, 64):
             for p in range(1, 17):
-                plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums)
+                plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, wide=wide)
                 shape = _with_window(plain, device, taps)
                 if shape.with_lanes(1, device) <= budget:
                     yield shape
 
 
-def given_shape(array: tuple[int, int, int], device: Device, *, sums: bool, taps: int) -> Shape:
+def given_shape(
+    array: tuple[int, int, int], device: Device, *, sums: bool, taps: int, wide: bool = False
+) -> Shape:
     """The shape (M, P, N) = `array`, beside a window engine of `taps`.
 
     Raises:
@@ -100,7 +105,8 @@ def given_shape(array: tuple[int, int, int], device: Device, *, sums: bool, taps
             f"array {m},{p},{n}: N is more than the {device.memory_bytes} bytes of a memory port "
             f"of {device.name}; choose N up to {device.memory_bytes}"
         )
-    shape = _with_window(Shape(m=m, p=p, n=n, packed=packed, sums=sums), device, taps)
+    plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, wide=wide)
+    shape = _with_window(plain, device, taps)
     needed = shape.with_lanes(1, device)
     available = device.dsp // device.regions
     if needed > available:

@@ -44,7 +44,8 @@ def _promising(forms: Forms, device: Device, cores: int) -> list[tuple[int, Shap
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     bounds = ShapeBounds(forms)
     by_size: dict[int, list[tuple[int, int, Shape]]] = {}
-    for number, shape in enumerate(all_shapes(device, sums=forms.sums, taps=forms.window_taps)):
+    shapes = all_shapes(device, sums=forms.sums, taps=forms.window_taps, wide=forms.wide)
+    for number, shape in enumerate(shapes):
         size = shape.multipliers.bit_length()
         by_size.setdefault(size, []).append((bounds.cycles(shape, cores), number, shape))
     sizes = sorted(by_size, reverse=True)[:_SIZES]
@@ -130,7 +131,10 @@ def explore(
             if array is None:
                 shapes = sorted(_promising(forms, share, cores), key=lambda item: item[0])
             else:
-                shapes = [(0, given_shape(array, share, sums=forms.sums, taps=forms.window_taps))]
+                given = given_shape(
+                    array, share, sums=forms.sums, taps=forms.window_taps, wide=forms.wide
+                )
+                shapes = [(0, given)]
             found, refused = _solutions(
                 forms, shapes, share, cores=cores, carried=carried, fastest=fastest
             )

@@ -28,14 +28,14 @@ InputCost = Callable[[Site, Block], Cost | None]
 def block_choices(graph: Graph, tensor: str, most_channels: int) -> list[Block]:
     """The blocks that a tensor may have with at most so many channels, small and low ones first.
 
-    Only what a convolution writes and nothing but convolutions read can have blocks.
+    Only what a convolution writes and nothing but convolutions read can have blocks, of 8 bits.
     """
     users = graph.users(tensor)
     touched = (graph.producer(tensor), *users)
     if not all(isinstance(layer, Convolution) for layer in touched):
         return [UNBLOCKED]
     type_ = graph.tensors[tensor]
-    if type_.packing is not None:
+    if type_.packing is not None or type_.wide:
         return [UNBLOCKED]
     found = [blocks for blocks in product(_SIDES, _SIDES) if _divides(type_, blocks, most_channels)]
     return sorted(found, key=lambda blocks: (blocks[0] * blocks[1], blocks[1]))

@@ -93,7 +93,7 @@ def store_beats(tiling: Tiling) -> int:
     beats = rows * sum(-(-len(col.stored) // beat_pixels) for col in tiling.cols)
     rows = sum(len(row.kept) for row in tiling.rows)
     beats += rows * sum(-(-len(col.kept) // beat_pixels) for col in tiling.cols)
-    return tiling.out_planes * beats
+    return tiling.stored_planes * beats
 
 
 def stage_traffic(tiling: Tiling, mode: WeightMode) -> Traffic:

@@ -8,7 +8,14 @@ A sum of products is then 256 times that of the upper planes, plus that of the l
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["join_planes", "split_planes"]
+__all__ = ["LOWER", "UPPER", "join_planes", "plane_names", "split_planes"]
+
+UPPER, LOWER = "upper", "lower"
+
+
+def plane_names(tensor: str) -> tuple[str, str]:
+    """What the upper and the lower plane of a tensor are called in memory."""
+    return f"{tensor}:{UPPER}", f"{tensor}:{LOWER}"
 
 
 def split_planes(values: NDArray[np.int16]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:

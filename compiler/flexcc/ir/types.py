@@ -57,6 +57,11 @@ class TensorType:
     packing: Packing | None = None
 
     @property
+    def wide(self) -> bool:
+        """Whether its integers have 16 bits."""
+        return self.quantization is not None and self.quantization.bits > 8
+
+    @property
     def unpacked(self) -> "TensorType":
         """The tensor as the model knows it."""
         if self.packing is None:

@@ -16,6 +16,7 @@ __all__ = [
     "ARRAY_SUM",
     "ARRAY_TABLE",
     "ARRAY_TILE",
+    "ARRAY_WIDE",
     "CONTROL_END",
     "HEADER",
     "LIST_ENTRY",
@@ -148,6 +149,14 @@ LOAD_TILE = Format(
             Field(name="first_pixel", width=8, doc="pixels to skip in the first beat of a row"),
             Field(name="phases", width=4, doc="column stride s: columns split by c mod s"),
             Field(name="contiguous", width=1, doc="rows follow each other without gaps"),
+            Field(
+                name="wide",
+                width=1,
+                doc="16 bits: planes of upper bytes, then as many of lower ones",
+            ),
+            Field(
+                name="pad_lower", width=8, doc="padding byte of the latter, if wide", signed=True
+            ),
         ),
         (
             Field(
@@ -308,7 +317,14 @@ PARAMETER = Format(
             Field(name="mult", width=24, doc="multiplier M, unsigned"),
             Field(name="shift", width=6, doc="shift S"),
         ),
-        (Field(name="bias", width=48, doc="B", signed=True),),
+        (
+            Field(
+                name="bias",
+                width=60,
+                doc="B; 48 bits where input and output have 8",
+                signed=True,
+            ),
+        ),
     ),
 )
 
@@ -348,6 +364,11 @@ LIST_ENTRY = Format(
             Field(name="base", width=16, doc="buffer word of the tap at output pixel group 0"),
             Field(name="rotation", width=8, doc="bank that feeds column 0, 0..P-1"),
             Field(name="run", width=16, doc="channel blocks, at least 1; each plane_words further"),
+            Field(
+                name="shift",
+                width=1,
+                doc="what the list has summed so far, upper bytes, counts 256 times",
+            ),
         ),
     ),
 )
@@ -378,6 +399,11 @@ ARRAY_TILE = Format(
             ),
             Field(name="lookup", width=1, doc="outputs are looked up in the latest table"),
             Field(name="summed", width=1, doc="the last `array_sum` record counts"),
+            Field(
+                name="wide",
+                width=1,
+                doc="16 bits on either side: the last `array_wide` record counts",
+            ),
         ),
     ),
 )
@@ -401,6 +427,23 @@ ARRAY_SUM = Format(
             Field(name="bias", width=34, doc="B, which holds both zero points", signed=True),
             Field(name="low", width=8, doc="lower clamp", signed=True),
             Field(name="high", width=8, doc="upper clamp", signed=True),
+        ),
+    ),
+)
+
+ARRAY_WIDE = Format(
+    name="array_wide",
+    doc=(
+        "What counts for tiles that follow and say `wide` in place of their own: accumulators are "
+        "not clamped, outputs have 16 bits until a byte of them is put out."
+    ),
+    engine=Engine.ARRAY,
+    kind=5,
+    words=(
+        (
+            Field(name="zero_point", width=16, doc="output zero point", signed=True),
+            Field(name="low", width=16, doc="lower clamp", signed=True),
+            Field(name="high", width=16, doc="upper clamp", signed=True),
         ),
     ),
 )
@@ -441,6 +484,12 @@ PASS = Format(
             Field(name="take", width=1, doc="takes a free half of the output buffer"),
             Field(name="hand_over", width=1, doc="hands the half to the store engine when written"),
             Field(name="tile_last", width=1, doc="last pass of the tile"),
+            Field(
+                name="plane",
+                width=2,
+                doc="what is put out: 0 the output, of 16 bits 1 the upper byte, "
+                "2 the lower one less 128",
+            ),
         ),
     ),
 )
@@ -512,6 +561,7 @@ ALL_FORMATS = (
     LIST_ENTRY,
     ARRAY_TILE,
     ARRAY_SUM,
+    ARRAY_WIDE,
     ARRAY_TABLE,
     TABLE_WORD,
     ARRAY_PASSES,

@@ -60,7 +60,10 @@ def test_first_field_and_first_element_lie_lowest() -> None:
             r"mult: 16777216 lies outside 0\.\.16777215",
         ),
         ({"mult": -1, "shift": 0, "bias": 0}, "parameter.mult: -1 lies outside"),
-        ({"mult": 0, "shift": 0, "bias": 1 << 47}, "parameter.bias: 140737488355328 lies outside"),
+        (
+            {"mult": 0, "shift": 0, "bias": 1 << 59},
+            "parameter.bias: 576460752303423488 lies outside",
+        ),
         ({"mult": 0, "shift": 0}, "parameter: missing bias"),
         ({"mult": 0, "shift": 0, "bias": 0, "bais": 1}, "parameter: no such field: bais"),
         ({"mult": (0,), "shift": 0, "bias": 0}, "parameter.mult: one integer expected"),
@@ -137,13 +140,20 @@ def test_decode_refuses_what_no_encoder_writes() -> None:
 
 
 def test_listing_names_engine_fields_and_tail() -> None:
-    fields = {"list_start": 0, "list_entries": 9, "out_byte": 0, "take": 1, "hand_over": 1}
+    fields = {
+        "list_start": 0,
+        "list_entries": 9,
+        "out_byte": 0,
+        "take": 1,
+        "hand_over": 1,
+        "plane": 2,
+    }
     passes = [encode(PASS, **fields, out_base=i, tile_last=i)[0] for i in range(2)]
     text = listing(decode(record(ARRAY_PASSES, passes) + record(CONTROL_END, tiles=3)))
     common = "list_start=0 list_entries=9"
     assert text.splitlines() == [
         "     0  array   array_passes",
-        f"{'':18}pass 0: {common} out_base=0 out_byte=0 take=1 hand_over=1 tile_last=0",
-        f"{'':18}pass 1: {common} out_base=1 out_byte=0 take=1 hand_over=1 tile_last=1",
+        f"{'':18}pass 0: {common} out_base=0 out_byte=0 take=1 hand_over=1 tile_last=0 plane=2",
+        f"{'':18}pass 1: {common} out_base=1 out_byte=0 take=1 hand_over=1 tile_last=1 plane=2",
         "     3  control control_end  tiles=3",
     ]

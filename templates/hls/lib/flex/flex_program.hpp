@@ -73,6 +73,8 @@ struct load_tile_t {
   uint8_t first_pixel;  // pixels to skip in the first beat of a row
   ap_uint<4> phases;  // column stride s: columns split by c mod s
   bool contiguous;  // rows follow each other without gaps
+  bool wide;  // 16 bits: planes of upper bytes, then as many of lower ones
+  int8_t pad_lower;  // padding byte of the latter, if wide
   uint16_t phase_base[4];  // first word of each column phase within a buffer row
   uint8_t phase_rot[4];  // bank of each column phase's first pixel
   bool window;  // the window engine makes the pixels kept; else the rest of this word is 0
@@ -104,6 +106,8 @@ inline load_tile_t decode_load_tile(const uint64_t (&word)[6]) {
   result.first_pixel = static_cast<uint8_t>((word[3] >> 40) & 0xff);
   result.phases = ap_uint<4>(static_cast<int64_t>((word[3] >> 48) & 0xf));
   result.contiguous = static_cast<bool>((word[3] >> 52) & 0x1);
+  result.wide = static_cast<bool>((word[3] >> 53) & 0x1);
+  result.pad_lower = static_cast<int8_t>((word[3] >> 54) & 0xff);
   result.phase_base[0] = static_cast<uint16_t>((word[4]) & 0xffff);
   result.phase_base[1] = static_cast<uint16_t>((word[4] >> 16) & 0xffff);
   result.phase_base[2] = static_cast<uint16_t>((word[4] >> 32) & 0xffff);
@@ -172,6 +176,8 @@ struct skip_tile_t {
   uint8_t first_pixel;  // pixels to skip in the first beat of a row
   ap_uint<4> phases;  // column stride s: columns split by c mod s
   bool contiguous;  // rows follow each other without gaps
+  bool wide;  // 16 bits: planes of upper bytes, then as many of lower ones
+  int8_t pad_lower;  // padding byte of the latter, if wide
   uint16_t phase_base[4];  // first word of each column phase within a buffer row
   uint8_t phase_rot[4];  // bank of each column phase's first pixel
   bool window;  // the window engine makes the pixels kept; else the rest of this word is 0
@@ -203,6 +209,8 @@ inline skip_tile_t decode_skip_tile(const uint64_t (&word)[6]) {
   result.first_pixel = static_cast<uint8_t>((word[3] >> 40) & 0xff);
   result.phases = ap_uint<4>(static_cast<int64_t>((word[3] >> 48) & 0xf));
   result.contiguous = static_cast<bool>((word[3] >> 52) & 0x1);
+  result.wide = static_cast<bool>((word[3] >> 53) & 0x1);
+  result.pad_lower = static_cast<int8_t>((word[3] >> 54) & 0xff);
   result.phase_base[0] = static_cast<uint16_t>((word[4]) & 0xffff);
   result.phase_base[1] = static_cast<uint16_t>((word[4] >> 16) & 0xffff);
   result.phase_base[2] = static_cast<uint16_t>((word[4] >> 32) & 0xffff);
@@ -329,14 +337,14 @@ constexpr unsigned kParameterWords = 2;
 struct parameter_t {
   ap_uint<24> mult;  // multiplier M, unsigned
   ap_uint<6> shift;  // shift S
-  ap_int<48> bias;  // B
+  ap_int<60> bias;  // B; 48 bits where input and output have 8
 };
 
 inline parameter_t decode_parameter(const uint64_t (&word)[2]) {
   parameter_t result;
   result.mult = ap_uint<24>(static_cast<int64_t>((word[0]) & 0xffffff));
   result.shift = ap_uint<6>(static_cast<int64_t>((word[0] >> 24) & 0x3f));
-  result.bias = ap_int<48>(static_cast<int64_t>((word[1]) & 0xffffffffffff));
+  result.bias = ap_int<60>(static_cast<int64_t>((word[1]) & 0xfffffffffffffff));
   return result;
 }
 
@@ -367,6 +375,7 @@ struct list_entry_t {
   uint16_t base;  // buffer word of the tap at output pixel group 0
   uint8_t rotation;  // bank that feeds column 0, 0..P-1
   uint16_t run;  // channel blocks, at least 1; each plane_words further
+  bool shift;  // what the list has summed so far, upper bytes, counts 256 times
 };
 
 inline list_entry_t decode_list_entry(const uint64_t (&word)[1]) {
@@ -374,6 +383,7 @@ inline list_entry_t decode_list_entry(const uint64_t (&word)[1]) {
   result.base = static_cast<uint16_t>((word[0]) & 0xffff);
   result.rotation = static_cast<uint8_t>((word[0] >> 16) & 0xff);
   result.run = static_cast<uint16_t>((word[0] >> 24) & 0xffff);
+  result.shift = static_cast<bool>((word[0] >> 40) & 0x1);
   return result;
 }
 
@@ -394,6 +404,7 @@ struct array_tile_t {
   ap_uint<3> word_channels;  // log2 of the channels in an output word, Q..N; its bytes repeat them
   bool lookup;  // outputs are looked up in the latest table
   bool summed;  // the last `array_sum` record counts
+  bool wide;  // 16 bits on either side: the last `array_wide` record counts
 };
 
 inline array_tile_t decode_array_tile(const uint64_t (&word)[2]) {
@@ -411,6 +422,7 @@ inline array_tile_t decode_array_tile(const uint64_t (&word)[2]) {
   result.word_channels = ap_uint<3>(static_cast<int64_t>((word[1] >> 42) & 0x7));
   result.lookup = static_cast<bool>((word[1] >> 45) & 0x1);
   result.summed = static_cast<bool>((word[1] >> 46) & 0x1);
+  result.wide = static_cast<bool>((word[1] >> 47) & 0x1);
   return result;
 }
 
@@ -436,6 +448,23 @@ inline array_sum_t decode_array_sum(const uint64_t (&word)[2]) {
   result.bias = ap_int<34>(static_cast<int64_t>((word[1]) & 0x3ffffffff));
   result.low = static_cast<int8_t>((word[1] >> 34) & 0xff);
   result.high = static_cast<int8_t>((word[1] >> 42) & 0xff);
+  return result;
+}
+
+constexpr unsigned kArrayWideWords = 1;
+constexpr uint8_t kArrayWideKind = 5;
+/// What counts for tiles that follow and say `wide` in place of their own: accumulators are not clamped, outputs have 16 bits until a byte of them is put out.
+struct array_wide_t {
+  int16_t zero_point;  // output zero point
+  int16_t low;  // lower clamp
+  int16_t high;  // upper clamp
+};
+
+inline array_wide_t decode_array_wide(const uint64_t (&word)[1]) {
+  array_wide_t result;
+  result.zero_point = static_cast<int16_t>((word[0]) & 0xffff);
+  result.low = static_cast<int16_t>((word[0] >> 16) & 0xffff);
+  result.high = static_cast<int16_t>((word[0] >> 32) & 0xffff);
   return result;
 }
 
@@ -474,6 +503,7 @@ struct pass_t {
   bool take;  // takes a free half of the output buffer
   bool hand_over;  // hands the half to the store engine when written
   bool tile_last;  // last pass of the tile
+  ap_uint<2> plane;  // what is put out: 0 the output, of 16 bits 1 the upper byte, 2 the lower one less 128
 };
 
 inline pass_t decode_pass(const uint64_t (&word)[1]) {
@@ -485,6 +515,7 @@ inline pass_t decode_pass(const uint64_t (&word)[1]) {
   result.take = static_cast<bool>((word[0] >> 48) & 0x1);
   result.hand_over = static_cast<bool>((word[0] >> 49) & 0x1);
   result.tile_last = static_cast<bool>((word[0] >> 50) & 0x1);
+  result.plane = ap_uint<2>(static_cast<int64_t>((word[0] >> 51) & 0x3));
   return result;
 }
 
