@@ -74,7 +74,7 @@ models: setup ## write designs/*/model.onnx of the networks with seeded random w
 	$(PYTHON) -m designs.models
 
 results: setup ## measure every design and write docs/results.md
-	$(PYTHON) -m designs.results
+	$(PYTHON) -m designs.results --all
 
 estimator-report: setup ## write docs/estimator.md from the stored reports of whole networks
 	$(PYTHON) -m designs.whole.estimator

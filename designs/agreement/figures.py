@@ -14,7 +14,7 @@ from pathlib import Path
 from designs.agreement.networks import CASES, Case
 from flexcc.frontend.compare import Comparison, TensorComparison, compare
 
-__all__ = ["STORED", "Agreement", "Output", "agreement", "stored", "to_json"]
+__all__ = ["STORED", "Agreement", "Output", "agreement", "measure", "stored", "to_json"]
 
 STORED = Path(__file__).resolve().parent / "agreement.json"
 
@@ -105,7 +105,8 @@ def stored() -> dict[str, Agreement]:
     }
 
 
-def _main(words: Sequence[str]) -> None:
+def measure(words: Sequence[str]) -> None:
+    """Compares and keeps the networks whose names hold one of `words`; all when there is none."""
     known = stored() if STORED.is_file() else {}
     for name, make in CASES.items():
         if not words or any(word in name for word in words):
@@ -115,4 +116,4 @@ def _main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    measure(sys.argv[1:])

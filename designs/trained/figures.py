@@ -14,10 +14,11 @@ from typing import Any
 from designs.trained import centerface, mnist_conv, openpose, unet_pupil
 from designs.trained.centerface import Box, Face, FaceFigures
 from designs.trained.mnist_conv import DigitFigures
+from designs.trained.models import find_model
 from designs.trained.openpose import KeyPoint, PoseFigures, PosePair
 from designs.trained.unet_pupil import PupilFigures
 
-__all__ = ["STORED", "Figures", "from_json", "measure", "stored", "to_json"]
+__all__ = ["STORED", "Figures", "at_hand", "from_json", "measure", "stored", "to_json"]
 
 STORED = Path(__file__).resolve().parent / "accuracy.json"
 
@@ -44,6 +45,11 @@ def measure() -> Figures:
         centerface=centerface.measure(centerface.network()),
         openpose=openpose.measure(openpose.network()),
     )
+
+
+def at_hand() -> bool:
+    """Whether the models of all networks are here."""
+    return all(find_model(name.MODEL) for name in (centerface, openpose, unet_pupil))
 
 
 def to_json(figures: Figures) -> str:

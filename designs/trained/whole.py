@@ -30,7 +30,7 @@ from flexcc.progress import Progress
 from flexcc.quantization import QuantizationOptions
 from flexcc.report import Report, report_json
 
-__all__ = ["RUNS", "Run", "at_hand", "load_run", "measure", "stored_report"]
+__all__ = ["RUNS", "Run", "at_hand", "load_run", "main", "measure", "stored_report"]
 
 _FOLDER = Path(__file__).resolve().parent / "whole"
 _BYTES = QuantizationOptions()

@@ -18,7 +18,7 @@ from flexcc.console import progress
 from flexcc.progress import Progress
 from flexcc.report import Report
 
-__all__ = ["SHARED", "Shared", "measure_shared", "section", "stored_shared", "write_shared"]
+__all__ = ["SHARED", "Shared", "main", "section", "stored_shared"]
 
 SHARED = tuple(name for name in WHOLE if load_whole(name).cores)
 """The names of the networks that several cores share."""
@@ -106,8 +106,13 @@ def _path(name: str) -> Path:
     return FOLDER / name / "cores.json"
 
 
-if __name__ == "__main__":
-    with progress(Console(stderr=True), wanted=True) as reports_:
-        for name_ in SHARED:
-            write_shared(name_, measure_shared(load_whole(name_), reports_))
+def main() -> None:
+    """Measures every network and keeps its figures."""
+    with progress(Console(stderr=True), wanted=True) as reports:
+        for name in SHARED:
+            write_shared(name, measure_shared(load_whole(name), reports))
     write_page()
+
+
+if __name__ == "__main__":
+    main()

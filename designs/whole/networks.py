@@ -25,7 +25,7 @@ from flexcc.options import ArrayShape, Backend, Options
 from flexcc.progress import Progress
 from flexcc.report import Report, report_json
 
-__all__ = ["WHOLE", "Whole", "load_whole", "measure", "stored_report"]
+__all__ = ["WHOLE", "Whole", "load_whole", "main", "measure", "stored_report"]
 
 WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml").is_file())
 """The names of the networks that are run whole."""

@@ -21,7 +21,7 @@ def test_whole_network(name: str) -> None:
 
 
 def _check(report: Report, guard: dict[str, Any], module: str) -> None:
-    remedy = f"run `python -m {module}`, `make results` and review what changes"
+    remedy = f"run `python -m {module}`, `python -m designs.results` and review what changes"
     assert report.verify.rtl is not None
     assert report.verify.rtl.compared_bytes == guard["verify"]["rtl"]["compared_bytes"]
     measured = report.cycles.measured

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from designs.results import everything, main, page
+from designs.trained.models import VARIABLE
+from flexcc.errors import InputError
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("designs/**/*.md"))
@@ -24,15 +28,34 @@ def test_readme_and_results_state_the_measured_figures() -> None:
         f"{report['mac_efficiency']['measured'] * 100:.1f}",
         "{m} x {p} x {n}".format(**report["array"]),
     ]
-    for page in ("README.md", "docs/results.md"):
-        text = (ROOT / page).read_text()
+    for name in ("README.md", "docs/results.md"):
+        text = (ROOT / name).read_text()
         missing = [figure for figure in figures if figure not in text]
-        assert not missing, f"{page} lacks {missing}; `make results` measured them"
+        assert not missing, f"{name} lacks {missing}; `make results` measured them"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+def test_the_page_of_results_is_that_of_the_stored_figures() -> None:
+    stored = (ROOT / "docs" / "results.md").read_text()
+    assert stored == page(), "run `python -m designs.results`"
+
+
+def test_a_measurement_that_is_none() -> None:
+    with pytest.raises(InputError, match="enett: no such measurement; known are mnist_conv_u250"):
+        main(["enett"])
+
+
+def test_everything_that_needs_no_file_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    names = everything()
+    assert {"mnist_conv_u250", "enet", "unet", "openpose", "cores", "area"} <= set(names)
+    assert not {"trained/centerface_512", "trained/accuracy", "agreement"} & set(names)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
     local = [target for target in targets if "://" not in target]
-    broken = [target for target in local if not (page.parent / target).exists()]
+    broken = [target for target in local if not (path.parent / target).exists()]
     assert not broken

@@ -16,7 +16,7 @@ from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
 
 ROOT = Path(__file__).parents[2]
-REMEDY = "run `python -m designs.whole.networks` and `make results`"
+REMEDY = "run `python -m designs.whole.networks` and `python -m designs.results`"
 
 
 def test_there_are_whole_networks() -> None:

@@ -72,7 +72,11 @@ def test_a_good_file() -> None:
         ('title = "T"', 'title = ""', "t.toml: title: a text is expected, not ''"),
         ('dsp = "b"', "", "t.toml: sources.dsp: the source of the figure is missing"),
         ('dsp = "b"', 'dsp = "b"\ndps = "b"', "t.toml: sources.dps: no such figure"),
-        ("regions = 1", "regions = 1\nslr = 4", "t.toml: slr: no such key; known are bram36"),
+        (
+            "regions = 1",
+            "regions = 1\nslr = 4",
+            "slr: no such key; known are board, bram36",
+        ),
         ("[sources]", "[source]", "t.toml: sources: a table is expected"),
         ("dsp = 10", "dsp 10", "t.toml: no TOML document"),
     ],
