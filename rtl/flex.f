@@ -45,6 +45,7 @@ engine/flex_vsa.sv
 engine/flex_requantize.sv
 engine/flex_round.sv
 engine/flex_sum.sv
+engine/flex_bend.sv
 engine/flex_table.sv
 engine/flex_pool.sv
 engine/flex_store_pkg.sv

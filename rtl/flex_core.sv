@@ -47,6 +47,8 @@ module flex_core
   parameter bit          Sums           = 1'b0,
   // Activations may have 16 bits, each two bytes in planes of their own.
   parameter bit          Wide           = 1'b0,
+  // Sums may be requantised with two slopes; needs Sums and Slopes.
+  parameter bit          Bends          = 1'b0,
   // Taps of the window engine in front of the array, 9 or 1; 0 without one.
   parameter int unsigned WindowTaps     = 0,
   // Memory beats of a row of its tiles at most, where the taps are 9.
@@ -485,6 +487,7 @@ module flex_core
     .ListEntries(ListEntries),
     .Tables     (Tables),
     .Sums       (Sums),
+    .Bends      (Bends),
     .Wide       (Wide)
   ) u_vsa (
     .clk_i,
@@ -524,12 +527,15 @@ module flex_core
   // Output side //
   /////////////////
 
-  logic [N/Q-1:0] rq_wr_en, sum_wr_en, out_wr_en;
-  logic [OutAddrWidth-1:0] rq_wr_addr, sum_wr_addr, out_wr_addr;
-  logic [P-1:0][Q*8-1:0] rq_wr_data, sum_wr_data, out_wr_data;
+  logic [N/Q-1:0] rq_wr_en, sum_wr_en, bent_wr_en, out_wr_en;
+  logic [OutAddrWidth-1:0] rq_wr_addr, sum_wr_addr, bent_wr_addr, out_wr_addr;
+  logic [P-1:0][Q*8-1:0] rq_wr_data, sum_wr_data, bent_wr_data, out_wr_data;
   sum_t rq_sum;
-  table_t rq_table, sum_table;
-  logic rq_group_full, sum_group_full;
+  table_t rq_table, sum_table, bent_table;
+  logic rq_group_full, sum_group_full, bent_group_full;
+  logic [ParamAddrWidth-1:0] rq_param;
+
+  `FLEX_ASSERT_INIT(BendsNeedSums, !Bends || (Sums && Slopes))
 
   flex_requantize #(
     .M           (M),
@@ -541,6 +547,7 @@ module flex_core
     .OutAddrWidth(OutAddrWidth),
     .OutputPhases(OutputPhases),
     .Slopes      (Slopes),
+    .BendCycles  (Bends ? SumLatency : 0),
     .Wide        (Wide)
   ) u_requantize (
     .clk_i,
@@ -557,6 +564,7 @@ module flex_core
     .wr_addr_o        (rq_wr_addr),
     .wr_data_o        (rq_wr_data),
     .wr_sum_o         (rq_sum),
+    .wr_param_o       (rq_param),
     .wr_table_o       (rq_table),
     .group_full_o     (rq_group_full)
   );
@@ -705,6 +713,48 @@ module flex_core
     assign sum_table = rq_table;
   end
 
+  if (Bends && Slopes) begin : gen_bend
+    logic [Q-1:0][127:0] slopes;
+
+    for (genvar q = 0; q < Q; q++) begin : gen_slope
+      assign slopes[q] = param_wr_data[q*256+128+:128];
+    end
+
+    flex_bend #(
+      .P           (P),
+      .Q           (Q),
+      .Lanes       (N / Q),
+      .OutAddrWidth(OutAddrWidth),
+      .ParamDepth  (ParamPasses * (M / Q))
+    ) u_bend (
+      .clk_i,
+      .rst_ni         (core_rst_n),
+      .param_wr_en_i  (param_wr_en),
+      .param_wr_addr_i(param_wr_addr),
+      .param_wr_data_i(slopes),
+      .bend_i         (rq_sum.bend),
+      .param_i        (rq_param),
+      .wr_en_i        (sum_wr_en),
+      .wr_addr_i      (sum_wr_addr),
+      .wr_data_i      (sum_wr_data),
+      .wr_table_i     (sum_table),
+      .group_full_i   (sum_group_full),
+      .wr_en_o        (bent_wr_en),
+      .wr_addr_o      (bent_wr_addr),
+      .wr_data_o      (bent_wr_data),
+      .wr_table_o     (bent_table),
+      .group_full_o   (bent_group_full)
+    );
+  end else begin : gen_no_bend
+    assign bent_wr_en      = sum_wr_en;
+    assign bent_wr_addr    = sum_wr_addr;
+    assign bent_wr_data    = sum_wr_data;
+    assign bent_table      = sum_table;
+    assign bent_group_full = sum_group_full;
+    logic unused_param;
+    assign unused_param = ^rq_param;
+  end
+
   if (Tables) begin : gen_table
     flex_table #(
       .P           (P),
@@ -719,25 +769,25 @@ module flex_core
       .word_ready_o(table_ready),
       .tile_i      (table_tile),
       .half_o      (table_half),
-      .wr_en_i     (sum_wr_en),
-      .wr_addr_i   (sum_wr_addr),
-      .wr_data_i   (sum_wr_data),
-      .wr_table_i  (sum_table),
-      .group_full_i(sum_group_full),
+      .wr_en_i     (bent_wr_en),
+      .wr_addr_i   (bent_wr_addr),
+      .wr_data_i   (bent_wr_data),
+      .wr_table_i  (bent_table),
+      .group_full_i(bent_group_full),
       .wr_en_o     (out_wr_en),
       .wr_addr_o   (out_wr_addr),
       .wr_data_o   (out_wr_data),
       .group_full_o(group_full)
     );
   end else begin : gen_no_table
-    assign out_wr_en   = sum_wr_en;
-    assign out_wr_addr = sum_wr_addr;
-    assign out_wr_data = sum_wr_data;
-    assign group_full  = sum_group_full;
+    assign out_wr_en   = bent_wr_en;
+    assign out_wr_addr = bent_wr_addr;
+    assign out_wr_data = bent_wr_data;
+    assign group_full  = bent_group_full;
     assign table_ready = 1'b0;
     assign table_half  = 1'b0;
     logic unused_table;
-    assign unused_table = ^{sum_table, table_word, table_valid, table_tile};
+    assign unused_table = ^{bent_table, table_word, table_valid, table_tile};
   end
 
   logic out_rd_en;

@@ -13,6 +13,9 @@ package flex_pkg;
   // Cycles that flex_sum holds a write.
   parameter int unsigned SumLatency = 14;
 
+  // Cycles that flex_bend holds a write.
+  parameter int unsigned BendLatency = 13;
+
   // Width of running counters of ring words and passes.
   parameter int unsigned CountWidth = 16;
 
@@ -31,6 +34,19 @@ package flex_pkg;
     logic half;    // that holds the table
     logic last;    // last write of its tile
   } table_t;
+
+  // What becomes of a sum in flex_bend: (sum * mult + bias) / 2^shift + zero_point, or what the
+  // channel's second record says of sums up to its limit.
+  typedef struct packed {
+    logic               enable;      // else bytes pass
+    logic [23:0]        mult;
+    logic [5:0]         shift;
+    logic signed [47:0] bias;
+    logic signed [7:0]  zero_point;
+    logic signed [7:0]  low;
+    logic signed [7:0]  high;
+  } bend_t;
+
   // A sum with a second tensor: (byte * mult + skip * skip_mult + bias) / 2^shift + zero_point.
   typedef struct packed {
     logic               enable;      // there is one; else the numbers are those of SumNone
@@ -42,6 +58,7 @@ package flex_pkg;
     logic signed [7:0]  zero_point;
     logic signed [7:0]  low;
     logic signed [7:0]  high;
+    bend_t              bend;        // what becomes of it
   } sum_t;
 
   // What leaves every byte as it is.

@@ -212,7 +212,8 @@ package flex_program_pkg;
   parameter logic [7:0] ArrayTileKind = 8'd1;
   // Geometry of a tile; its passes follow in `array_passes` records.
   typedef struct packed {
-    logic [15:0] unused_1;
+    logic [14:0] unused_1;
+    logic bent;  // the last `array_bend` record counts; only with a sum
     logic wide;  // 16 bits on either side: the last `array_wide` record counts
     logic summed;  // the last `array_sum` record counts
     logic lookup;  // outputs are looked up in the latest table
@@ -252,6 +253,20 @@ package flex_program_pkg;
     logic signed [15:0] low;  // lower clamp
     logic signed [15:0] zero_point;  // output zero point
   } array_wide_t;
+
+  parameter int unsigned ArrayBendWords = 2;
+  parameter logic [7:0] ArrayBendKind = 8'd6;
+  // Requantisation of sums, for the tiles that follow and say `bent`: clamp(round_half_even((sum*mult + bias) / 2^shift) + zp); sums up to `last` take the channel's `slope` instead.
+  typedef struct packed {
+    logic [15:0] unused_1;
+    logic signed [47:0] bias;  // B
+    logic [9:0] unused_0;
+    logic signed [7:0] high;  // upper clamp
+    logic signed [7:0] low;  // lower clamp
+    logic signed [7:0] zero_point;  // output zero point
+    logic [5:0] shift;  // shift S
+    logic [23:0] mult;  // multiplier M of all channels, unsigned
+  } array_bend_t;
 
   parameter int unsigned ArrayTableWords = 0;
   parameter logic [7:0] ArrayTableKind = 8'd4;

@@ -30,6 +30,8 @@ module flex_top
   parameter bit          Tables         = 1'b0,
   parameter bit          Sums           = 1'b0,
   parameter bit          Wide           = 1'b0,
+  // Sums may be requantised with two slopes; needs Sums and Slopes.
+  parameter bit          Bends          = 1'b0,
   parameter int unsigned WindowTaps     = 0,
   parameter int unsigned WindowBeats    = 512,
   parameter int unsigned WindowChannels = 1024,
@@ -245,6 +247,7 @@ module flex_top
       .Tables        (Tables),
       .Sums          (Sums),
       .Wide          (Wide),
+      .Bends         (Bends),
       .WindowTaps    (WindowTaps),
       .WindowBeats   (WindowBeats),
       .WindowChannels(WindowChannels),

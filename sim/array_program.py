@@ -109,6 +109,7 @@ class Tile:
             lookup=int(self.lookup),
             summed=0,
             wide=int(self.limits is not None),
+            bent=0,
         )
         words = [
             encode(

@@ -283,13 +283,15 @@ def random_network(
     slopes: bool = False,
     tables: bool = False,
     sums: bool = False,
+    bends: bool = False,
     window_taps: int = 0,
 ) -> Graph:
     """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
     About half of the convolutions are transposed; with `slopes` most bend at zero. Concatenations
     join what has the same pixels, be it the input, one tensor twice, or another concatenation. With
-    `sums`, second tensors are added to about half of all outputs.
+    `sums`, second tensors are added to about half of all outputs; with `bends` most sums go through
+    two slopes.
     With `window_taps` most convolutions have a depthwise layer of so many taps in front.
     """
     seconds: list[str] = []
@@ -358,8 +360,10 @@ def random_network(
             add, second = _random_sum(rng, f"sum{number}", nodes, tensors)
             nodes.append(add)
             seconds += [second] if second else []
+            if bends and rng.random() < 0.7:
+                nodes.append(_bend(rng, f"bend{number}", add.output, tensors))
             if tables and rng.random() < 0.4:
-                table = _table(rng, f"table_sum{number}", add.output)
+                table = _table(rng, f"table_sum{number}", nodes[-1].output)
                 kind = replace(tensors[add.output], quantization=_quantization(rng))
                 tensors[table.output] = kind
                 nodes.append(table)
@@ -374,6 +378,24 @@ def random_network(
         outputs=tuple(_port(t, tensors[t]) for t in dict.fromkeys([*ports, *ends])),
         tensors=tensors,
         layers=tuple(nodes),
+    )
+
+
+def _bend(rng: random.Random, name: str, source: str, tensors: dict[str, TensorType]) -> Conv2d:
+    """PRelu of a tensor, whose result gets its type in `tensors`."""
+    shape = tensors[source]
+    values = np.random.default_rng(rng.getrandbits(32))
+    tensors[f"{name}_out"] = replace(shape, quantization=_quantization(rng))
+    channels = shape.channels
+    return Conv2d(
+        name=name,
+        inputs=(source,),
+        output=f"{name}_out",
+        weight=np.ones((channels, 1, 1, 1), np.int8),
+        weight_scale=np.ones(channels, np.float32),
+        bias=np.zeros(channels, np.int32),
+        slope=values.uniform(-0.5, 1.5, channels).astype(np.float32),
+        groups=channels,
     )
 
 
@@ -504,6 +526,7 @@ def _fitted(accelerator: Accelerator, tilings: list[Tiling], groups: list[Group]
         param_passes=_depth(max(passes)),
         list_entries=_depth(max(tiles.lists.entries for tiles in tilings)),
         sums=any(tiles.stage.sum is not None for tiles in tilings),
+        bends=any(tiles.stage.bend is not None for tiles in tilings),
     )
 
 
@@ -526,6 +549,7 @@ def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> G
         slopes=accelerator.slopes and not rare,
         tables=accelerator.tables and not rare,
         sums=accelerator.sums,
+        bends=accelerator.bends,
         window_taps=accelerator.window_taps,
     )
     return widened(rng, graph) if accelerator.wide else graph

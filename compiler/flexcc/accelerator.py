@@ -21,8 +21,9 @@ class Accelerator:
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
     outputs can be looked up on their way into the output buffer.
-    With `sums` there is the engine that adds a second tensor to outputs. With `wide` activations
-    may have 16 bits, as two planes of bytes.
+    With `sums` there is the engine that adds a second tensor to outputs; with `bends`, which needs
+    slopes, sums are requantised with two slopes. With `wide` activations may have 16 bits, as two
+    planes of bytes.
     `window_taps` are those of the window engine, 0 without one; its rows have up to `window_beats`
     memory beats where the taps are 9, its layers up to `window_channels` channels.
     All `cores` are alike.
@@ -50,6 +51,7 @@ class Accelerator:
     tables: bool = False
     sums: bool = False
     wide: bool = False
+    bends: bool = False
 
     def __post_init__(self) -> None:
         rules = (
@@ -77,6 +79,7 @@ class Accelerator:
                     ("window_beats", self.window_beats, 16384),
                 )
             ),
+            (not self.bends or (self.sums and self.slopes), "bends needs sums and slopes"),
             (self.window_taps in (0, 1, 9), "window_taps is 0, 1 or 9"),
             (
                 _power_of_two(self.window_channels) and self.n <= self.window_channels <= 8192,

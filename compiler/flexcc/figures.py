@@ -136,7 +136,12 @@ def _layer(
 ) -> LayerReport:
     group, engines = stage.group, estimate.engines
     chain = group.chain
-    behind = (("add", chain.sum), ("table", chain.table), ("max_pool2d", chain.pool))
+    behind = (
+        ("add", chain.sum),
+        ("prelu", chain.bend),
+        ("table", chain.table),
+        ("max_pool2d", chain.pool),
+    )
     tensors = build.graph.tensors
     return LayerReport(
         name=stage.name,

@@ -63,9 +63,10 @@ class Stage:
     """One trip through the accelerator: a convolution and, fused, the layers around it.
 
     `input` is the convolution's input type, `raw` its output's, `skip` that of the tensor which a
-    sum adds to it, `output` that of the tensor stored. With a `window` in front `read` is the type
-    of what memory holds, else None. `joined` are the tensors that what is read is a concatenation
-    of; empty if it is stored as it is. With `keeps` what is pooled is stored, too.
+    sum adds to it, `output` that of the tensor stored. `bend` requantises sums one by one:
+    `summed` is their type, `bent` that of what becomes of them. With a `window` in front `read` is
+    the type of what memory holds, else None. `joined` are the tensors that what is read is a
+    concatenation of; empty if it is stored as it is. With `keeps` what is pooled is stored, too.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
@@ -73,12 +74,15 @@ class Stage:
     window: Conv2d | None = None
     conv: Convolution
     sum: Add | None = None
+    bend: Conv2d | None = None
     table: Table | None = None
     pool: MaxPool2d | None = None
     input: TensorType
     read: TensorType | None = None
     raw: TensorType
     skip: TensorType | None = None
+    summed: TensorType | None = None
+    bent: TensorType | None = None
     output: TensorType
     joined: tuple[Part, ...] = ()
     keeps: bool = False
@@ -93,7 +97,7 @@ class Stage:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the chain, in order."""
-        chain = (self.window, self.conv, self.sum, self.table, self.pool)
+        chain = (self.window, self.conv, self.sum, self.bend, self.table, self.pool)
         return tuple(layer for layer in chain if layer is not None)
 
     @property

@@ -175,6 +175,7 @@ module flex_fetch
       {EngineArray, ArrayTableKind} : fits = h.words == 16'(TableWords);
       {EngineArray, ArraySumKind} : fits = h.words == 16'(ArraySumWords);
       {EngineArray, ArrayWideKind} : fits = h.words == 16'(ArrayWideWords);
+      {EngineArray, ArrayBendKind} : fits = h.words == 16'(ArrayBendWords);
       {EngineArray, ArrayPassesKind} : fits = 1'b1;
       {EngineStore, StoreTileKind} : fits = h.words == 16'(StoreTileWords);
       {EngineSkip, SkipTileKind} : fits = Sums && h.words >= 16'(SkipTileWords);

@@ -37,6 +37,8 @@ module flex_requantize
   parameter  bit          Slopes         = 1'b0,
   // Blocks may have 16 bits on either side.
   parameter  bit          Wide           = 1'b0,
+  // flex_bend reads second records, too, after this many cycles more; 0 without it.
+  parameter  int unsigned BendCycles     = 0,
   // Derived
   localparam int unsigned L              = M / Q,
   localparam int unsigned ParamDepth     = ParamPasses * L,
@@ -64,6 +66,8 @@ module flex_requantize
   output table_t                                                    wr_table_o,
   // The sum that the bytes go into
   output sum_t                                                      wr_sum_o,
+  // Where the records of these channels are
+  output logic   [ParamAddrWidth-1:0]                               wr_param_o,
   // The last write of a half is in the buffer
   output logic                                                      group_full_o
 );
@@ -86,6 +90,10 @@ module flex_requantize
   // more apart, and from the last step to its first accumulator an array takes fewer cycles than:
   localparam int unsigned ArrayLatency = ColumnReadLatency + 2 * M + P + 2 * N + 16;
   localparam int unsigned FifoDepth = ArrayLatency / L + 2;
+
+  // A write address is known one cycle after stage 0, needed in the cycle before the lanes put out
+  // their bytes.
+  localparam int unsigned AddrDelay = RamLatency + LaneLatency - 2;
 
   localparam int unsigned IndexWidth = (L > 1) ? $clog2(L) : 1;
   localparam int unsigned LaneWidth = (Lanes > 1) ? $clog2(Lanes) : 1;
@@ -177,7 +185,7 @@ module flex_requantize
   logic [ParamAddrWidth-1:0] param_rd_addr;
   logic valid2;
   logic [P-1:0][Q-1:0][LaneAccWidth-1:0] acc2;
-  logic wide2;
+  logic wide2, bent0, bent2;
   logic signed [DataWidth-1:0] zero_point0, low0, high0, zero_point2, low2, high2;
 
   if (Wide) begin : gen_wide_limits
@@ -192,6 +200,8 @@ module flex_requantize
     logic unused_wide;
     assign unused_wide = ^{block0_q.wide, block0_q.plane};
   end
+
+  assign bent0 = BendCycles > 0 && block0_q.add.bend.enable;
 
   if (L > 1) begin : gen_param_addr
     assign param_rd_addr = ParamAddrWidth'({block0_q.param_pass, index0_q});
@@ -214,10 +224,23 @@ module flex_requantize
     .rd_data_o(param_rd_data)
   );
 
+  // A pass's parameters have been read for the last time.
+  logic released;
+
+  flex_delay #(
+    .Width (1),
+    .Cycles((BendCycles > 0) ? AddrDelay + 2 + BendCycles : 0),
+    .Reset (1'b1)
+  ) u_released (
+    .clk_i,
+    .rst_ni,
+    .data_i(valid0_q && index0_q == IndexWidth'(L - 1) && block0_q.release_params),
+    .data_o(released)
+  );
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) params_released_o <= '0;
-    else if (valid0_q && index0_q == IndexWidth'(L - 1) && block0_q.release_params)
-      params_released_o <= params_released_o + 1'b1;
+    else if (released) params_released_o <= params_released_o + 1'b1;
   end
 
   flex_delay #(
@@ -232,13 +255,13 @@ module flex_requantize
   );
 
   flex_delay #(
-    .Width (P * Q * LaneAccWidth + 3 * DataWidth + 1),
+    .Width (P * Q * LaneAccWidth + 3 * DataWidth + 2),
     .Cycles(RamLatency)
   ) u_acc2 (
     .clk_i,
     .rst_ni,
-    .data_i({acc0_q, zero_point0, low0, high0, Wide && block0_q.wide.enable}),
-    .data_o({acc2, zero_point2, low2, high2, wide2})
+    .data_i({acc0_q, bent0, zero_point0, low0, high0, Wide && block0_q.wide.enable}),
+    .data_o({acc2, bent2, zero_point2, low2, high2, wide2})
   );
 
   if (!Slopes) begin : gen_unused_wide
@@ -288,15 +311,18 @@ module flex_requantize
       };
       assign {mult_below, shift_below, last_below, bias_below} =
           param_rd_data[q][StoredWidth-1:RecordWidth];
-      // Blocks of 16 bits do not bend: both sets of parameters are the first one.
-      assign below_mult = wide2 ? {1'b0, mult} : mult_below;
-      assign below_shift = wide2 ? shift : shift_below;
-      assign below_bias = wide2 ? bias : BiasWidth'(bias_below);
+      // Blocks of 16 bits do not bend, and the second record of a channel whose sums bend is
+      // flex_bend's: both sets of parameters are the first one.
+      assign below_mult = (wide2 || bent2) ? {1'b0, mult} : mult_below;
+      assign below_shift = (wide2 || bent2) ? shift : shift_below;
+      assign below_bias = (wide2 || bent2) ? bias : BiasWidth'(bias_below);
       assign below_last = LaneAccWidth'(last_below);
       logic unused_slope;
       assign unused_slope = ^{slope.unused_0, slope.unused_1};
     end else begin : gen_no_slope
       assign {below_mult, below_shift, below_last, below_bias} = '0;
+      logic unused_bent;
+      assign unused_bent = bent2;
     end
 
     for (genvar p = 0; p < P; p++) begin : gen_pixel
@@ -354,9 +380,6 @@ module flex_requantize
   ///////////////////
   // Write address //
   ///////////////////
-
-  // Known one cycle after stage 0, needed in the cycle before the lanes put out their bytes.
-  localparam int unsigned AddrDelay = RamLatency + LaneLatency - 2;
 
   logic [OutAddrWidth-1:0] addr1_q, addr_last, addr_out_q;
   logic [LaneWidth-1:0] lane1_q, lane_mask1_q, lane_last, lane_mask_last;
@@ -469,6 +492,20 @@ module flex_requantize
     .data_o(wr_sum_o)
   );
 
+  if (BendCycles > 0) begin : gen_param
+    flex_delay #(
+      .Width (ParamAddrWidth),
+      .Cycles(AddrDelay + 2)
+    ) u_param (
+      .clk_i,
+      .rst_ni,
+      .data_i(param_rd_addr),
+      .data_o(wr_param_o)
+    );
+  end else begin : gen_no_param
+    assign wr_param_o = '0;
+  end
+
   for (genvar l = 0; l < Lanes; l++) begin : gen_wr_en
     assign wr_en_d[l] = ((lane_last ^ LaneWidth'(l)) & lane_mask_last) == '0;
   end
@@ -489,6 +526,7 @@ module flex_requantize
     addr_out_q <= addr_last;
   end
 
+  `FLEX_ASSERT_INIT(BendsNeedSlopes, BendCycles == 0 || Slopes)
   // A data sheet finds a place, and is there when its accumulators come.
   `FLEX_ASSERT(BlockAccepted, block_valid_i |-> block_ready)
   `FLEX_ASSERT(BlockKnown, first |-> block_next_valid)

@@ -29,6 +29,8 @@ module flex_sequencer
   parameter  bit          Sums             = 1'b0,
   // Activations may have 16 bits.
   parameter  bit          Wide             = 1'b0,
+  // Sums may be requantised with two slopes.
+  parameter  bit          Bends            = 1'b0,
   localparam int unsigned ActAddrWidth     = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth  = $clog2(WeightWords)
 ) (
@@ -88,6 +90,8 @@ module flex_sequencer
     StSum0,
     StSum1,
     StWide,
+    StBend0,
+    StBend1,
     StPasses,
     StError
   } parser_e;
@@ -102,10 +106,12 @@ module flex_sequencer
 
   array_tile_t tile_in, tile_out;
   logic tile_half, tile_table_half;
-  array_sum_t sum_in;
+  array_sum_t  sum_in;
+  array_bend_t bend_in;
   sum_t sum_q, tile_sum_in, tile_sum_out;
   array_wide_t wide_in;
   wide_t wide_q, tile_wide_in, tile_wide_out;
+  bend_t bend_q;
   logic tile_in_valid, tile_in_ready, tile_out_valid, tile_out_ready;
   pass_t pass_out;
   logic pass_in_valid, pass_in_ready, pass_out_valid, pass_out_ready;
@@ -121,7 +127,12 @@ module flex_sequencer
   assign table_tile_o = tile_in_valid && tile_in_ready;
 
   assign sum_in       = {cmd_data_i, tile_word_q};
-  assign tile_sum_in  = (Sums && tile_in.summed) ? sum_q : SumNone;
+  assign bend_in      = {cmd_data_i, tile_word_q};
+
+  always_comb begin
+    tile_sum_in = (Sums && tile_in.summed) ? sum_q : SumNone;
+    if (Bends && tile_in.summed && tile_in.bent) tile_sum_in.bend = bend_q;
+  end
 
   assign wide_in      = cmd_data_i;
   assign tile_wide_in = (Wide && tile_in.wide) ? wide_q : '0;
@@ -158,6 +169,9 @@ module flex_sequencer
           end else if (Wide && header.kind == ArrayWideKind &&
               header.words == 16'(ArrayWideWords)) begin
             parser_d = StWide;
+          end else if (Bends && header.kind == ArrayBendKind &&
+              header.words == 16'(ArrayBendWords)) begin
+            parser_d = StBend0;
           end else if (header.kind == ArrayPassesKind && header.words != '0) begin
             parser_d = StPasses;
           end else begin
@@ -203,6 +217,14 @@ module flex_sequencer
         cmd_ready_o = 1'b1;
         if (cmd_fire) parser_d = StHeader;
       end
+      StBend0: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_fire) parser_d = StBend1;
+      end
+      StBend1: begin
+        cmd_ready_o = 1'b1;
+        if (cmd_fire) parser_d = StHeader;
+      end
       StPasses: begin
         cmd_ready_o   = pass_in_ready;
         pass_in_valid = cmd_valid_i;
@@ -236,13 +258,26 @@ module flex_sequencer
   always_ff @(posedge clk_i) begin
     words_left_q <= words_left_d;
     list_index_q <= list_index_d;
-    if ((parser_q == StTile0 || parser_q == StSum0) && cmd_fire) tile_word_q <= cmd_data_i;
+    if ((parser_q == StTile0 || parser_q == StSum0 || parser_q == StBend0) && cmd_fire) begin
+      tile_word_q <= cmd_data_i;
+    end
     if (Wide && parser_q == StWide) begin
       wide_q <= '{
           enable: 1'b1,
           zero_point: wide_in.zero_point,
           low: wide_in.low,
           high: wide_in.high
+      };
+    end
+    if (parser_q == StBend1) begin
+      bend_q <= '{
+          enable: 1'b1,
+          mult: bend_in.mult,
+          shift: bend_in.shift,
+          bias: bend_in.bias,
+          zero_point: bend_in.zero_point,
+          low: bend_in.low,
+          high: bend_in.high
       };
     end
     if (parser_q == StSum1) begin
@@ -255,7 +290,8 @@ module flex_sequencer
           shift: sum_in.shift,
           zero_point: sum_in.zero_point,
           low: sum_in.low,
-          high: sum_in.high
+          high: sum_in.high,
+          bend: '0
       };
     end
   end
@@ -384,7 +420,9 @@ module flex_sequencer
   );
 
   logic unused_header;
-  assign unused_header = ^{header.engine, header.unused_0, sum_in.unused_1, wide_in.unused_0};
+  assign unused_header = ^{
+      header.engine, header.unused_0, sum_in.unused_1, wide_in.unused_0,
+      bend_in.unused_0, bend_in.unused_1};
 
   if (!Tables) begin : gen_no_tables
     logic unused_table;

@@ -228,7 +228,7 @@ module flex_sum
   );
 
   logic unused_half;
-  assign unused_half = sum.half;
+  assign unused_half = ^{sum.half, sum.bend};
 
   // Bytes and addresses meet.
   `FLEX_ASSERT(BytesInStep, out_valid == (wr_en_o != '0))

@@ -35,6 +35,8 @@ module flex_vsa
   parameter  bit          Sums            = 1'b0,
   // Activations may have 16 bits.
   parameter  bit          Wide            = 1'b0,
+  // Sums may be requantised with two slopes.
+  parameter  bit          Bends           = 1'b0,
   localparam int unsigned ActAddrWidth    = $clog2(2 * ActWords),
   localparam int unsigned WeightAddrWidth = $clog2(WeightWords)
 ) (
@@ -99,6 +101,7 @@ module flex_vsa
     .WeightReadCycles(ColumnReadLatency + M),
     .Tables          (Tables),
     .Sums            (Sums),
+    .Bends           (Bends),
     .Wide            (Wide)
   ) u_sequencer (
     .clk_i,

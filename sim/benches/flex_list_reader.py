@@ -66,12 +66,13 @@ def _tile_word(tile: Tile) -> int:
         lookup=int(tile.lookup),
         summed=0,
         wide=int(tile.limits is not None),
+        bent=0,
     )
     return low | high << 64
 
 
 # A packed sum_t.
-SUM_BITS = 116
+SUM_BITS = 219
 
 
 def _pass_words(tile: Tile) -> list[int]:

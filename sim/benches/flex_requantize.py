@@ -5,11 +5,11 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cocotb
-from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 
 from flexcc.program.encode import encode
 from flexcc.program.formats import PARAMETER, SLOPE
@@ -30,10 +30,12 @@ PARAM_PASSES = int(os.environ["PARAM_PASSES"])
 OUT_ADDR_WIDTH = int(os.environ["OUT_ADDR_WIDTH"])
 # Without output phases a word holds N channels.
 LEAST_CHANNELS = Q if int(os.environ["OUTPUT_PHASES"]) else N
+# Cycles after which second records are read for sums, 0 where there is no flex_bend.
+BEND_CYCLES = int(os.environ["BEND_CYCLES"])
 L = M // Q
 COUNT_MASK = 0xFFFF
-# A packed sum_t.
-SUM_BITS = 116
+# A packed sum_t, whose bend_t comes last.
+SUM_BITS, BEND_BITS = 219, 103
 WIDE = os.environ.get("WIDE_BLOCKS") == "1"
 LATENCY = 14 + SLOPES + WIDE  # cycles from accumulators to their write
 RECORD_BITS = 256 if SLOPES else 128
@@ -41,7 +43,10 @@ RECORD_BITS = 256 if SLOPES else 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One output block: its data sheet and its accumulators by channel, then pixel."""
+    """One output block: its data sheet and its accumulators by channel, then pixel.
+
+    The second records of a `bent` one are for its sums.
+    """
 
     pass_number: int
     channels: list[Channel]
@@ -53,6 +58,7 @@ class Block:
     release: bool
     hand_over: bool
     lookup: int
+    bent: bool
     acc: list[list[int]]
     wide: bool
     plane: int
@@ -70,7 +76,9 @@ class Block:
             (self.addr, 16),
             (self.half, 1),
             (self.pass_number & COUNT_MASK, 16),
-            (0, SUM_BITS),
+            (0, BEND_BITS - 1),
+            (self.bent, 1),
+            (0, SUM_BITS - BEND_BITS),
             (self.plane, 2),
             *((value if self.wide else random.getrandbits(16), 16) for value in self._limits()),
             (self.wide, 1),
@@ -99,10 +107,17 @@ class Block:
             word = (self.half << (OUT_ADDR_WIDTH - 1)) + self.addr + group * self.plane_words
             for p in range(P):
                 for copy in range(byte, N, in_word):
-                    acc = self.acc[c][p]
-                    output = channel.wide(acc) if self.wide else channel(acc)
+                    acc, own = self.acc[c][p], self._own(channel)
+                    output = own.wide(acc) if self.wide else own(acc)
                     result[p, word, copy] = self._byte(output)
         return result
+
+    def _own(self, channel: Channel) -> Channel:
+        """What requantises a channel's accumulators."""
+        if not self.bent:
+            return channel
+        below = replace(channel.below, mult=channel.mult, shift=channel.shift, bias=channel.bias)
+        return replace(channel, below=below)
 
 
 def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
@@ -134,6 +149,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
         planes = -(-(M + byte) // in_word)
         plane_words = random.randint(1, half_words // planes)
         count = random.randint(1, blocks_per_pass)
+        bent = BEND_CYCLES > 0 and random.random() < 0.5
         for index in range(count):
             acc = [
                 [value if random.random() < 0.5 else signed(acc_bits) for _ in range(P)]
@@ -152,6 +168,7 @@ def random_blocks(passes: int, blocks_per_pass: int = 4) -> list[Block]:
                     release=index == count - 1,
                     lookup=random.getrandbits(3),
                     hand_over=hand_over,
+                    bent=bent,
                     acc=acc,
                     wide=wide,
                     plane=plane,
@@ -248,6 +265,7 @@ class Write:
 
     cycle: int
     lookup: int
+    place: int
     data: dict[tuple[int, int, int], int]
 
 
@@ -270,7 +288,8 @@ async def collect(dut: Any, count: int) -> tuple[list[Write], list[int]]:
                 for q in range(Q)
             }
             lookup = int(dut.wr_table_o.value)
-            writes.append(Write(cycle=cycle, lookup=lookup, data=data))
+            place = int(dut.wr_param_o.value)
+            writes.append(Write(cycle=cycle, lookup=lookup, place=place, data=data))
         if dut.group_full_o.value == 1:
             full_cycles.append(cycle)
         cycle += 1
@@ -298,9 +317,16 @@ async def requantise(dut: Any, blocks: list[Block], pauses: Pauses) -> list[Writ
         # The tile's last write is the last one of its last block.
         lookups = [block.lookup & 0b110] * (L - 1) + [block.lookup]
         assert [write.lookup for write in own] == lookups
+        if BEND_CYCLES:
+            first = block.pass_number % PARAM_PASSES * L
+            assert [write.place for write in own] == list(range(first, first + L))
         if block.hand_over:
             expected_full.append(own[-1].cycle + 1)
     assert full_cycles == expected_full
+    # Parameters are given back when sums have been bent, too.
+    before = int(dut.params_released_o.value)
+    await ClockCycles(dut.clk_i, BEND_CYCLES + 1)
+    assert before < int(dut.params_released_o.value) or not BEND_CYCLES
     assert int(dut.params_released_o.value) == sum(block.release for block in blocks) & COUNT_MASK
     # The bench drives between the edges: an accumulator of cycle c is taken at the edge of cycle c.
     latencies = {

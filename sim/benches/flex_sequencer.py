@@ -17,7 +17,7 @@ from sim.bus.clock import reset, start_clock
 from sim.bus.stream import Pauses, StreamSource, bursty, never
 
 # A packed sum_t.
-SUM_BITS = 116
+SUM_BITS = 219
 COUNT_MASK = 0xFFFF
 _BLOCK_FIELDS = (  # name, width, signed; from bit 0 upwards
     ("hand_over", 1, False),

@@ -36,6 +36,7 @@ class Sum:
     def packed(self, half: int) -> int:
         """The packed sum_t."""
         fields = (  # from bit 0 upwards
+            (0, 103),
             (self.rounding.high, 8),
             (self.rounding.low, 8),
             (self.rounding.zero_point, 8),

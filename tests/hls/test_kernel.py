@@ -19,7 +19,7 @@ from flexcc.csimulation import Kernel, check_simulable, compile_library, kernel
 from flexcc.errors import InputError, MismatchError
 from flexcc.program.decode import decode
 from tests.networks import NARROW, case_on
-from tests.rtl.test_layer_sweep import SHAPES, SUM_SHAPES, Sweep, _sweep
+from tests.rtl.test_layer_sweep import BEND_SHAPES, SHAPES, SUM_SHAPES, Sweep, _sweep
 
 _NARROW_SHAPES = tuple(name for name, shape in SHAPES.items() if not shape.wide)
 _LAYERS = 40
@@ -61,6 +61,14 @@ def test_layers_equal_the_reference(shape: str) -> None:
 @pytest.mark.parametrize("shape", _shapes(SUM_SHAPES, _QUICK_SUMS))
 def test_sums_equal_the_reference(shape: str) -> None:
     _require_equal(_sweep(replace(SHAPES[shape], sums=True), 60, f"sums {shape}"))
+
+
+@pytest.mark.parametrize("shape", BEND_SHAPES)
+def test_bent_sums_equal_the_reference(shape: str) -> None:
+    accelerator = replace(SHAPES[shape], sums=True, slopes=True, bends=True)
+    sweep = _sweep(accelerator, 60, f"bends {shape}")
+    assert sweep.counts["sum bent"] >= 3
+    _require_equal(sweep)
 
 
 def test_memory_may_be_plain_pointers() -> None:

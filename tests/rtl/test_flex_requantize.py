@@ -11,14 +11,16 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("m", "p", "n", "q", "param_passes", "output_phases", "slopes", "wide"),
+    ("m", "p", "n", "q", "param_passes", "output_phases", "slopes", "wide", "bend_cycles"),
     [
-        (8, 4, 8, 2, 4, True, False, False),
-        (8, 4, 8, 2, 4, True, True, True),
-        (16, 3, 4, 4, 2, True, False, True),
-        (4, 2, 16, 1, 8, True, True, False),
-        (8, 1, 8, 8, 1, True, False, False),
-        (4, 1, 8, 2, 1, False, False, False),
+        (8, 4, 8, 2, 4, True, False, False, 0),
+        (8, 4, 8, 2, 4, True, True, True, 0),
+        (8, 2, 8, 2, 4, True, True, False, 14),
+        (4, 2, 8, 2, 4, True, True, True, 14),
+        (16, 3, 4, 4, 2, True, False, True, 0),
+        (4, 2, 16, 1, 8, True, True, False, 0),
+        (8, 1, 8, 8, 1, True, False, False, 0),
+        (4, 1, 8, 2, 1, False, False, False, 0),
     ],
 )
 def test_flex_requantize(
@@ -31,6 +33,7 @@ def test_flex_requantize(
     output_phases: bool,
     slopes: bool,
     wide: bool,
+    bend_cycles: int,
 ) -> None:
     parameters = {
         "M": m,
@@ -43,6 +46,7 @@ def test_flex_requantize(
         "OutputPhases": int(output_phases),
         "Slopes": int(slopes),
         "Wide": int(wide),
+        "BendCycles": bend_cycles,
     }
     env = {
         "M": str(m),
@@ -55,5 +59,6 @@ def test_flex_requantize(
         "OUTPUT_PHASES": str(int(output_phases)),
         "SLOPES": str(int(slopes)),
         "WIDE_BLOCKS": str(int(wide)),
+        "BEND_CYCLES": str(bend_cycles),
     }
     assert simulate("flex_requantize", tmp_path, parameters, env=env) == 3

@@ -104,6 +104,7 @@ SHAPES = {
 }
 SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed-tables", "8x7x16-packed-slopes-tables")
 # Left to the long run: what they have, the others have between them.
+BEND_SHAPES = ("8x4x8-packed", "8x7x16-packed-slopes-tables")
 _SLOW_SHAPES = ("4x3x16-packed-slopes-window9",)
 _SLOW_SUM_SHAPES = ("4x3x16-packed-tables",)
 _LAYERS = 40
@@ -196,6 +197,7 @@ def _counts(cases: list[Case], plan: Plan) -> Counter[str]:
             counts["pooled"] += group.chain.pool is not None
             counts["looked up"] += group.chain.table is not None
             counts["summed"] += group.chain.sum is not None
+            counts["sum bent"] += group.chain.bend is not None
             counts["sum pooled"] += None not in (group.chain.sum, group.chain.pool)
             counts["bundled"] += group.bundle > 1
             counts["window"] += group.chain.window is not None
@@ -255,6 +257,19 @@ def test_sums_equal_the_reference(shape: str) -> None:
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
     stalled = _run(sweep, MemoryBehaviour(stall_seed=8, stall_percent=30))
+    assert stalled > freely
+
+
+@pytest.mark.parametrize("shape", BEND_SHAPES)
+def test_bent_sums_equal_the_reference(shape: str) -> None:
+    """Also behind depthwise and transposed convolutions, in front of tables and poolings."""
+    accelerator = replace(SHAPES[shape], sums=True, slopes=True, bends=True)
+    sweep = _sweep(accelerator, 60, f"bends {shape}")
+    needed = ["transposed strided", "summed", "sum bent", "several tiles", "keep", "reload"]
+    missing = [name for name in needed if sweep.counts[name] < 3]
+    assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
+    freely = _run(sweep, MemoryBehaviour())
+    stalled = _run(sweep, MemoryBehaviour(stall_seed=9, stall_percent=30))
     assert stalled > freely
 
 

@@ -10,17 +10,25 @@ bytes, so that reading what was never written shows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.lanes import Channel, decode_channels, put_out, requantized, summed
+from flexcc.backend.lanes import (
+    Channel,
+    bent,
+    decode_channels,
+    put_out,
+    requantized,
+    summed,
+)
 from flexcc.backend.window_lanes import WindowChannel, decode_window, windows_of
 from flexcc.program.decode import Decoded, Fields, decode, decode_format, from_bytes
 from flexcc.program.formats import (
+    ARRAY_BEND,
     ARRAY_LISTS,
     ARRAY_SUM,
     ARRAY_TABLE,
@@ -301,9 +309,12 @@ def _outputs(
     for row in range(a.m):
         chain, position = divmod(row, a.drain_cycles)
         channel = (a.drain_cycles - 1 - position) * a.q + chain
+        own = params[channel]
+        if tile["bent"]:
+            own = replace(own, slope=None)
         result[:, :, channel] = requantized(
             acc[:, :, row],
-            params[channel],
+            own,
             _int(limits, "zero_point"),
             _int(limits, "low"),
             _int(limits, "high"),
@@ -329,6 +340,7 @@ class _Cursors:
     tile_open: bool = False
     group_open: bool = False
     sum: Decoded | None = None
+    bend: Decoded | None = None
     wide: Decoded | None = None
 
     def limits(self, tile: Decoded) -> Fields:
@@ -413,6 +425,7 @@ def _write_outputs(
     state: _State, tile: Decoded, item: Fields, values: IntArray, at: _Cursors
 ) -> None:
     a = state.accelerator
+    params = state.params[at.param % a.param_passes]
     channels = 1 << tile["word_channels"]
     _require(a.q <= channels <= a.n, tile, "word_channels")
     group, lane = np.divmod(np.arange(a.m) + _int(item, "out_byte"), channels)
@@ -426,6 +439,12 @@ def _write_outputs(
         address = at.skip_half * a.out_words + word[:, None, :]
         second = state.skip.data[address, column, lane].astype(np.int64)
         values = summed(values, second, at.sum.fields)
+    if tile["bent"]:
+        _require(at.bend is not None and bool(tile["summed"]), tile, "there is no bend of a sum")
+        assert at.bend is not None
+        for channel, own in enumerate(params):
+            assert own.slope is not None
+            values[:, :, channel] = bent(values[:, :, channel], own.slope, at.bend.fields)
     if tile["lookup"]:
         _require(state.table is not None, tile, "there is no table")
         assert state.table is not None
@@ -511,6 +530,9 @@ def _array(state: _State, records: Sequence[Decoded]) -> _Process:
         elif record.format is ARRAY_WIDE:
             _require(state.accelerator.wide, record, "there are no 16 bits")
             at.wide = record
+        elif record.format is ARRAY_BEND:
+            _require(state.accelerator.bends, record, "the accelerator does not bend sums")
+            at.bend = record
         elif record.format is ARRAY_TILE:
             _require(not at.tile_open, record, "the tile before has no last pass")
             tile = record

@@ -11,7 +11,7 @@ from flexcc.accelerator import Accelerator
 from flexcc.program.decode import Fields, decode_format
 from flexcc.program.formats import PARAMETER, SLOPE
 
-__all__ = ["Channel", "decode_channels", "put_out", "requantized", "summed"]
+__all__ = ["Channel", "bent", "decode_channels", "put_out", "requantized", "summed"]
 
 _ACC_CLAMP = 1 << 26
 _WIDE_LIMIT = 1 << 37
@@ -83,6 +83,15 @@ def summed(own: IntArray, second: IntArray, record: Fields) -> IntArray:
     total = own * _int(record, "mult") + second * _int(record, "skip_mult") + _int(record, "bias")
     result = _rounded(total, _int(record, "shift")) + _int(record, "zero_point")
     limited: IntArray = np.clip(result, _int(record, "low"), _int(record, "high"))
+    return limited
+
+
+def bent(sums: IntArray, slope: Fields, record: Fields) -> IntArray:
+    """What becomes of a channel's sums, as an `array_bend` record and its second one say."""
+    below = sums <= _int(slope, "last")
+    result = np.where(below, _scaled(sums, slope), _scaled(sums, record))
+    limits = _int(record, "low"), _int(record, "high")
+    limited: IntArray = np.clip(result + _int(record, "zero_point"), *limits)
     return limited
 
 

@@ -18,7 +18,12 @@ import numpy as np
 from flexcc.accelerator import Accelerator
 from flexcc.backend.lists import Entry, ListRange, reduction_lists
 from flexcc.backend.tensors import Placement, TensorPlan
-from flexcc.backend.weights import PassImage, pass_images, stage_requantization
+from flexcc.backend.weights import (
+    PassImage,
+    bend_requantization,
+    pass_images,
+    stage_requantization,
+)
 from flexcc.backend.window import window_record
 from flexcc.cores import core_tiles
 from flexcc.dse.mapping import Group, Mapping, WeightMode, group_tiling, stage_of
@@ -36,6 +41,7 @@ from flexcc.tiles import Stage, Tile, Tiling
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = [
+    "ArrayBend",
     "ArraySum",
     "ArrayTile",
     "ArrayWide",
@@ -166,6 +172,7 @@ class ArrayTile:
     lookup: int
     summed: int
     wide: int
+    bent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +195,18 @@ class ArrayWide:
     zero_point: int
     low: int
     high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayBend:
+    """The fields of an `array_bend` record."""
+
+    mult: int
+    shift: int
+    zero_point: int
+    low: int
+    high: int
+    bias: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +248,7 @@ class StagePlan:
     table: tuple[int, ...] | None
     sum: ArraySum | None
     wide: ArrayWide | None
+    bend: ArrayBend | None
     tiles: tuple[TilePlan, ...]
     order: tuple[tuple[int, ...], ...]
 
@@ -302,6 +322,8 @@ def _describe(plan: Plan) -> Iterator[str]:
             yield _line("  sum", stage.sum)
         if stage.wide is not None:
             yield _line("  wide", stage.wide)
+        if stage.bend is not None:
+            yield _line("  bend", stage.bend)
         core_of = {tile: core for core, order in enumerate(stage.order) for tile in order}
         for number, tile in enumerate(stage.tiles):
             core = f" on core {core_of[number]}" if len(stage.order) > 1 else ""
@@ -462,6 +484,28 @@ def _array_sum(graph: Graph, stage: Stage) -> ArraySum | None:
     )
 
 
+def _array_bend(bend: Requantization | None) -> ArrayBend | None:
+    """The numbers of sums above the channels' limits, the same for all channels."""
+    if bend is None:
+        return None
+    return ArrayBend(
+        mult=int(bend.multiplier[0]),
+        shift=int(bend.shift[0]),
+        zero_point=bend.zero_point,
+        low=bend.low,
+        high=bend.high,
+        bias=int(bend.bias[0]),
+    )
+
+
+def _bent(bend: ArrayBend, value: int) -> int:
+    """What becomes of a sum in a lane without a channel, whose second record is zero."""
+    step = 0
+    if value > 0:
+        step = int(round_shift(np.array(value * bend.mult + bend.bias, np.int64), bend.shift))
+    return min(max(step + bend.zero_point, bend.low), bend.high)
+
+
 def _summed(sum_: ArraySum, own: int, skip: int) -> int:
     """One sum."""
     total = np.array(own * sum_.mult + skip * sum_.skip_mult + sum_.bias, np.int64)
@@ -491,6 +535,7 @@ def _array_tile(
         lookup=int(tiling_.stage.table is not None),
         summed=int(tiling_.stage.sum is not None),
         wide=int(wide),
+        bent=int(tiling_.stage.bend is not None),
     )
 
 
@@ -645,6 +690,7 @@ class _Resolved:
     images: tuple[PassImage, ...]
     table: tuple[int, ...] | None
     sum: ArraySum | None
+    bend: ArrayBend | None
 
     def dead(self, tensor: str, skip: int) -> int:
         """What lanes of a stored tensor without a channel hold.
@@ -658,6 +704,8 @@ class _Resolved:
             return dict(zip(self.tiling.stage.stored_tensors, planes, strict=True))[tensor]
         if self.sum is not None:
             value = _summed(self.sum, value, skip)
+        if self.bend is not None:
+            value = _bent(self.bend, value)
         return value if self.table is None else self.table[value + 128]
 
     @property
@@ -669,13 +717,15 @@ def _resolve(graph: Graph, group: Group, accelerator: Accelerator) -> _Resolved:
     tiling_ = group_tiling(stage_of(graph, group.chain), group, accelerator)
     rq = stage_requantization(tiling_)
     split = group.weights is WeightMode.STREAM
-    images = pass_images(tiling_, rq, split=split)
+    bend = bend_requantization(tiling_.stage)
+    images = pass_images(tiling_, rq, split=split, bend=bend)
     return _Resolved(
         group=group,
         tiling=tiling_,
         requantization=rq,
         images=images,
         sum=_array_sum(graph, tiling_.stage),
+        bend=_array_bend(bend),
         table=_table(graph, tiling_.stage),
     )
 
@@ -754,6 +804,7 @@ def _stage_plan(
         table=resolved.table,
         sum=resolved.sum,
         wide=_array_wide(resolved),
+        bend=resolved.bend,
         tiles=tuple(plans[number] for number in range(len(tiles))),
         order=order,
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan to program: the records of each tile, in the order that keeps the engines free of deadlock.
 
-LISTS and TABLE (when they change), SUM and WINDOW (for each layer), LOAD, ARRAY_TILE, STORE,
+LISTS and TABLE (when they change), SUM, BEND and WINDOW (for each layer), LOAD, ARRAY_TILE, STORE,
 WEIGHTS, PASSES. An engine's record of a tile never precedes what it waits for; PASSES, which alone
 can wait for the store engine, comes last. Where each half of the output buffer has records of its
 own, they stand by its passes, lest they fill the fetch unit's FIFOs and hold up the passes that
@@ -17,6 +17,7 @@ from flexcc.backend.lists import Entry
 from flexcc.backend.plan import Load, Plan, TilePlan
 from flexcc.program.encode import encode, record
 from flexcc.program.formats import (
+    ARRAY_BEND,
     ARRAY_LISTS,
     ARRAY_PASSES,
     ARRAY_SUM,
@@ -115,6 +116,8 @@ def _core_words(plan: Plan, core: int) -> list[int]:
             words += record(ARRAY_SUM, **_fields(stage.sum))
         if stage.wide is not None:
             words += record(ARRAY_WIDE, **_fields(stage.wide))
+        if stage.bend is not None:
+            words += record(ARRAY_BEND, **_fields(stage.bend))
         words += stage.window
         for number in stage.order[core]:
             words += _tile_words(stage.tiles[number])

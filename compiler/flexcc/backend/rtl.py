@@ -19,7 +19,7 @@ __all__ = [
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
 WAIVERS = "lint.vlt"
-BITS = ("Packed", "Slopes", "Tables", "Sums", "Wide")
+BITS = ("Packed", "Slopes", "Tables", "Sums", "Bends", "Wide")
 """The parameters that are true or false."""
 
 
@@ -43,6 +43,7 @@ def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
         "Tables": int(a.tables),
         "Sums": int(a.sums),
         "Wide": int(a.wide),
+        "Bends": int(a.bends),
         "WindowTaps": a.window_taps,
         "WindowBeats": a.window_beats,
         "WindowChannels": a.window_channels,

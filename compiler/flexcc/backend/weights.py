@@ -29,9 +29,16 @@ from flexcc.ir.widths import NARROW
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
 from flexcc.taps import PassTaps
-from flexcc.tiles import Tiling
+from flexcc.tiles import Stage, Tiling
 
-__all__ = ["ChannelNumbers", "PassImage", "channel_rows", "pass_images", "stage_requantization"]
+__all__ = [
+    "ChannelNumbers",
+    "PassImage",
+    "bend_requantization",
+    "channel_rows",
+    "pass_images",
+    "stage_requantization",
+]
 
 PACKING_OFFSET = -1024
 """What a packed multiplier chain of 8 lanes adds to every step's sum."""
@@ -110,6 +117,23 @@ def stage_requantization(tiling: Tiling) -> tuple[Requantization, ...]:
     return tuple(result)
 
 
+def bend_requantization(stage: Stage) -> Requantization | None:
+    """The requantisation of a stage's sums, as bytes, by the layer behind them; None without one.
+
+    Raises:
+        InputError: names the layer when its numbers do not fit the hardware.
+    """
+    layer = stage.bend
+    if layer is None:
+        return None
+    assert stage.bent is not None
+    assert stage.summed is not None
+    assert stage.summed.quantization is not None
+    centred = requantization(layer, stage.summed, stage.bent)
+    carried = stage.summed.quantization.zero_point * weight_sums(layer)
+    return with_accumulator_offset(layer.name, centred, carried)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelNumbers:
     """The requantisation of channels; `bend` where they have a record for it that counts.
@@ -122,14 +146,25 @@ class ChannelNumbers:
     bend: Bend | None
 
     @classmethod
-    def of(cls, rq: Requantization, accelerator: Accelerator, name: str) -> "ChannelNumbers":
-        """The numbers of layer `name`; ValueError for a bend that the accelerator cannot have."""
+    def of(
+        cls,
+        rq: Requantization,
+        accelerator: Accelerator,
+        name: str,
+        behind: Requantization | None = None,
+    ) -> "ChannelNumbers":
+        """The numbers of layer `name`; ValueError for a bend that the accelerator cannot have.
+
+        The second record is that of `behind`, which requantises sums, if there is such a layer.
+        """
         if rq.negative is not None and not accelerator.slopes:
             raise ValueError(f"{name}: the accelerator has no second slope")
-        bends = accelerator.slopes and rq.widths is NARROW
-        return cls(
-            requantization=rq, slopes=accelerator.slopes, bend=bend_of(rq) if bends else None
-        )
+        if behind is not None and (rq.negative is not None or not accelerator.bends):
+            raise ValueError(f"{name}: there is no room for the slopes of its sums")
+        source = rq if behind is None else behind
+        counts = accelerator.slopes and source.widths is NARROW
+        bend = bend_of(source) if counts else None
+        return cls(requantization=rq, slopes=accelerator.slopes, bend=bend)
 
     def records(self, channel: int) -> list[int]:
         """The words of a channel."""
@@ -201,15 +236,19 @@ def _weight_words(tiling: Tiling, item: PassTaps) -> NDArray[np.int8]:
 
 
 def pass_images(
-    tiling: Tiling, requantizations: tuple[Requantization, ...], *, split: bool
+    tiling: Tiling,
+    requantizations: tuple[Requantization, ...],
+    *,
+    split: bool,
+    bend: Requantization | None = None,
 ) -> tuple[PassImage, ...]:
     """One image per pass, in order; `split` parts parameters and weights, to stream the latter.
 
     `requantizations` are what `stage_requantization` gives; an accelerator without slopes takes
-    none that bends (ValueError).
+    none that bends (ValueError). `bend` is that of the sums.
     """
     accelerator = tiling.accelerator
-    phases = [ChannelNumbers.of(rq, accelerator, tiling.stage.name) for rq in requantizations]
+    phases = [ChannelNumbers.of(rq, accelerator, tiling.stage.name, bend) for rq in requantizations]
     images = []
     for item in tiling.lists.passes:
         words = _weight_words(tiling, item)

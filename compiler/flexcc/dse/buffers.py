@@ -81,10 +81,11 @@ def largest_buffers(
         cores=cores,
         sums=shape.sums,
         wide=shape.wide,
+        bends=any(stage.bend is not None for stage in stages),
         slopes=any(
             layer is not None and layer.slope is not None
             for stage in stages
-            for layer in (stage.conv, stage.window)
+            for layer in (stage.conv, stage.window, stage.bend)
         ),
         window_taps=window_taps_of(stages),
         window_channels=_power_of_two(_window_channels(stages, shape.n)),

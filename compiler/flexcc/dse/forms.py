@@ -62,6 +62,11 @@ class Forms:
         """Whether a tensor has 16 bits."""
         return any(type_.wide for type_ in self._plain.tensors.values())
 
+    @property
+    def bends(self) -> bool:
+        """Whether a sum is requantised with two slopes on its way."""
+        return any(chain.bend is not None for chain in fusion_groups(self._plain))
+
     def graph(self, *, m: int, p: int, n: int) -> Graph:
         """The network for an array of that shape."""
         if not self._wanted:

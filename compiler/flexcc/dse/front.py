@@ -148,12 +148,14 @@ class _Explorer:
         for number in cores:
             share = share_of(self._left, number)
             for windows, forms in self._networks.items():
-                sums, taps, wide = forms.sums, forms.window_taps, forms.wide
+                sums, taps, bends, wide = forms.sums, forms.window_taps, forms.bends, forms.wide
                 try:
                     shapes = (
-                        list(all_shapes(share, sums=sums, taps=taps, wide=wide))
+                        list(all_shapes(share, sums=sums, taps=taps, bends=bends, wide=wide))
                         if array is None
-                        else [given_shape(array, share, sums=sums, taps=taps, wide=wide)]
+                        else [
+                            given_shape(array, share, sums=sums, taps=taps, bends=bends, wide=wide)
+                        ]
                     )
                 except DoesNotFitError as error:
                     refused.append(error)

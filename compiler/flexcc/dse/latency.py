@@ -48,7 +48,7 @@ WINDOW_PLANE_CYCLES = 15
 REQUEST_CYCLES = MEMORY_LATENCY + 14
 """From the load before last of a buffer's half to the first data in the banks, at the least."""
 _HALF_CYCLES, _CHAIN = 28, 8
-_TABLE_CYCLES, _SUM_CYCLES = 3, 14
+_TABLE_CYCLES, _SUM_CYCLES, _BEND_CYCLES = 3, 14, 13
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
 
@@ -191,7 +191,7 @@ def array_latency(accelerator: Accelerator) -> int:
     """
     a = accelerator
     groups = -(-a.p // 2) if a.packed else a.p
-    behind = a.slopes + _TABLE_CYCLES * a.tables + _SUM_CYCLES * a.sums
+    behind = a.slopes + _TABLE_CYCLES * a.tables + _SUM_CYCLES * a.sums + _BEND_CYCLES * a.bends
     return a.m + groups + min(a.n, _CHAIN) + a.drain_cycles + _HALF_CYCLES + behind
 
 

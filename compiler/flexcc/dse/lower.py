@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flexcc.dse.bends import bend_behind
 from flexcc.dse.lower_interpolation import enlargement, lower_interpolation
 from flexcc.dse.lower_means import LONGEST_LIST
 from flexcc.dse.mapping import Chain
@@ -345,20 +346,25 @@ def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
         ValueError: the graph has not been lowered.
     """
     chains: list[Chain] = []
+    bends: set[str] = set()
     for index, layer in enumerate(graph.layers):
-        if not isinstance(layer, Convolution):
+        if not isinstance(layer, Convolution) or layer.name in bends:
             continue
         tail: Layer = layer
-        add = table = None
+        add = bend = table = None
         match graph.layers[index + 1 : index + 2]:
             case (Add() as add_,) if _only_user(graph, tail.output, add_):
                 add, tail = add_.name, add_
+                bent = bend_behind(graph, layer, add_)
+                if bent is not None:
+                    bends.add(bent.name)
+                    bend, tail = bent.name, bent
         match graph.users(tail.output):
             case (Table() as table_,) if _only_user(graph, tail.output, table_):
                 table, tail = table_.name, table_
         pool = _pool_behind(graph, tail.output) if isinstance(layer, Conv2d) else None
         pooled = None if pool is None else pool.name
-        chains.append(Chain(conv=layer.name, sum=add, table=table, pool=pooled))
+        chains.append(Chain(conv=layer.name, sum=add, bend=bend, table=table, pool=pooled))
     covered = {name for chain in chains for name in chain.names}
     for layer in graph.layers:
         if layer.name not in covered and not isinstance(layer, Concat):

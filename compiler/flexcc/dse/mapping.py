@@ -30,12 +30,14 @@ class Chain:
     """The names of the layers that one trip through the accelerator computes, in its order.
 
     Each reads the one before it: a `window`, which is a depthwise layer in front, the convolution,
-    the `sum` with a second tensor, the `table`, the max-pooling. None is absent.
+    the `sum` with a second tensor, its `bend`, which is a layer of single values with two slopes,
+    the `table`, the max-pooling. None is absent.
     """
 
     window: str | None = None
     conv: str
     sum: str | None = None
+    bend: str | None = None
     table: str | None = None
     pool: str | None = None
 
@@ -88,6 +90,8 @@ class Mapping:
         ]
         if a.slopes:
             lines.append("two-slope requantisers")
+        if a.bends:
+            lines.append("two slopes behind sums")
         if a.tables:
             lines.append("tables behind the requantisers")
         if a.window_taps:
@@ -127,7 +131,7 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     conv = _named(layers, chain.conv, Convolution)
     add = _named(layers, chain.sum, Add)
     assert conv is not None
-    window = _named(layers, chain.window, Conv2d)
+    window, bend = (_named(layers, name, Conv2d) for name in (chain.window, chain.bend))
     (source,) = conv.inputs if window is None else window.inputs
     parts = stored_parts(graph, source)
     pool = _named(layers, chain.pool, MaxPool2d)
@@ -141,12 +145,15 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
         window=window,
         conv=conv,
         sum=add,
+        bend=bend,
         table=_named(layers, chain.table, Table),
         pool=pool,
         input=graph.tensors[conv.inputs[0]],
         read=None if window is None else graph.tensors[source],
         raw=graph.tensors[conv.output],
         skip=skip,
+        summed=None if bend is None else graph.tensors[bend.inputs[0]],
+        bent=None if bend is None else graph.tensors[bend.output],
         output=graph.tensors[output],
         joined=() if parts[0].tensor == source else parts,
         keeps=pooled is not None and (graph.is_output(pooled) or len(graph.users(pooled)) > 1),

@@ -24,6 +24,7 @@ _BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096))
 _SHALLOW_WORDS = 64
 _WINDOW_CHANNEL_BITS = {False: 150, True: 256}
 """Without slopes and with them."""
+_SLOPE_BITS = 106
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +43,20 @@ def array_multipliers(*, m: int, p: int, n: int, packed: bool) -> int:
     return m * (-(-p // 2) if packed else p) * n
 
 
-def lane_multipliers(*, p: int, q: int, family: Family, sums: bool, wide: bool = False) -> int:
+def lane_multipliers(
+    *, p: int, q: int, family: Family, sums: bool, bends: bool = False, wide: bool = False
+) -> int:
     """Those of the P*Q lanes behind the array.
 
     Requantisation multiplies 27 x 24 bits: two 27x18 multipliers, or four of 25x18 or 18x18. A sum
-    has two products of 25 x 8 bits, each of which takes one multiplier, or two of 18x18. The upper
-    bits of a `wide` accumulator, 12 x 25, take half of what requantisation does.
+    has two products of 25 x 8 bits, each of which takes one multiplier, or two of 18x18. Its bend
+    is another requantisation. The upper bits of a `wide` accumulator, 12 x 25, take half of what
+    requantisation does.
     """
     requantisation = 2 if family is Family.XCUP else 4
     products = 4 if family is Family.ECP5 else 2
-    return p * q * (requantisation + sums * products + wide * requantisation // 2)
+    own = requantisation * (1 + bends) + wide * requantisation // 2
+    return p * q * (own + sums * products)
 
 
 def window_multipliers(*, taps: int, beat_bytes: int, packed: bool, family: Family) -> int:
@@ -66,7 +71,7 @@ def multipliers(accelerator: Accelerator, family: Family) -> int:
     """Multipliers of all cores: both engines, lanes behind the array, and one elsewhere in each."""
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
-    lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums, wide=a.wide)
+    lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums, bends=a.bends, wide=a.wide)
     window = window_multipliers(
         taps=a.window_taps,
         beat_bytes=a.beat_bytes,
@@ -103,6 +108,7 @@ def ram_blocks(accelerator: Accelerator) -> int:
         a.p * (_blocks(2 * a.act_words, word) + (1 + a.sums) * _blocks(2 * a.out_words, word))
         + a.m * _blocks(a.weight_words, word)
         + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)
+        + (_blocks(a.param_passes * a.drain_cycles, a.q * _SLOPE_BITS) if a.bends else 0)
         + _blocks(2 * a.list_entries, 64)
         + (3 + a.sums) * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
         + tables

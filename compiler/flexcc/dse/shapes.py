@@ -33,6 +33,7 @@ class Shape:
     packed: bool
     sums: bool
     wide: bool = False
+    bends: bool = False
     window: int = 0
 
     @property
@@ -44,7 +45,12 @@ class Shape:
     def with_lanes(self, q: int, device: Device) -> int:
         """Those and the ones of the lanes behind Q drain chains a column."""
         lanes = lane_multipliers(
-            p=self.p, q=q, family=device.family, sums=self.sums, wide=self.wide
+            p=self.p,
+            q=q,
+            family=device.family,
+            sums=self.sums,
+            bends=self.bends,
+            wide=self.wide,
         )
         return self.multipliers + lanes
 
@@ -68,7 +74,9 @@ def _with_window(shape: Shape, device: Device, taps: int) -> Shape:
     )
 
 
-def all_shapes(device: Device, *, sums: bool, taps: int, wide: bool = False) -> Iterator[Shape]:
+def all_shapes(
+    device: Device, *, sums: bool, taps: int, bends: bool = False, wide: bool = False
+) -> Iterator[Shape]:
     """All shapes whose multipliers fit one region of the device, beside a window engine."""
     budget = int(device.dsp // device.regions * MULTIPLIER_SHARE)
     packed = device.family.packs
@@ -77,14 +85,20 @@ def all_shapes(device: Device, *, sums: bool, taps: int, wide: bool = False) -> 
             continue
         for m in (4, 8, 16, 32, 64):
             for p in range(1, 17):
-                plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, wide=wide)
+                plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, bends=bends, wide=wide)
                 shape = _with_window(plain, device, taps)
                 if shape.with_lanes(1, device) <= budget:
                     yield shape
 
 
 def given_shape(
-    array: tuple[int, int, int], device: Device, *, sums: bool, taps: int, wide: bool = False
+    array: tuple[int, int, int],
+    device: Device,
+    *,
+    sums: bool,
+    taps: int,
+    bends: bool = False,
+    wide: bool = False,
 ) -> Shape:
     """The shape (M, P, N) = `array`, beside a window engine of `taps`.
 
@@ -105,7 +119,7 @@ def given_shape(
             f"array {m},{p},{n}: N is more than the {device.memory_bytes} bytes of a memory port "
             f"of {device.name}; choose N up to {device.memory_bytes}"
         )
-    plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, wide=wide)
+    plain = Shape(m=m, p=p, n=n, packed=packed, sums=sums, bends=bends, wide=wide)
     shape = _with_window(plain, device, taps)
     needed = shape.with_lanes(1, device)
     available = device.dsp // device.regions

@@ -44,7 +44,9 @@ def _promising(forms: Forms, device: Device, cores: int) -> list[tuple[int, Shap
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     bounds = ShapeBounds(forms)
     by_size: dict[int, list[tuple[int, int, Shape]]] = {}
-    shapes = all_shapes(device, sums=forms.sums, taps=forms.window_taps, wide=forms.wide)
+    shapes = all_shapes(
+        device, sums=forms.sums, taps=forms.window_taps, bends=forms.bends, wide=forms.wide
+    )
     for number, shape in enumerate(shapes):
         size = shape.multipliers.bit_length()
         by_size.setdefault(size, []).append((bounds.cycles(shape, cores), number, shape))
@@ -132,7 +134,12 @@ def explore(
                 shapes = sorted(_promising(forms, share, cores), key=lambda item: item[0])
             else:
                 given = given_shape(
-                    array, share, sums=forms.sums, taps=forms.window_taps, wide=forms.wide
+                    array,
+                    share,
+                    sums=forms.sums,
+                    taps=forms.window_taps,
+                    bends=forms.bends,
+                    wide=forms.wide,
                 )
                 shapes = [(0, given)]
             found, refused = _solutions(

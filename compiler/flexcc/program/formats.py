@@ -11,6 +11,7 @@ from enum import IntEnum
 
 __all__ = [
     "ALL_FORMATS",
+    "ARRAY_BEND",
     "ARRAY_LISTS",
     "ARRAY_PASSES",
     "ARRAY_SUM",
@@ -404,6 +405,7 @@ ARRAY_TILE = Format(
                 width=1,
                 doc="16 bits on either side: the last `array_wide` record counts",
             ),
+            Field(name="bent", width=1, doc="the last `array_bend` record counts; only with a sum"),
         ),
     ),
 )
@@ -445,6 +447,26 @@ ARRAY_WIDE = Format(
             Field(name="low", width=16, doc="lower clamp", signed=True),
             Field(name="high", width=16, doc="upper clamp", signed=True),
         ),
+    ),
+)
+
+ARRAY_BEND = Format(
+    name="array_bend",
+    doc=(
+        "Requantisation of sums, for the tiles that follow and say `bent`: clamp(round_half_even("
+        "(sum*mult + bias) / 2^shift) + zp); sums up to `last` take the channel's `slope` instead."
+    ),
+    engine=Engine.ARRAY,
+    kind=6,
+    words=(
+        (
+            Field(name="mult", width=24, doc="multiplier M of all channels, unsigned"),
+            Field(name="shift", width=6, doc="shift S"),
+            Field(name="zero_point", width=8, doc="output zero point", signed=True),
+            Field(name="low", width=8, doc="lower clamp", signed=True),
+            Field(name="high", width=8, doc="upper clamp", signed=True),
+        ),
+        (Field(name="bias", width=48, doc="B", signed=True),),
     ),
 )
 
@@ -562,6 +584,7 @@ ALL_FORMATS = (
     ARRAY_TILE,
     ARRAY_SUM,
     ARRAY_WIDE,
+    ARRAY_BEND,
     ARRAY_TABLE,
     TABLE_WORD,
     ARRAY_PASSES,

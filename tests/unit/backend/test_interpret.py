@@ -103,6 +103,42 @@ def test_sums(seed: int, shape: int) -> None:
     assert any(stage.sum for stage in plan.stages) == case.mapping.accelerator.sums
 
 
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
+def test_bent_sums(shape: int) -> None:
+    """Two slopes behind a sum, in all the forms that the random networks find."""
+    rng = random.Random(f"bends {shape}")
+    accelerator = replace(ACCELERATORS[shape], sums=True, slopes=True, bends=True)
+    found = 0
+    while found < 3:
+        case = random_case(rng, rng.choice([1, 1, 2, 4]), accelerator)
+        if case.mapping.accelerator.bends:
+            found += 1
+            plan, counts = _run(case, found)
+            assert counts[0] == counts[1]
+            assert any(stage.bend for stage in plan.stages)
+
+
+def test_a_bend_needs_a_record() -> None:
+    """The model of the hardware refuses a tile whose bend it has not been told."""
+    rng = random.Random("bend alone")
+    accelerator = replace(ACCELERATORS[0], sums=True, slopes=True, bends=True)
+    while True:
+        case = random_case(rng, 1, accelerator)
+        if case.mapping.accelerator.bends:
+            break
+    plan = build_plan(case.graph, case.mapping)
+    stages = tuple(replace(stage, bend=None) for stage in plan.stages)
+    plan = replace(plan, stages=stages)
+    initial = initial_image(plan, case.inputs)
+    with pytest.raises(HazardError, match="there is no bend of a sum"):
+        interpret(
+            plan.accelerator,
+            initial,
+            program_address=plan.program_address,
+            program_beats=(len(initial) - plan.program_address) // plan.accelerator.beat_bytes,
+        )
+
+
 def _tiled_pair() -> Case:
     """Two 3x3 convolutions of 12x16 pixels, each in three tiles of four rows."""
     rng = np.random.default_rng(5)

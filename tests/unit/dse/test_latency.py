@@ -203,3 +203,5 @@ def test_what_stands_behind_the_array_holds_halves_longer() -> None:
         for name in ("slopes", "tables", "sums")
     }
     assert held == {"slopes": 1, "tables": 3, "sums": 14}
+    bent = array_latency(_small_tiles(slopes=True, sums=True, bends=True).accelerator)
+    assert bent - plain == 1 + 14 + 13

@@ -137,6 +137,22 @@ inline int8_t summed(int8_t own, int8_t second, const array_sum_t& sum) {
   return limited(round_half_even(total, static_cast<uint8_t>(static_cast<int64_t>(sum.shift))), range);
 }
 
+/// A sum once more requantised, with the channel's own numbers up to its `last`.
+inline int8_t bent(int8_t sum, const slope_t& below, const array_bend_t& bend) {
+  FLEX_INLINE;
+  int64_t mult = static_cast<int64_t>(bend.mult);
+  int64_t bias = static_cast<int64_t>(bend.bias);
+  int64_t shift = static_cast<int64_t>(bend.shift);
+  if (sum <= static_cast<int64_t>(below.last)) {
+    mult = static_cast<int64_t>(below.mult);
+    bias = static_cast<int64_t>(below.bias);
+    shift = static_cast<int64_t>(below.shift);
+  }
+  const ap_int<52> total = sum * mult + bias;
+  const output_range_t range = {bend.zero_point, bend.low, bend.high};
+  return limited(round_half_even(static_cast<int64_t>(total), static_cast<uint8_t>(shift)), range);
+}
+
 }  // namespace flex
 
 #endif  // FLEX_ARITHMETIC_HPP_

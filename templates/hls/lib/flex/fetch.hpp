@@ -32,6 +32,7 @@ inline unsigned fixed_words(const header_t& header) {
     case kEngineArray:
       return header.kind == kArrayTileKind ? kArrayTileWords
              : header.kind == kArraySumKind ? kArraySumWords
+             : header.kind == kArrayBendKind ? kArrayBendWords
                                             : 0;
     case kEngineStore:
       return kStoreTileWords;

@@ -405,6 +405,7 @@ struct array_tile_t {
   bool lookup;  // outputs are looked up in the latest table
   bool summed;  // the last `array_sum` record counts
   bool wide;  // 16 bits on either side: the last `array_wide` record counts
+  bool bent;  // the last `array_bend` record counts; only with a sum
 };
 
 inline array_tile_t decode_array_tile(const uint64_t (&word)[2]) {
@@ -423,6 +424,7 @@ inline array_tile_t decode_array_tile(const uint64_t (&word)[2]) {
   result.lookup = static_cast<bool>((word[1] >> 45) & 0x1);
   result.summed = static_cast<bool>((word[1] >> 46) & 0x1);
   result.wide = static_cast<bool>((word[1] >> 47) & 0x1);
+  result.bent = static_cast<bool>((word[1] >> 48) & 0x1);
   return result;
 }
 
@@ -465,6 +467,29 @@ inline array_wide_t decode_array_wide(const uint64_t (&word)[1]) {
   result.zero_point = static_cast<int16_t>((word[0]) & 0xffff);
   result.low = static_cast<int16_t>((word[0] >> 16) & 0xffff);
   result.high = static_cast<int16_t>((word[0] >> 32) & 0xffff);
+  return result;
+}
+
+constexpr unsigned kArrayBendWords = 2;
+constexpr uint8_t kArrayBendKind = 6;
+/// Requantisation of sums, for the tiles that follow and say `bent`: clamp(round_half_even((sum*mult + bias) / 2^shift) + zp); sums up to `last` take the channel's `slope` instead.
+struct array_bend_t {
+  ap_uint<24> mult;  // multiplier M of all channels, unsigned
+  ap_uint<6> shift;  // shift S
+  int8_t zero_point;  // output zero point
+  int8_t low;  // lower clamp
+  int8_t high;  // upper clamp
+  ap_int<48> bias;  // B
+};
+
+inline array_bend_t decode_array_bend(const uint64_t (&word)[2]) {
+  array_bend_t result;
+  result.mult = ap_uint<24>(static_cast<int64_t>((word[0]) & 0xffffff));
+  result.shift = ap_uint<6>(static_cast<int64_t>((word[0] >> 24) & 0x3f));
+  result.zero_point = static_cast<int8_t>((word[0] >> 30) & 0xff);
+  result.low = static_cast<int8_t>((word[0] >> 38) & 0xff);
+  result.high = static_cast<int8_t>((word[0] >> 46) & 0xff);
+  result.bias = ap_int<48>(static_cast<int64_t>((word[1]) & 0xffffffffffff));
   return result;
 }
 

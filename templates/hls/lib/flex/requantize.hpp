@@ -59,6 +59,18 @@ Passes:
         }
       }
       bytes_t<Config> bytes;
+      if constexpr (Config::kBends) {
+      Slopes:
+        for (unsigned q = 0; q < Config::kQ; ++q) {
+          FLEX_UNROLL;
+          bytes.slope[q] = now.channel[q].below;
+          if (pass.bent) {
+            now.channel[q].below.mult = static_cast<int64_t>(now.channel[q].above.mult);
+            now.channel[q].below.shift = static_cast<int64_t>(now.channel[q].above.shift);
+            now.channel[q].below.bias = static_cast<int64_t>(now.channel[q].above.bias);
+          }
+        }
+      }
     Columns:
       for (unsigned p = 0; p < Config::kP; ++p) {
         FLEX_UNROLL;

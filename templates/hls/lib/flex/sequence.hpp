@@ -76,6 +76,7 @@ void run_sequence(hls::stream<uint64_t>& commands, hls::stream<bool>& more, hls:
   list_entry_t lists[Config::kListEntries];
   array_tile_t tile{};
   array_sum_t sum{};
+  array_bend_t bend{};
   uint16_t new_tables = 0;
   uint16_t param = 0, params_released = 0;
   bool tile_open = false;
@@ -109,6 +110,11 @@ Records:
       const uint64_t low = commands.read();
       const uint64_t words[kArraySumWords] = {low, commands.read()};
       sum = decode_array_sum(words);
+    } else if (header.kind == kArrayBendKind) {
+      FLEX_CHECK(Config::kBends, "the kernel does not bend sums");
+      const uint64_t low = commands.read();
+      const uint64_t words[kArrayBendWords] = {low, commands.read()};
+      bend = decode_array_bend(words);
     } else if (header.kind == kArrayTileKind) {
       const uint64_t low = commands.read();
       const uint64_t words[kArrayTileWords] = {low, commands.read()};
@@ -127,9 +133,11 @@ Records:
           half_t half;
           half.end = false;
           half.summed = tile.summed;
+          half.bent = tile.bent;
           half.lookup = tile.lookup;
           half.new_tables = new_tables;
           half.sum = sum;
+          half.bend = bend;
           halves.write(half);
           new_tables = 0;
         }
@@ -146,6 +154,7 @@ Records:
         info.high = tile.high;
         info.take = pass.take;
         info.hand_over = pass.hand_over;
+        info.bent = tile.summed && tile.bent;
         passes.write(info);
         walk_pass<Config>(tile, pass, lists, runs);
         ++param;

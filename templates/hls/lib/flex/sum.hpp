@@ -15,9 +15,9 @@
 
 namespace flex {
 
-/// Sums the bytes of one half.
+/// Sums the bytes of one half, and bends the sums if it says so.
 template <typename Config>
-void sum_half(const skip_block_t<Config>& second, const array_sum_t& numbers,
+void sum_half(const skip_block_t<Config>& second, const half_t& half,
               hls::stream<bytes_t<Config>>& in, hls::stream<bytes_t<Config>>& out) {
   FLEX_INLINE;
   bool last = false;
@@ -34,7 +34,10 @@ Cycles:
       for (unsigned q = 0; q < Config::kQ; ++q) {
         FLEX_UNROLL;
         bytes.column[p][q] =
-            summed(bytes.column[p][q], word[bytes.chunk * Config::kQ + q], numbers);
+            summed(bytes.column[p][q], word[bytes.chunk * Config::kQ + q], half.sum);
+        if constexpr (Config::kBends) {
+          if (half.bent) bytes.column[p][q] = bent(bytes.column[p][q], bytes.slope[q], half.bend);
+        }
       }
     }
     out.write(bytes);
@@ -56,7 +59,7 @@ Halves:
     if (half.end) break;
     if (half.summed) {
       hls::read_lock<skip_block_t<Config>> second(blocks);
-      sum_half<Config>(second, half.sum, in, out);
+      sum_half<Config>(second, half, in, out);
     } else {
       bool last = false;
     Pass:

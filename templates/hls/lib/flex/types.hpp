@@ -110,20 +110,32 @@ struct pass_info_t {
   int8_t high;
   bool take;
   bool hand_over;
+  bool bent;              // second records are for the sums
 };
 
 /// Half of the output buffer: what happens to its bytes on their way.
 struct half_t {
   bool end;             // no half: the program has ended
   bool summed;
+  bool bent;
   bool lookup;
   uint16_t new_tables;  // tables to take before the first byte
   array_sum_t sum;
+  array_bend_t bend;
+};
+
+/// Second records of kQ channels, which go with their bytes where sums are bent.
+template <typename Config, bool Bends>
+struct slopes_t {};
+
+template <typename Config>
+struct slopes_t<Config, true> {
+  slope_t slope[Config::kQ];
 };
 
 /// The bytes of kQ neighbouring channels of all columns, and their place.
 template <typename Config>
-struct bytes_t {
+struct bytes_t : slopes_t<Config, Config::kBends> {
   chunk_t<Config> column[Config::kP];
   uint16_t word;
   uint8_t chunk;         // first chunk of the word that takes them
