@@ -10,6 +10,7 @@ from flexcc.dse.layer_cost import ArrayModel
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.lower_means import lower_means
 from flexcc.dse.lower_movement import lower_movement
+from flexcc.dse.lower_products import lower_products
 from flexcc.dse.mapping import stage_of
 from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.shapes import Shape, window_taps_of
@@ -37,7 +38,7 @@ class Forms:
         windows: bool,
     ) -> None:
         require_wide_convolutions(graph)
-        graph = lower_means(lower_movement(graph))
+        graph = lower_means(lower_movement(lower_products(graph)))
         self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
         self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
         self._windows = windows

@@ -15,12 +15,12 @@ from flexcc.dse.bends import bend_behind
 from flexcc.dse.lower_interpolation import enlargement, lower_interpolation
 from flexcc.dse.lower_means import LONGEST_LIST
 from flexcc.dse.mapping import Chain
+from flexcc.dse.names import Names
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
     Add,
     AveragePool2d,
-    ChannelMax,
     Concat,
     Conv2d,
     Convolution,
@@ -51,16 +51,7 @@ class _Rewriter:
         self.graph = graph
         self.layers: list[Layer] = []
         self.tensors: dict[str, TensorType] = dict(graph.tensors)
-        self._names = {layer.name for layer in graph.layers}
-
-    def new_name(self, wanted: str) -> str:
-        """`wanted`, with a number when it is taken."""
-        name, number = wanted, 1
-        while name in self._names or name in self.tensors:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names.add(name)
-        return name
+        self.new_name = Names(graph).new
 
 
 def lower(graph: Graph) -> Graph:
@@ -125,8 +116,8 @@ def _problem(graph: Graph, layer: Layer) -> str | None:
             f"{layer.name}: it joins {along} of tensors, and only channels are joined; "
             "join channels, or leave this layer to the host"
         )
-    if isinstance(layer, Add):
-        return _sum_problem(graph, layer)
+    if isinstance(layer, Add | Mul):
+        return _size_problem(graph, layer)
     if not isinstance(layer, MaxPool2d):
         return None
     if any(d > 1 and k > 1 for d, k in zip(layer.dilations, layer.kernel, strict=True)):
@@ -156,14 +147,17 @@ def _mean_problem(pool: AveragePool2d) -> str:
     )
 
 
-def _sum_problem(graph: Graph, layer: Add) -> str | None:
+def _size_problem(graph: Graph, layer: Add | Mul) -> str | None:
     shapes = {_size(graph.tensors[name]) for name in layer.inputs}
-    if len(shapes) == 1:
+    if len(shapes) == 1 and isinstance(layer, Add):
         return None
     first, second = ("x".join(map(str, _size(graph.tensors[name]))) for name in layer.inputs)
+    adds, may = ("adds", "of one size can be added")
+    if isinstance(layer, Mul):
+        adds, may = ("multiplies", "of one height and width can be multiplied")
     return (
-        f"{layer.name}: it adds tensors of {first} and {second}, and only tensors of one size can "
-        "be added; repeat the smaller one in the model"
+        f"{layer.name}: it {adds} tensors of {first} and {second}, and only tensors {may}; "
+        "repeat the smaller one in the model"
     )
 
 
@@ -174,10 +168,6 @@ def _size(tensor: TensorType) -> tuple[int, int, int]:
 def _missing_engine(layer: Layer) -> str | None:
     """What a layer needs that the accelerator does not have."""
     match layer:
-        case Mul():
-            return "the engine that multiplies two tensors"
-        case ChannelMax():
-            return "an engine that compares channels"
         case LocalNorm():
             return "an engine that normalises over channels"
         case Select() | DepthToSpace() | SpaceToDepth():

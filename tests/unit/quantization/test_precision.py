@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc import dse, reference
+from flexcc import reference
+from flexcc.dse.wide import require_wide_convolutions
 from flexcc.errors import InputError
 from flexcc.frontend import import_model
 from flexcc.frontend.compare import TensorComparison, compare
@@ -145,10 +146,10 @@ def test_tables_stay_at_8_bits(seed: int) -> None:
         verify(replace(integer, tensors=tensors))
 
 
-def test_hardware_for_16_bits_is_not_built_yet(seed: int) -> None:
+def test_hardware_has_inputs_of_8_bits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = random_float_graph(rng, depth=2)
     integer = quantize(graph, _samples(graph, rng), A16).graph
-    with pytest.raises(InputError, match="two planes are not built yet; quantise with") as caught:
-        dse.lower(integer)
-    assert all(layer.name in str(caught.value) for layer in integer.layers)
+    (port,) = integer.inputs
+    with pytest.raises(InputError, match=f"{port.tensor}: it is an input of 16 bits.*auto"):
+        require_wide_convolutions(integer)
