@@ -26,9 +26,7 @@ def section() -> str:
 
 The trained networks ([which](../designs/trained/README.md)) in one run of the simulated RTL each,
 all activations of 8 bits, on one of the samples that calibrate them: every byte of memory is
-compared with the integer reference. `python -m designs.trained.whole` repeats it. unet_pupil is not
-among them: the accelerator has no engine that compares channels or multiplies two tensors, which
-its attention needs.
+compared with the integer reference. `python -m designs.trained.whole` repeats it.
 
 {header(*_COLUMNS)}
 {summary}
