@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 import flexcc
-from flexcc import console, driver, execute, inspection, memory_files
+from flexcc import bitstream, console, driver, execute, inspection, memory_files
 from flexcc.dse import Reshape
 from flexcc.dse.objective import Limits
 from flexcc.errors import FlexccError, InputError
@@ -306,6 +306,32 @@ def run_command(
         click.echo(report_json(summary), nl=False)
     else:
         console.print_summary(summary)
+
+
+@cli.command("bitstream")
+@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the bitstream, its netlist and its figures.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
+@_verbosity
+def bitstream_command(*, build: Path, output: Path, as_json: bool, verbose: int) -> None:
+    """Make a bitstream of BUILD, a compiled folder, with open tools: Yosys, nextpnr, ecppack."""
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=not as_json) as progress:
+        report = bitstream.write_bitstream(build, output, progress)
+    if as_json:
+        click.echo(bitstream.bitstream_json(report), nl=False)
+    else:
+        click.echo(
+            f"{output}: {report.fmax_mhz:g} MHz at most, {report.lut:,} LUT, {report.ff:,} FF, "
+            f"{report.dsp} multipliers, {report.ram18} RAM blocks, sha256 {report.sha256}"
+        )
 
 
 @cli.command("inspect")

