@@ -19,10 +19,17 @@ from flexcc.csimulation import Kernel, check_simulable, compile_library, kernel
 from flexcc.errors import InputError, MismatchError
 from flexcc.program.decode import decode
 from tests.networks import NARROW, case_on
-from tests.rtl.test_layer_sweep import BEND_SHAPES, SHAPES, SUM_SHAPES, Sweep, _sweep
+from tests.rtl.test_layer_sweep import (
+    _LAYERS,
+    _MOST_LAYERS,
+    BEND_SHAPES,
+    SHAPES,
+    SUM_SHAPES,
+    Sweep,
+    _sweep,
+)
 
 _NARROW_SHAPES = tuple(name for name, shape in SHAPES.items() if not shape.wide)
-_LAYERS = 40
 _QUICK = ("8x4x8-packed", "16x5x4-slopes-window1", "8x4x8-packed-window9")
 _QUICK_SUMS = ("8x4x8-packed",)
 
@@ -69,6 +76,13 @@ def test_bent_sums_equal_the_reference(shape: str) -> None:
     sweep = _sweep(accelerator, 60, f"bends {shape}")
     assert sweep.counts["sum bent"] >= 3
     _require_equal(sweep)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("shape", _NARROW_SHAPES)
+def test_many_layers_equal_the_reference(shape: str, seed: int) -> None:
+    _require_equal(_sweep(SHAPES[shape], _MOST_LAYERS, f"long sweep {shape} {seed}"))
 
 
 def test_memory_may_be_plain_pointers() -> None:
