@@ -41,7 +41,6 @@ from tests.wide_networks import widened
 
 __all__ = [
     "ACCELERATORS",
-    "NARROW",
     "Case",
     "case_on",
     "evaluate",
@@ -86,9 +85,6 @@ ACCELERATORS = (
     _shape(16, 2, 4, 1, False, 16, wide=True, tables=True),  # M > N
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
-
-NARROW = tuple(shape for shape in ACCELERATORS if not shape.wide)
-"""Those whose activations have 8 bits, which the HLS kernel can have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

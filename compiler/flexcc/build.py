@@ -138,8 +138,8 @@ def build_files(build: Build) -> dict[str, bytes]:
 
 
 def _hls_files(build: Build) -> dict[str, bytes]:
-    """The kernel as HLS C++, which has one core and 8 bits; none where there is more."""
-    if build.plan.accelerator.cores > 1 or build.plan.accelerator.wide:
+    """The kernel as HLS C++, which has one core; none where there are several."""
+    if build.plan.accelerator.cores > 1:
         return {}
     view = hls_view(
         build.plan.accelerator,
@@ -180,7 +180,7 @@ def _board_memory(build: Build) -> tuple[Board, int] | None:
 def _card_files(build: Build) -> dict[str, bytes]:
     """What takes the build to a card: Vitis project and host programs.
 
-    Nothing where no card has such a kernel: one core, activations of 8 bits.
+    Nothing where no card has such a kernel, of one core; the hosts move activations of 8 bits.
     """
     device, plan, size = load_device(build.target), build.plan, len(build.program)
     if device.vitis is None or plan.accelerator.cores > 1 or plan.accelerator.wide:

@@ -68,11 +68,6 @@ def check_simulable(accelerator: Accelerator) -> None:
             f"the HLS kernel has one core, the design {accelerator.cores}; "
             "compile with --cores 1, or use the RTL"
         )
-    if accelerator.wide:
-        raise InputError(
-            "the HLS kernel has activations of 8 bits, the design some of 16; "
-            "quantise with --precision a8, or use the RTL"
-        )
 
 
 def kernel(accelerator: Accelerator, flags: Sequence[str] = ()) -> Kernel:

@@ -61,8 +61,21 @@ EXPORTED void requantized(unsigned count, const int32_t* accs, const uint64_t* w
   const channel_numbers_t channel = {flex::decode_parameter(above), flex::decode_slope(below)};
   const flex::output_range_t limits = {range[0], range[1], range[2]};
   for (unsigned i = 0; i < count; ++i) {
-    out[i] = slopes ? flex::requantized<true>(accs[i], channel, limits)
-                    : flex::requantized<false>(accs[i], channel, limits);
+    out[i] = slopes ? flex::requantized<true, false>(accs[i], channel, limits, false)
+                    : flex::requantized<false, false>(accs[i], channel, limits, false);
+  }
+}
+
+/// The same with 16 bits, in tiles that are `wide` or not; also the bytes that passes put out, [count][3].
+EXPORTED void requantized_wide(unsigned count, const int64_t* accs, const uint64_t* words,
+                               const int16_t* range, int wide, int16_t* out, int8_t* bytes) {
+  const uint64_t above[flex::kParameterWords] = {words[0], words[1]};
+  const uint64_t below[flex::kSlopeWords] = {words[2], words[3]};
+  const channel_numbers_t channel = {flex::decode_parameter(above), flex::decode_slope(below)};
+  const flex::range_t<int16_t> limits = {range[0], range[1], range[2]};
+  for (unsigned i = 0; i < count; ++i) {
+    out[i] = flex::requantized<true, true>(accs[i], channel, limits, wide != 0);
+    for (uint8_t plane = 0; plane < 3; ++plane) bytes[3 * i + plane] = flex::put_out(out[i], plane);
   }
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc.backend.lanes import Channel, requantized, summed
+from flexcc.backend.lanes import Channel, put_out, requantized, summed
 from flexcc.csimulation import compile_library
 from flexcc.program.decode import decode_format
 from flexcc.program.encode import encode
@@ -125,6 +125,39 @@ def test_requantisation(functions: ctypes.CDLL, seed: int, slopes: bool) -> None
         )
         expected = requantized(accs.astype(np.int64), own, zero_point, low, high)
         assert (found == expected).all()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_requantisation_with_16_bits(functions: ctypes.CDLL, seed: int, wide: bool) -> None:
+    """Tiles of 16 bits and of 8 on one lane; what is put out is the output or a byte of it."""
+    rng = np.random.default_rng(seed)
+    most = 1 << (37 if wide else 31)
+    for turn in range(400):
+        above, below = _numbers(rng, extreme=turn % 2 == 0)
+        if wide and turn % 4 == 1:
+            above |= {"shift": 45, "bias": int(rng.integers(-(1 << 58), 1 << 58))}
+        elif wide:
+            above["bias"] = int(rng.choice([-(1 << 59), (1 << 59) - 1]))
+        words = np.array([*encode(PARAMETER, **above), *encode(SLOPE, **below)], np.uint64)
+        own = Channel(
+            parameter=decode_format(PARAMETER, [int(word) for word in words[:2]]),
+            slope=decode_format(SLOPE, [int(word) for word in words[2:]]),
+        )
+        bound = 1 << (15 if wide else 7)
+        low, high = sorted(rng.integers(-bound, bound, 2).tolist())
+        zero_point = int(rng.integers(-bound, bound))
+        accs = rng.integers(-most, most, 64)
+        accs[:4] = -most, most - 1, 0, -1
+        found, bytes_ = np.empty(len(accs), np.int16), np.empty((len(accs), 3), np.int8)
+        numbers = np.array([zero_point, low, high], np.int16)
+        functions.requantized_wide(
+            *(len(accs), _pointer(accs), _pointer(words), _pointer(numbers)),
+            *(int(wide), _pointer(found), _pointer(bytes_)),
+        )
+        expected = requantized(accs, own, zero_point, low, high, wide=wide)
+        assert (found == expected).all()
+        for plane in (1, 2) if wide else (0,):
+            assert (bytes_[:, plane] == put_out(expected, plane)).all()
 
 
 def _multiplier(rng: np.random.Generator, size: int) -> int:

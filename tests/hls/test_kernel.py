@@ -18,7 +18,7 @@ from flexcc.backend.plan import Plan, build_plan
 from flexcc.csimulation import Kernel, check_simulable, compile_library, kernel
 from flexcc.errors import InputError, MismatchError
 from flexcc.program.decode import decode
-from tests.networks import NARROW, case_on
+from tests.networks import ACCELERATORS, case_on
 from tests.rtl.test_layer_sweep import (
     _LAYERS,
     _MOST_LAYERS,
@@ -29,8 +29,12 @@ from tests.rtl.test_layer_sweep import (
     _sweep,
 )
 
-_NARROW_SHAPES = tuple(name for name, shape in SHAPES.items() if not shape.wide)
-_QUICK = ("8x4x8-packed", "16x5x4-slopes-window1", "8x4x8-packed-window9")
+_QUICK = (
+    "8x4x8-packed",
+    "16x5x4-slopes-window1",
+    "8x4x8-packed-window9",
+    "4x3x16-packed-slopes-tables-wide",
+)
 _QUICK_SUMS = ("8x4x8-packed",)
 
 
@@ -60,7 +64,7 @@ def _require_equal(sweep: Sweep, simulated: Kernel | None = None) -> None:
     assert (simulated.run(image, sweep.plan.program_address, beats) == after).all()
 
 
-@pytest.mark.parametrize("shape", _shapes(_NARROW_SHAPES, _QUICK))
+@pytest.mark.parametrize("shape", _shapes(SHAPES, _QUICK))
 def test_layers_equal_the_reference(shape: str) -> None:
     _require_equal(_sweep(SHAPES[shape], _LAYERS, f"sweep {shape}"))
 
@@ -80,7 +84,7 @@ def test_bent_sums_equal_the_reference(shape: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("shape", _NARROW_SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_many_layers_equal_the_reference(shape: str, seed: int) -> None:
     _require_equal(_sweep(SHAPES[shape], _MOST_LAYERS, f"long sweep {shape} {seed}"))
 
@@ -94,12 +98,12 @@ def test_memory_may_be_plain_pointers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", range(len(NARROW)))
+@pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
 def test_random_networks_equal_the_reference(shape: int) -> None:
     """Chains of layers, whose tiles wait for each other, on shapes of every kind."""
     rng = random.Random(f"hls {shape}")
     for _ in range(12):
-        case = case_on(rng, rng.choice([1, 2, 3]), NARROW[shape])
+        case = case_on(rng, rng.choice([1, 2, 3]), ACCELERATORS[shape])
         plan = build_plan(case.graph, case.mapping)
         _require_equal(
             Sweep(graph=case.graph, plan=plan, inputs=dict(case.inputs), counts=Counter())
@@ -144,9 +148,4 @@ def test_an_unaligned_plane_is_noticed() -> None:
 
 def test_several_cores_are_refused() -> None:
     with pytest.raises(InputError, match="the HLS kernel has one core, the design 2"):
-        check_simulable(replace(NARROW[0], cores=2))
-
-
-def test_activations_of_16_bits_are_refused() -> None:
-    with pytest.raises(InputError, match=r"the HLS kernel has activations of 8 bits.*--precision"):
-        check_simulable(replace(NARROW[0], wide=True))
+        check_simulable(replace(ACCELERATORS[0], cores=2))

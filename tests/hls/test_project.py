@@ -18,7 +18,7 @@ from flexcc.backend.plan import build_plan
 from flexcc.backend.vitis import vitis_files, vitis_view
 from flexcc.targets import load_device
 from sim.hls_check import check_folder
-from tests.networks import NARROW, random_case
+from tests.networks import ACCELERATORS, random_case
 from tests.rtl.test_layer_sweep import SHAPES, _sweep
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-label", "-Wno-unknown-pragmas")
@@ -30,7 +30,7 @@ _SWEEPS: dict[str, tuple[str, dict[str, bool]]] = {
 
 
 def _variants() -> Iterator[tuple[str, Accelerator]]:
-    for number, accelerator in enumerate(NARROW):
+    for number, accelerator in enumerate(ACCELERATORS):
         for sums in (False, True):
             yield f"{number}{'-sums' if sums else ''}", replace(accelerator, sums=sums)
 
@@ -76,7 +76,7 @@ _MUTATIONS = {
 @pytest.mark.parametrize("name", _MUTATIONS)
 def test_a_fault_planted_in_the_library_is_found(tmp_path: Path, name: str) -> None:
     file, old, new, message = _MUTATIONS[name]
-    files = hls_files(hls_view(NARROW[0], version="1", model="m", target="u250"))
+    files = hls_files(hls_view(ACCELERATORS[0], version="1", model="m", target="u250"))
     text = files[file].decode()
     assert text.count(old) == 1
     _write(tmp_path, {**files, file: text.replace(old, new).encode()})
@@ -107,7 +107,7 @@ class Project:
 )
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Project:
     if request.param == "network":
-        case = random_case(random.Random(7), 3, NARROW[0])
+        case = random_case(random.Random(7), 3, ACCELERATORS[0])
         graph, inputs = case.graph, case.inputs
         plan = build_plan(case.graph, case.mapping)
     else:

@@ -18,8 +18,8 @@ _BURST_BYTES, _BURST_BEATS = 4096, 256
 def hls_view(accelerator: Accelerator, *, version: str, model: str, target: str) -> HlsView:
     """What the templates of hls/ see of an accelerator. `model` is printable ASCII."""
     values = rtl_parameters(accelerator)
-    # The library knows the width of its accumulators, and has activations of 8 bits.
-    del values["AccWidth"], values["Wide"]
+    # The library knows the width of its accumulators.
+    del values["AccWidth"]
     return HlsView(
         version=version,
         model=model,

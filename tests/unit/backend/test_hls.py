@@ -7,18 +7,17 @@ import pytest
 
 from flexcc.accelerator import Accelerator
 from flexcc.backend.hls import hls_files, hls_view
-from tests.networks import NARROW
+from tests.networks import ACCELERATORS
 
 
-@pytest.mark.parametrize("number", range(len(NARROW)))
+@pytest.mark.parametrize("number", range(len(ACCELERATORS)))
 def test_configuration_names_every_parameter(number: int) -> None:
-    accelerator: Accelerator = NARROW[number]
+    accelerator: Accelerator = ACCELERATORS[number]
     files = hls_files(hls_view(accelerator, version="1", model="net.onnx", target="u250"))
     text = files["flex_config.hpp"].decode()
     values = dict(re.findall(r"constexpr \w+ k(\w+) = (\w+);", text))
     renamed = {"beat_bytes": "DataBytes"}
-    # The library has no activations of 16 bits yet.
-    for name in Accelerator.__dataclass_fields__.keys() - {"wide"}:
+    for name in Accelerator.__dataclass_fields__:
         parameter = renamed.get(name) or "".join(part.title() for part in name.split("_"))
         value = getattr(accelerator, name)
         expected = str(value).lower() if isinstance(value, bool) else str(value)
@@ -27,7 +26,7 @@ def test_configuration_names_every_parameter(number: int) -> None:
 
 
 def test_second_tensors_have_a_port_only_where_there_are_sums() -> None:
-    for accelerator in NARROW:
+    for accelerator in ACCELERATORS:
         files = hls_files(hls_view(accelerator, version="1", model="net.onnx", target="u250"))
         kernel = files["flex_kernel.cpp"].decode()
         assert ("port=skip" in kernel) is accelerator.sums

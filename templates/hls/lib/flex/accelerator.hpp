@@ -85,7 +85,7 @@ void accelerator(Program& program, Weights& wgt, Act& act, Skip&& skip, Out& out
   hls::stream<bool> sequence_more, array_more;
   hls::stream<run_t> runs;
   hls::stream<step_t> steps;
-  hls::stream<pass_info_t> passes;
+  hls::stream<pass_info_t<Config>> passes;
   hls::stream<uint64_t> table_words;
   FLEX_STREAM(sequence_more, 2);
   FLEX_STREAM(array_more, 2);

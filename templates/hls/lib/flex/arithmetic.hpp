@@ -96,35 +96,55 @@ inline int64_t clamped(int64_t value, int64_t low, int64_t high) {
 }
 
 /// What a requantised accumulator is limited to: the output's zero point and clamps.
-struct output_range_t {
-  int8_t zero_point;
-  int8_t low;
-  int8_t high;
+template <typename Output>
+struct range_t {
+  Output zero_point;
+  Output low;
+  Output high;
 };
 
-inline int8_t limited(int64_t rounded, const output_range_t& range) {
+using output_range_t = range_t<int8_t>;
+
+template <typename Output>
+Output limited(int64_t rounded, const range_t<Output>& range) {
   FLEX_INLINE;
-  return static_cast<int8_t>(clamped(rounded + range.zero_point, range.low, range.high));
+  return static_cast<Output>(clamped(rounded + range.zero_point, range.low, range.high));
 }
 
 /// clamp(round_half_even((acc * mult + bias) / 2^shift) + zero point), the accumulator clamped to 27 bits first.
 ///
-/// With Slopes the channel's second numbers count for accumulators up to their `last`.
-template <bool Slopes, typename Channel>
-int8_t requantized(int32_t acc, const Channel& channel, const output_range_t& range) {
+/// With Slopes the channel's second numbers count for accumulators up to their `last`. With Wide, outputs and `wide`
+/// accumulators have more bits: the latter are not clamped, and have no second numbers.
+template <bool Slopes, bool Wide, typename Channel, typename Output>
+Output requantized(int64_t acc, const Channel& channel, const range_t<Output>& range, bool wide) {
   FLEX_INLINE;
-  constexpr int32_t kMost = (1 << 26) - 1;
-  const int64_t narrow = clamped(acc, -kMost - 1, kMost);
-  int64_t mult = static_cast<int64_t>(channel.above.mult);
-  int64_t bias = static_cast<int64_t>(channel.above.bias);
+  constexpr int64_t kMost = (1 << 26) - 1;
+  const bool whole = Wide && wide;
+  const ap_int<Wide ? 38 : 27> value = whole ? acc : clamped(acc, -kMost - 1, kMost);
+  // A multiplier of as few bits as there are.
+  ap_int<25> mult(static_cast<int64_t>(channel.above.mult));
+  ap_int<Wide ? 60 : 48> bias(static_cast<int64_t>(channel.above.bias));
   int64_t shift = static_cast<int64_t>(channel.above.shift);
-  if (Slopes && narrow <= static_cast<int64_t>(channel.below.last)) {
+  if (Slopes && !whole && value <= static_cast<int64_t>(channel.below.last)) {
     mult = static_cast<int64_t>(channel.below.mult);
     bias = static_cast<int64_t>(channel.below.bias);
     shift = static_cast<int64_t>(channel.below.shift);
   }
-  const ap_int<52> total = narrow * mult + bias;
+  const ap_int<Wide ? 63 : 52> total = value * mult + bias;
   return limited(round_half_even(static_cast<int64_t>(total), static_cast<uint8_t>(shift)), range);
+}
+
+/// The byte of an output that a pass puts out: all of it, or of 16 bits the upper one, or the lower one less 128.
+inline int8_t put_out(int16_t value, uint8_t plane) {
+  FLEX_INLINE;
+  switch (plane) {
+    case 1:
+      return static_cast<int8_t>(value >> 8);
+    case 2:
+      return static_cast<int8_t>((value & 255) - 128);
+    default:
+      return static_cast<int8_t>(value);
+  }
 }
 
 /// The sum of an output and a second tensor.

@@ -19,7 +19,7 @@ namespace flex {
 
 /// The accumulators of a column: one for each row.
 template <typename Config>
-using acc_column_t = hls::vector<int32_t, Config::kM>;
+using acc_column_t = hls::vector<acc_t<Config>, Config::kM>;
 
 /// kP adjacent words of a buffer row: bank (c + rotation) mod P for column c, a word further behind the last bank.
 template <typename Config>
@@ -42,10 +42,22 @@ Columns:
   }
 }
 
+/// What a step adds to: nothing in the first of a block, 256 times the sum in one that raises it.
+template <typename Config>
+acc_t<Config> carried(const acc_t<Config>& acc, bool first, bool shift) {
+  FLEX_INLINE;
+  if constexpr (Config::kWide) {
+    const acc_t<Config> raised = shift ? acc_t<Config>(acc * 256) : acc;
+    return first ? acc_t<Config>(0) : raised;
+  } else {
+    return first ? 0 : acc;
+  }
+}
+
 /// Adds a step to the accumulators, or starts them anew.
 template <typename Config>
 void accumulate(const word_t<Config> (&columns)[Config::kP], const weight_word_t<Config>& weights,
-                bool first, acc_column_t<Config> (&acc)[Config::kP]) {
+                bool first, bool shift, acc_column_t<Config> (&acc)[Config::kP]) {
   FLEX_INLINE;
   constexpr unsigned kN = Config::kN;
   constexpr unsigned kP = Config::kP;
@@ -66,14 +78,14 @@ Rows:
         const bool pair = c + 1 < kP;
         const chain_sums_t sums =
             packed_dots<kN>(pair ? columns[pair ? c + 1 : c] : word_t<Config>(0), columns[c], weight);
-        acc[c][m] = (first ? 0 : acc[c][m]) + sums.low;
-        if (pair) acc[c + pair][m] = (first ? 0 : acc[c + pair][m]) + sums.high;
+        acc[c][m] = carried<Config>(acc[c][m], first, shift) + sums.low;
+        if (pair) acc[c + pair][m] = carried<Config>(acc[c + pair][m], first, shift) + sums.high;
       }
     } else {
     Columns:
       for (unsigned c = 0; c < kP; ++c) {
         FLEX_UNROLL;
-        acc[c][m] = (first ? 0 : acc[c][m]) + plain_dot<kN>(columns[c], weight);
+        acc[c][m] = carried<Config>(acc[c][m], first, shift) + plain_dot<kN>(columns[c], weight);
       }
     }
   }
@@ -123,11 +135,12 @@ Steps:
     FLEX_TRIP_COUNT(8, 65536);
     const step_t step = steps.read();
     const weight_word_t<Config> weight = ring.word(step.weight, weights);
+    FLEX_CHECK(Config::kWide || !step.shift, "there are no activations of 16 bits");
     if (step.release) ring.released = static_cast<uint16_t>(step.weight + 1);
     word_t<Config> columns[Config::kP];
     FLEX_PARTITION(columns, 1);
     read_columns<Config>(block, step.word, step.rotation, columns);
-    accumulate<Config>(columns, weight, step.first, acc);
+    accumulate<Config>(columns, weight, step.first, step.shift, acc);
     if (step.last) {
     Columns:
       for (unsigned c = 0; c < Config::kP; ++c) {

@@ -42,6 +42,7 @@ constexpr unsigned power_of_two_below(unsigned value) {
 ///   kTables          outputs may be looked up in a table
 ///   kSums            outputs may be summed with a second tensor
 ///   kBends           sums may be requantised with two slopes
+///   kWide            activations may have 16 bits, as two planes of bytes
 ///   kWindowTaps      taps of the window engine: 0 without one, 1 or 9
 ///   kWindowBeats     memory beats of a row in the window engine, a power of two
 ///   kWindowChannels  channels of a layer in the window engine, a power of two

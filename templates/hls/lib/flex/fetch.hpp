@@ -33,6 +33,7 @@ inline unsigned fixed_words(const header_t& header) {
       return header.kind == kArrayTileKind ? kArrayTileWords
              : header.kind == kArraySumKind ? kArraySumWords
              : header.kind == kArrayBendKind ? kArrayBendWords
+             : header.kind == kArrayWideKind ? kArrayWideWords
                                             : 0;
     case kEngineStore:
       return kStoreTileWords;

@@ -101,11 +101,11 @@ origin_t row_origin(uint8_t before, uint8_t stride) {
 
 /// A beat's pixels, `row_word` being the first buffer word of their row; lane i holds column `column` + i.
 ///
-/// Lanes outside the row's `columns` columns go nowhere; those that are no pixel of memory become padding.
+/// Lanes outside the row's `columns` columns go nowhere; those that are no pixel of memory become `padding`.
 template <typename Config>
 placed_t<Config> place_beat(const beat_t<Config>& beat, bool has_pixels, int32_t column,
                             uint32_t columns, uint16_t row_word, const origin_t& origin,
-                            const load_tile_t& tile) {
+                            const load_tile_t& tile, int8_t padding) {
   FLEX_INLINE;
   constexpr unsigned kLanes = derived<Config>::kBeatPixels;
   constexpr unsigned kP = Config::kP;
@@ -132,7 +132,7 @@ Lanes:
     for (unsigned n = 0; n < Config::kN; ++n) {
       FLEX_UNROLL;
       placed.pixel[i][n] =
-          from_memory ? static_cast<int8_t>(beat[i * Config::kN + n]) : tile.pad_value;
+          from_memory ? static_cast<int8_t>(beat[i * Config::kN + n]) : padding;
     }
   }
 Banks:
@@ -191,8 +191,10 @@ Beats:
     const bool plane_last = row_last && row + 1u >= rows;
     last = empty || (plane_last && plane + 1u >= tile.planes);
     const int32_t column = static_cast<int32_t>(k * kLanes) - before;
-    placed_t<Config> placed = place_beat<Config>(beat, takes, column, empty ? 0 : columns,
-                                                 row_word, origin, tile);
+    const bool lower = Config::kWide && tile.wide && 2u * plane >= tile.planes;
+    placed_t<Config> placed =
+        place_beat<Config>(beat, takes, column, empty ? 0 : columns, row_word, origin, tile,
+                           lower ? tile.pad_lower : tile.pad_value);
     placed.last = last;
     out.write(placed);
 

@@ -17,7 +17,7 @@ namespace flex {
 
 /// Executes passes; parameters come with the first block that needs them and stay for kept tiles.
 template <typename Config>
-void requantize(hls::stream<pass_info_t>& passes, hls::stream<channels_t<Config>>& channels,
+void requantize(hls::stream<pass_info_t<Config>>& passes, hls::stream<channels_t<Config>>& channels,
                 hls::stream<acc_column_t<Config>> (&accs)[Config::kP],
                 hls::stream<bytes_t<Config>>& out) {
   FLEX_NO_INLINE;
@@ -27,12 +27,12 @@ void requantize(hls::stream<pass_info_t>& passes, hls::stream<channels_t<Config>
 Passes:
   while (true) {
     FLEX_TRIP_COUNT(2, 1048576);
-    const pass_info_t pass = passes.read();
+    const pass_info_t<Config> pass = passes.read();
     if (pass.end) break;
     const bool fresh = pass.param == written;
     if (fresh) ++written;
     const unsigned slot = (pass.param % Config::kParamPasses) * kL;
-    const output_range_t range = {pass.zero_point, pass.low, pass.high};
+    const range_t<output_t<Config>> range = {pass.zero_point, pass.low, pass.high};
     // Chunks of a word before its bytes repeat.
     const unsigned period = (1u << pass.word_channels) / Config::kQ;
     FLEX_CHECK(period != 0 && pass.out_byte % Config::kQ == 0, "channels of a word are no multiple of Q");
@@ -78,8 +78,10 @@ Passes:
         for (unsigned q = 0; q < Config::kQ; ++q) {
           FLEX_UNROLL;
           // The lowest row of a chain comes first.
-          const int32_t value = acc[p][q * kL + (kL - 1 - i)];
-          bytes.column[p][q] = requantized<Config::kSlopes>(value, now.channel[q], range);
+          const acc_t<Config> value = acc[p][q * kL + (kL - 1 - i)];
+          const output_t<Config> output = requantized<Config::kSlopes, Config::kWide>(
+              value, now.channel[q], range, pass.wide);
+          bytes.column[p][q] = Config::kWide ? put_out(output, pass.plane) : output;
         }
       }
       const unsigned chunk = pass.out_byte / Config::kQ + i;

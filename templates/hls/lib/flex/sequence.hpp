@@ -46,6 +46,7 @@ Runs:
     run.rotation = item.rotation;
     run.steps = item.run;
     run.first = entry == 0;
+    run.shift = item.shift;
     run.last = list_last;
     run.pass_first = first;
     run.pass_last = last;
@@ -71,12 +72,13 @@ Runs:
 /// Executes the array's records; `more` tells of every tile, and of the end.
 template <typename Config, typename Tables>
 void run_sequence(hls::stream<uint64_t>& commands, hls::stream<bool>& more, hls::stream<run_t>& runs,
-                  hls::stream<pass_info_t>& passes, hls::stream<half_t>& halves, Tables& tables) {
+                  hls::stream<pass_info_t<Config>>& passes, hls::stream<half_t>& halves, Tables& tables) {
   FLEX_INLINE;
   list_entry_t lists[Config::kListEntries];
   array_tile_t tile{};
   array_sum_t sum{};
   array_bend_t bend{};
+  array_wide_t wide{};
   uint16_t new_tables = 0;
   uint16_t param = 0, params_released = 0;
   bool tile_open = false;
@@ -115,6 +117,10 @@ Records:
       const uint64_t low = commands.read();
       const uint64_t words[kArrayBendWords] = {low, commands.read()};
       bend = decode_array_bend(words);
+    } else if (header.kind == kArrayWideKind) {
+      FLEX_CHECK(Config::kWide, "there are no activations of 16 bits");
+      const uint64_t word[kArrayWideWords] = {commands.read()};
+      wide = decode_array_wide(word);
     } else if (header.kind == kArrayTileKind) {
       const uint64_t low = commands.read();
       const uint64_t words[kArrayTileWords] = {low, commands.read()};
@@ -141,7 +147,7 @@ Records:
           halves.write(half);
           new_tables = 0;
         }
-        pass_info_t info;
+        pass_info_t<Config> info;
         info.end = false;
         info.groups = static_cast<uint32_t>(tile.rows) * tile.groups;
         info.param = param;
@@ -149,9 +155,12 @@ Records:
         info.out_plane_words = tile.out_plane_words;
         info.out_byte = pass.out_byte;
         info.word_channels = static_cast<uint8_t>(static_cast<int64_t>(tile.word_channels));
-        info.zero_point = tile.zero_point;
-        info.low = tile.low;
-        info.high = tile.high;
+        const bool own = !(Config::kWide && tile.wide);
+        info.zero_point = static_cast<output_t<Config>>(own ? tile.zero_point : wide.zero_point);
+        info.low = static_cast<output_t<Config>>(own ? tile.low : wide.low);
+        info.high = static_cast<output_t<Config>>(own ? tile.high : wide.high);
+        info.wide = tile.wide;
+        info.plane = static_cast<uint8_t>(static_cast<int64_t>(pass.plane));
         info.take = pass.take;
         info.hand_over = pass.hand_over;
         info.bent = tile.summed && tile.bent;
@@ -168,7 +177,7 @@ Records:
     }
   }
   more.write(false);
-  pass_info_t end{};
+  pass_info_t<Config> end{};
   end.end = true;
   passes.write(end);
   half_t none{};
@@ -181,7 +190,7 @@ Records:
 /// The engine of a design without tables.
 template <typename Config>
 void sequence(hls::stream<uint64_t>& commands, hls::stream<bool>& more, hls::stream<run_t>& runs,
-              hls::stream<pass_info_t>& passes, hls::stream<half_t>& halves) {
+              hls::stream<pass_info_t<Config>>& passes, hls::stream<half_t>& halves) {
   FLEX_NO_INLINE;
   no_tables tables;
   run_sequence<Config>(commands, more, runs, passes, halves, tables);
@@ -190,7 +199,7 @@ void sequence(hls::stream<uint64_t>& commands, hls::stream<bool>& more, hls::str
 /// The engine of a design with tables, whose words it hands on.
 template <typename Config>
 void sequence_tables(hls::stream<uint64_t>& commands, hls::stream<bool>& more, hls::stream<run_t>& runs,
-                     hls::stream<pass_info_t>& passes, hls::stream<half_t>& halves,
+                     hls::stream<pass_info_t<Config>>& passes, hls::stream<half_t>& halves,
                      hls::stream<uint64_t>& tables) {
   FLEX_NO_INLINE;
   run_sequence<Config>(commands, more, runs, passes, halves, tables);
@@ -236,6 +245,7 @@ Tiles:
       step.weight = weight;
       step.release = run.stream || (pass_last && !run.keep);
       step.first = head && run.first;
+      step.shift = head && run.shift;
       step.last = block_last;
       step.tile_last = tile_last;
       steps.write(step);

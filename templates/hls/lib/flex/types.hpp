@@ -6,6 +6,7 @@
 #define FLEX_TYPES_HPP_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "ap_int.h"
 #include "flex/config.hpp"
@@ -53,10 +54,21 @@ struct placed_t {
   bool last;                   // of its tile
 };
 
+/// First numbers of a channel; only activations of 16 bits need more than 48 bits of bias.
+template <typename Config>
+struct scale_t {
+  scale_t() = default;
+  scale_t(const parameter_t& record) : mult(record.mult), shift(record.shift), bias(record.bias) {}
+
+  ap_uint<24> mult;
+  ap_uint<6> shift;
+  ap_int<Config::kWide ? 60 : 48> bias;
+};
+
 /// Requantisation of one channel.
 template <typename Config>
 struct channel_t {
-  parameter_t above;  // the only numbers without slopes
+  scale_t<Config> above;  // the only numbers without slopes
   slope_t below;
 };
 
@@ -70,12 +82,21 @@ struct channels_t {
 template <typename Config>
 using weight_word_t = hls::vector<int8_t, Config::kM * Config::kN>;
 
+/// An accumulator.
+template <typename Config>
+using acc_t = std::conditional_t<Config::kWide, ap_int<40>, int32_t>;
+
+/// An output before a byte of it is put out.
+template <typename Config>
+using output_t = std::conditional_t<Config::kWide, int16_t, int8_t>;
+
 /// A run of reduction steps: one list entry at one pixel group.
 struct run_t {
   uint16_t word;      // buffer word of the first step
   uint8_t rotation;   // bank that feeds column 0
   uint16_t steps;     // at least 1
   bool first;         // of its list
+  bool shift;         // its first step raises what the list has summed by 8 bits
   bool last;          // of its list
   bool pass_first;    // of its pass
   bool pass_last;     // of its pass
@@ -92,11 +113,13 @@ struct step_t {
   uint16_t weight;    // number of the weight word, modulo 2^16
   bool release;       // weight words up to this one are not needed any more
   bool first;         // of its block
+  bool shift;         // raises what the block has summed by 8 bits
   bool last;          // of its block
   bool tile_last;     // of its tile
 };
 
 /// One output block over all pixel groups of a tile.
+template <typename Config>
 struct pass_info_t {
   bool end;               // no pass: the program has ended
   uint32_t groups;        // pixel groups
@@ -105,9 +128,11 @@ struct pass_info_t {
   uint16_t out_plane_words;
   uint8_t out_byte;
   uint8_t word_channels;  // log2
-  int8_t zero_point;
-  int8_t low;
-  int8_t high;
+  output_t<Config> zero_point;
+  output_t<Config> low;
+  output_t<Config> high;
+  bool wide;              // 16 bits on either side
+  uint8_t plane;          // the byte that is put out: 0 all of 8 bits, 1 the upper, 2 the lower one
   bool take;
   bool hand_over;
   bool bent;              // second records are for the sums

@@ -124,7 +124,8 @@ Pixels:
         acc += pixels.pixel[tap / kWindowSide][i + tap % kWindowSide][n] * lanes[n].weight[tap];
       }
       result[i * Config::kN + n] =
-          static_cast<uint8_t>(requantized<Config::kSlopes>(acc, lanes[n].numbers, range));
+          static_cast<uint8_t>(
+              requantized<Config::kSlopes, false>(acc, lanes[n].numbers, range, false));
     }
   }
   return result;

@@ -22,6 +22,8 @@ struct flex_config {
   static constexpr bool kSlopes = false;
   static constexpr bool kTables = false;
   static constexpr bool kSums = false;
+  static constexpr bool kWide = false;
+  static constexpr bool kBends = false;
   static constexpr unsigned kWindowTaps = 0;
   static constexpr unsigned kWindowBeats = 512;
   static constexpr unsigned kWindowChannels = 1024;
