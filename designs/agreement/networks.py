@@ -78,6 +78,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "unet_pupil": _unet_pupil,
     "centerface_512": _centerface,
     "openpose_mobilenet_thin, 8 bits": lambda: _openpose(QuantizationOptions()),
+    "openpose_mobilenet_thin, 16 bits where needed": lambda: _openpose(None),
     **{f"{name}, random weights": _random(build) for name, build in NETWORKS.items()},
 }
 """What makes each case, by the name that the figures carry."""

@@ -43,7 +43,7 @@ def check_pose(found: openpose.PoseFigures) -> None:
     assert found.wide <= WIDE_MOST
 
 
-WIDE_MOST = 18
+WIDE_MOST = 34
 """Tensors of 16 bits that OpenPose may have."""
 
 

@@ -24,11 +24,11 @@ _BITS = 16
 # How far scales grow for it, in parts: where no weight needs it, half a step of 8 bits is enough.
 _FARTHEST, _FARTHEST_OF_EQUALS = 1.0 / 8, 2.0**-9
 # Significant bits where sums are made in float32: accumulators reach some 20 bits, those of equal
-# weights fewer.
-_FEW, _FEW_BY_ODD, _FEW_OF_EQUALS = 4, 2, 8
+# weights fewer, those of 16 bits seldom more, for ranges follow their outliers.
+_FEW, _FEW_OF_WIDE, _FEW_BY_ODD, _FEW_OF_EQUALS = 4, 5, 3, 8
 # Where the scale of the output is no power of two, theirs have its odd factor, so that ratios have
 # few bits, too; a scale of a larger one was not chosen for this.
-_ODD_MAX = 1 << 3
+_ODD_MAX = 1 << 4
 _SLOPE_BITS = 8
 
 Floats = NDArray[np.float32]
@@ -50,7 +50,8 @@ def exact_ratios(
         several |= isinstance(conv, ConvTranspose2d)
         factor = odd_factor(target.scale)
         odd = factor if factor < _ODD_MAX else 1
-        bits = np.where(several, _FEW if odd == 1 else _FEW_BY_ODD, _FEW_OF_EQUALS)
+        few = _FEW if source.bits == target.bits == 8 else _FEW_OF_WIDE
+        bits = np.where(several, few if odd == 1 else _FEW_BY_ODD, _FEW_OF_EQUALS)
         return few_bits(scale / np.float32(odd), bits) * np.float32(odd)
     farthest = np.where(several, _FARTHEST, _FARTHEST_OF_EQUALS)
     return on_grid(scale, source.scale, target.scale, bits=_BITS, farthest=farthest)

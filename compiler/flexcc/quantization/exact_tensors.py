@@ -23,7 +23,7 @@ __all__ = ["exact_operands", "scale_bits"]
 Group = tuple[str, ...]
 
 # Of the scale of 8 bits that a convolution brings to 16 or makes of 16.
-_BESIDE_WIDE = 3
+_BESIDE_WIDE = 4
 # Ratios are multiples of 2^-13: with a sum of two products of 8 bits, and a zero point, 24 bits.
 _RATIO_BITS = 13
 

@@ -53,7 +53,7 @@ def test_float_layers_want_powers_of_two() -> None:
 
 def test_tensors_beside_wide_ones_want_few_bits() -> None:
     graph = graph_of(conv("a", "x"), conv("b", "a_out"), conv("c", "b_out"), conv("d", "c_out"))
-    assert few(graph, "b_out") == {"a_out": 3, "c_out": 3, "b_out": 1}
+    assert few(graph, "b_out") == {"a_out": 4, "c_out": 4, "b_out": 1}
 
 
 def test_sums_follow_operands_of_few_bits() -> None:
