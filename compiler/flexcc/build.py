@@ -180,10 +180,10 @@ def _board_memory(build: Build) -> tuple[Board, int] | None:
 def _card_files(build: Build) -> dict[str, bytes]:
     """What takes the build to a card: Vitis project and host programs.
 
-    Nothing where no card has such a kernel, of one core; the hosts move activations of 8 bits.
+    Nothing where no card has such a kernel, of one core.
     """
     device, plan, size = load_device(build.target), build.plan, len(build.program)
-    if device.vitis is None or plan.accelerator.cores > 1 or plan.accelerator.wide:
+    if device.vitis is None or plan.accelerator.cores > 1:
         return {}
     model = _printable(build.model)
     project = vitis_view(
@@ -372,6 +372,7 @@ def _port_json(build: Build, port: Port) -> dict[str, Any]:
         "onnx_axes": port.axes,
         "tensors": list(build.plan.joined.get(port.tensor, (port.tensor,))),
         "packing": None if type_.packing is None else asdict(type_.packing),
+        "bits": None if quantization is None else quantization.bits,
         "scale": None if quantization is None else quantization.scale,
         "zero_point": None if quantization is None else quantization.zero_point,
     }

@@ -86,9 +86,8 @@ class Port:
         self.scale = np.float32(entry["scale"])
         self.zero_point: int = entry["zero_point"]
         self.tensors = [tensors[name] for name in entry["tensors"]]
-        first = self.tensors[0]
-        self.channels = sum(tensor.channels for tensor in self.tensors)
-        self.height, self.width = first.height, first.width
+        # An output of 16 bits: tensors of upper bytes, then as many of lower ones less 128.
+        self.wide: bool = entry["bits"] == 16
 
     def write(self, memory: Memory, values: NDArray[Any]) -> None:
         """Quantises an array and lays it into memory."""
@@ -108,7 +107,11 @@ class Port:
 
     def read(self, memory: Memory) -> NDArray[np.float32]:
         """Takes an array out of memory: scale * (integer - zero_point)."""
-        integers = self._unpack(np.concatenate([tensor.read(memory) for tensor in self.tensors]))
+        stored = np.concatenate([tensor.read(memory) for tensor in self.tensors])
+        if self.wide:
+            upper, lower = np.split(stored.astype(np.int16), 2)
+            stored = 256 * upper + lower + np.int16(128)
+        integers = self._unpack(stored)
         real = (integers.astype(np.int32) - self.zero_point).astype(np.float32) * self.scale
         if self.axes is not None:
             real = real[None].transpose(self.axes)
@@ -129,12 +132,12 @@ class Port:
                 packed[i, j][:, rows[:, None], columns] = picked
         tensor.write(memory, packed.reshape(-1, y["extent"], x["extent"]))
 
-    def _unpack(self, packed: Integers) -> Integers:
+    def _unpack(self, packed: NDArray[Any]) -> NDArray[Any]:
         if self.packing is None:
             return packed
         y, x = self.packing["y"], self.packing["x"]
         split = packed.reshape(y["lanes"], x["lanes"], -1, y["extent"], x["extent"])
-        image = np.zeros((split.shape[2], y["size"], x["size"]), np.int8)
+        image = np.zeros((split.shape[2], y["size"], x["size"]), packed.dtype)
         for i, rows, to_rows in positions(y):
             for j, columns, to_columns in positions(x):
                 picked = split[i, j][:, rows[:, None], columns]

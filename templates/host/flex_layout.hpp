@@ -41,13 +41,17 @@ struct Part {
 };
 
 /// A tensor that the host writes or reads, and the array whose values it holds.
+///
+/// Outputs may have 16 bits: the first half of the parts holds the upper bytes, the second half the
+/// lower ones less 128.
 struct Port {
   std::size_t array;
   std::int64_t channels;  // before packing
   std::size_t channel_stride, row_stride, column_stride;  // elements of the array
   Axis y, x;
   float scale;
-  std::int8_t zero_point;
+  std::int16_t zero_point;
+  bool wide;
   std::vector<Part> parts;
 };
 
@@ -90,7 +94,7 @@ void for_each_byte(const Port& port, const Part& part, std::int64_t lanes, Visit
 }
 
 /// saturate(round_half_even(value / scale) + zero_point), in float32 as ONNX has it.
-inline std::int8_t quantize(float value, float scale, std::int8_t zero_point) {
+inline std::int8_t quantize(float value, float scale, std::int16_t zero_point) {
   if (std::isnan(value)) throw std::invalid_argument("an input holds NaN; remove it");
   const float steps = std::nearbyint(value / scale);
   const float low = static_cast<float>(-128 - zero_point);
@@ -110,7 +114,7 @@ inline void pack(const Port& port, std::int64_t lanes, const float* values, std:
     std::uint8_t* bytes = memory + part.address;
     for_each_byte(port, part, lanes, [&](std::uint64_t offset, std::int64_t element) {
       const std::int8_t value = element == kDead      ? part.dead
-                                : element == kPadding ? port.zero_point
+                                : element == kPadding ? static_cast<std::int8_t>(port.zero_point)
                                                       : integers[static_cast<std::size_t>(element)];
       bytes[offset] = static_cast<std::uint8_t>(value);
     });
@@ -120,11 +124,18 @@ inline void pack(const Port& port, std::int64_t lanes, const float* values, std:
 /// Reads the array of a port from the memory of an image: scale * (value - zero_point).
 inline void unpack(const Port& port, std::int64_t lanes, const std::uint8_t* memory,
                    float* values) {
-  for (const Part& part : port.parts) {
-    const std::uint8_t* bytes = memory + part.address;
-    for_each_byte(port, part, lanes, [&](std::uint64_t offset, std::int64_t element) {
+  const std::size_t uppers = port.wide ? port.parts.size() / 2 : 0;
+  for (std::size_t i = 0; i < port.parts.size(); ++i) {
+    const std::uint8_t* bytes = memory + port.parts[i].address;
+    for_each_byte(port, port.parts[i], lanes, [&](std::uint64_t offset, std::int64_t element) {
       if (element < 0) return;
-      const int value = static_cast<std::int8_t>(bytes[offset]);
+      int value = static_cast<std::int8_t>(bytes[offset]);
+      if (i < uppers) {
+        // Kept until the lower byte comes; float32 has 16 bits exactly.
+        values[element] = static_cast<float>(256 * value);
+        return;
+      }
+      if (port.wide) value += 128 + static_cast<int>(values[element]);
       values[element] = static_cast<float>(value - port.zero_point) * port.scale;
     });
   }

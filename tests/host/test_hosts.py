@@ -2,6 +2,7 @@
 """The hosts of a build run frames on stand-in cards: right results, and frames that overlap."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -55,13 +56,39 @@ def two_ends() -> onnx.ModelProto:
     return model
 
 
+def joined_convolutions() -> onnx.ModelProto:
+    """A join of two convolutions, and one of them alone: both may have 16 bits."""
+    rng = np.random.default_rng(6)
+    nodes = [
+        node("Conv", "x w", "c", "one", pads=[1, 1, 1, 1]),
+        node("Conv", "x v", "d", "two"),
+        node("Concat", "c d", "j", "join", axis=1),
+    ]
+    constants = {"w": rng.normal(size=(6, 3, 3, 3)), "v": rng.normal(size=(10, 3, 1, 1))}
+    model = make_model(nodes, constants, shape=(1, 3, 9, 7))
+    del model.graph.output[:]
+    for name in ("j", "d"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    return model
+
+
 MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], dict[str, tuple[int, ...]]]] = {
     # Columns of the kernel are folded into lanes: the host packs.
     "folded": (lambda: conv_model(inputs=3, kernel=5, size=13), {"x": (1, 3, 13, 13)}),
     # Channels last, nodes before and behind the accelerator.
     "parts": (whole_model, {"image": (1, 10, 10, 2)}),
     "ends": (two_ends, {"x": (1, 3, 9, 7), "z": (1, 2, 9, 7)}),
+    "wide": (joined_convolutions, {"x": (1, 3, 9, 7)}),
 }
+
+
+_PRECISION = {"wide": ("--precision", "auto", "--sqnr", "38")}
+
+
+def _ports(build: Path) -> list[dict[str, Any]]:
+    """What plan.json says of the outputs."""
+    ports: list[dict[str, Any]] = json.loads((build / "plan.json").read_text())["ports"]["outputs"]
+    return ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +116,11 @@ def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     np.savez(folder / "data.npz", **inputs)  # type: ignore[arg-type]
     made = flexcc(
         "model.onnx", "--target", "u250", "--array", "8,4,8", "-o", "build",
-        "--calibration", "data.npz", cwd=folder,
+        "--calibration", "data.npz", *_PRECISION.get(request.param, ()), cwd=folder,
     )  # fmt: skip
     assert made.code == 0, made.stderr
+    bits = {port["bits"] for port in _ports(folder / "build")}
+    assert bits == ({16} if request.param in _PRECISION else {8})
     ran = flexcc("run", "build", "--input", "data.npz", "--output", "y.npz", cwd=folder)
     assert ran.code == 0, ran.stderr
     with np.load(folder / "y.npz") as file:

@@ -76,8 +76,8 @@ def _port(graph: Graph, plan: Plan, port: Port, array: int) -> PortView:
     packed = graph.tensors[port.tensor]
     own = packed.unpacked
     quantization = packed.quantization
-    if quantization is None or quantization.bits != 8:
-        raise ValueError(f"{port.tensor}: the host moves tensors of 8 bits")
+    if quantization is None:
+        raise ValueError(f"{port.tensor}: the host moves integers")
     # Elements between neighbours along channels, rows and columns of the model's array.
     strides = [own.height * own.width, own.width, 1]
     if port.axes is not None:
@@ -87,11 +87,15 @@ def _port(graph: Graph, plan: Plan, port: Port, array: int) -> PortView:
     y, x = _plain(own.height), _plain(own.width)
     if packed.packing is not None:
         y, x = packed.packing.y, packed.packing.x
-    parts, first = [], 0
-    for name in plan.joined.get(port.tensor, (port.tensor,)):
-        tensor = plan.tensors[name]
-        parts.append(_part(tensor, first))
-        first += tensor.type.channels
+    stored = plan.joined.get(port.tensor, (port.tensor,))
+    planes = 2 if packed.wide else 1
+    parts = []
+    for index in range(planes):
+        first = 0
+        for name in stored[index * len(stored) // planes : (index + 1) * len(stored) // planes]:
+            tensor = plan.tensors[name]
+            parts.append(_part(tensor, first))
+            first += tensor.type.channels
     return PortView(
         array=array,
         channels=own.channels,
@@ -102,6 +106,7 @@ def _port(graph: Graph, plan: Plan, port: Port, array: int) -> PortView:
         x=_axis(x),
         scale=f"{quantization.scale.hex()}f",
         zero_point=quantization.zero_point,
+        wide="true" if packed.wide else "false",
         parts=tuple(parts),
     )
 

@@ -118,7 +118,8 @@ class ArrayView:
 class PortView:
     """A tensor that the host writes or reads; `array` is the number of the model's array.
 
-    The axes and parts are lists of initialisers, `scale` a float literal.
+    The axes and parts are lists of initialisers, `scale` a float literal, `wide` a bool literal:
+    16 bits, the first half of the parts holds the upper bytes.
     """
 
     array: int
@@ -130,6 +131,7 @@ class PortView:
     x: str
     scale: str
     zero_point: int
+    wide: str
     parts: tuple[str, ...]
 
 

@@ -36,6 +36,7 @@ inline const std::vector<flex::Port> kInputs = {
      {1, 1, 1, 0, 4, 4},
      0x1.8p-5f,
      -3,
+     false,
      {
          {4096, 256, 0, 3, 64, 256, -3},
      }},
@@ -55,6 +56,7 @@ inline const std::vector<flex::Port> kOutputs = {
      {1, 1, 1, 0, 4, 4},
      0x1.8p-5f,
      -3,
+     false,
      {
          {4096, 256, 0, 3, 64, 256, -3},
      }},

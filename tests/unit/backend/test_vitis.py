@@ -61,6 +61,7 @@ PORT = PortView(
     x=AXIS,
     scale="0x1.8p-5f",
     zero_point=-3,
+    wide="false",
     parts=("{4096, 256, 0, 3, 64, 256, -3}",),
 )
 HOST = HostView(
