@@ -180,6 +180,11 @@ def cli() -> None:
 @click.option(
     "--verify-images", type=_POSITIVE, default=1, show_default=True, help="Inputs to prove it on."
 )
+@click.option(
+    "--board-memory",
+    is_flag=True,
+    help="All ports of the simulated RTL share the board's memory channels; else each has its own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json on stdout.")
 @_verbosity
 def compile_command(as_json: bool, verbose: int, **named: Any) -> None:

@@ -15,6 +15,7 @@ from flexcc.backend.writer import check_destination, output_folder
 from flexcc.build import Build, build_files
 from flexcc.dse.explain import layer_reasons
 from flexcc.dse.front import Front, explore_front
+from flexcc.dse.memory import beats_per_cycle
 from flexcc.errors import InputError, MismatchError
 from flexcc.execute import first_core_tiles, verify
 from flexcc.figures import build_report, host_report, with_verification
@@ -28,6 +29,7 @@ from flexcc.options import (
     Backend,
     Executor,
     ExploreOptions,
+    MemoryOptions,
     Options,
     QuantizeOptions,
     SourceOptions,
@@ -37,7 +39,7 @@ from flexcc.progress import Progress
 from flexcc.quantization import assignment_text, quantize
 from flexcc.report import Report, report_json
 from flexcc.report_text import report_html
-from flexcc.targets.device import load_device
+from flexcc.targets.device import Device, load_device
 
 __all__ = ["Explored", "compile_model", "explore_model", "quantize_model", "require_equal"]
 
@@ -82,6 +84,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
     )
     graph = exploration.graph
 
+    clock_mhz = device.clock_mhz if options.clock_mhz is None else options.clock_mhz
     progress.step("planning")
     build = Build(
         model=options.model.stem,
@@ -96,7 +99,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         model.graph,
         exploration,
         device,
-        clock_mhz=device.clock_mhz if options.clock_mhz is None else options.clock_mhz,
+        clock_mhz=clock_mhz,
         host=host_report(model.network),
     )
     inputs = graph.pack_inputs(model.samples) if options.verify else {}
@@ -104,7 +107,8 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         found = verify(build, inputs, Executor.HLS, progress).verification
         report = replace(report, verify=replace(report.verify, hls=found))
     if Backend.RTL in options.verify:
-        run = verify(build, inputs, Executor.RTL, progress)
+        memory = _board_memory(device, clock_mhz) if options.board_memory else None
+        run = verify(build, inputs, Executor.RTL, progress, memory)
         report = with_verification(report, run.verification, run.measured, first_core_tiles(build))
 
     progress.step("writing the build")
@@ -115,6 +119,14 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         folder.write("report.json", report_json(report))
         folder.write("report.html", report_html(report))
     return report
+
+
+def _board_memory(device: Device, clock_mhz: float) -> MemoryOptions:
+    """The board's channels, in which pages lie in turn."""
+    return MemoryOptions(
+        channels=device.memory_channels,
+        beats_per_1000_cycles=round(1000 * beats_per_cycle(device, clock_mhz)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

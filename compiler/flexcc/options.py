@@ -69,7 +69,8 @@ class Options(SourceOptions):
 
     `target` is the name of a device file. Every image is shared by `cores` cores. What is None is
     the explorer's or the device's choice.
-    `verify_images` inputs are compared for each of `verify`. `insert_zeros` maps the network as an
+    `verify_images` inputs are compared for each of `verify`; with `board_memory` all ports of the
+    simulated RTL share the board's memory channels. `insert_zeros` maps the network as an
     array without tap lists would need it, not reshaped. `disabled` rewrites are left out, to
     measure what they gain.
     """
@@ -81,6 +82,7 @@ class Options(SourceOptions):
     clock_mhz: float | None = None
     verify: tuple[Backend, ...] = ()
     verify_images: int = 1
+    board_memory: bool = False
     insert_zeros: bool = False
     disabled: tuple[Reshape, ...] = ()
 
@@ -113,10 +115,16 @@ class Executor(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
-    """The simulated memory: `stalls` is the seed of random back-pressure, None for none."""
+    """The simulated memory: `stalls` is the seed of random back-pressure, None for none.
+
+    With `beats_per_1000_cycles` all ports share `channels`, each of which moves so many of them;
+    else a port moves one a cycle each way.
+    """
 
     stalls: int | None = None
     latency_cycles: int | None = None
+    channels: int = 1
+    beats_per_1000_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

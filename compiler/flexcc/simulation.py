@@ -3,7 +3,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +64,13 @@ def simulate(
     )
 
     plan = build.plan
-    behaviour = MemoryBehaviour(stall_seed=memory.stalls)
+    behaviour = MemoryBehaviour(
+        stall_seed=memory.stalls,
+        channels=memory.channels,
+        beats_per_1000_cycles=memory.beats_per_1000_cycles,
+    )
     if memory.latency_cycles is not None:
-        behaviour = MemoryBehaviour(stall_seed=memory.stalls, latency_cycles=memory.latency_cycles)
+        behaviour = replace(behaviour, latency_cycles=memory.latency_cycles)
     # Everything between weights and program: inputs, and tensors as they were before any run.
     variable = slice(plan.weights_bytes, plan.program_address)
     work = work_cycles(plan)

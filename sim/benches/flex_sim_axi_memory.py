@@ -305,6 +305,34 @@ async def reads_and_writes_share_the_bandwidth_of_a_channel(dut: Any, rate: int)
 
 
 @both_halves
+@cocotb.parametrize(channels=[1, 2, 3])
+async def pages_lie_in_channels_in_turn(dut: Any, channels: int) -> None:
+    rate, size = 200, 16
+    memory, _ = await start(dut, Port(channel=7, channels=channels))
+    for channel in range(channels):
+        memory.limit(7 + channel, rate)
+    fields = ("id", "data", "resp", "last")
+    read_monitor = StreamMonitor(dut, "s_axi_r", fields=fields, separator="")
+    write_monitor = StreamMonitor(dut, "s_axi_w", fields=("data", "strb", "last"), separator="")
+    # Reads stay in the first channel, writes in the next one, if there is another.
+    reads = [burst(BASE + PAGE * channels * (i % 4), size) for i in range(12)]
+    writes = [burst(BASE + PAGE * (channels * (i % 3) + 1), size) for i in range(12)]
+    words = [word for _ in writes for word in beats_of(bytes(size * DATA_BYTES))]
+    cocotb.start_soon(address_source(dut, "ar").send(reads))
+    cocotb.start_soon(address_source(dut, "aw").send(writes))
+    cocotb.start_soon(write_source(dut).send(words))
+    cocotb.start_soon(write_sink(dut).receive(len(writes)))
+    await read_sink(dut).receive(len(words))
+    await read_monitor.wait_for(len(words))
+    await write_monitor.wait_for(len(words))
+
+    share = rate / 1000 / (2 if channels == 1 else 1)
+    for monitor in (read_monitor, write_monitor):
+        measured = (len(words) - 1) / (monitor.cycles[-1] - monitor.cycles[0])
+        assert abs(measured - share) < 0.02, measured
+
+
+@both_halves
 async def outstanding_reads_are_bounded(dut: Any) -> None:
     await start(dut, Port(read_latency=200, reads=3))
     addresses = StreamMonitor(dut, "s_axi_ar", fields=ADDRESS_FIELDS, separator="")

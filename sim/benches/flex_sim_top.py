@@ -179,6 +179,7 @@ def set_behaviour(
         write_latency=behaviour.latency_cycles,
         reorder_percent=_REORDER_PERCENT if stalls else 0,
         channel=None if behaviour.beats_per_1000_cycles is None else 0,
+        channels=behaviour.channels,
         ar=pause,
         r=pause,
         aw=pause,
@@ -188,7 +189,8 @@ def set_behaviour(
     for number in range(ports):
         memory.configure(number, port)
     if behaviour.beats_per_1000_cycles is not None:
-        memory.limit(0, behaviour.beats_per_1000_cycles)
+        for channel in range(behaviour.channels):
+            memory.limit(channel, behaviour.beats_per_1000_cycles)
     memory.clear_failures()
     for failure in behaviour.failures:
         memory.fail(

@@ -35,7 +35,8 @@ class MemoryBehaviour:
 
     `latency_cycles` holds for reads and writes. With `stall_seed`, every channel pauses at random:
     in each cycle at work with `stall_percent` chance, for 1 to `stall_longest` cycles; and bursts
-    of different IDs overtake each other. `beats_per_1000_cycles` bounds all ports together.
+    of different IDs overtake each other. `beats_per_1000_cycles` bounds what all ports move
+    together in each of `channels`, in which pages of 4 KB lie in turn.
     """
 
     latency_cycles: int = 100
@@ -43,6 +44,7 @@ class MemoryBehaviour:
     stall_percent: int = 20
     stall_longest: int = 8
     beats_per_1000_cycles: int | None = None
+    channels: int = 1
     failures: tuple[Failure, ...] = ()
 
 

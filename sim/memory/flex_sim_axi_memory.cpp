@@ -41,6 +41,7 @@ struct FlexSimPort {
   std::uint32_t reorder_percent;  // chance that another ID's burst goes first, per beat
   std::uint32_t sampling;         // Sampling
   std::uint32_t channel;          // shares the bandwidth of this channel; kNoChannel: unlimited
+  std::uint32_t channels;         // from that one on, pages of 4 KB in turn; at least 1
   FlexSimPause ar, r, aw, w, b;
 };
 
@@ -56,6 +57,7 @@ struct FlexSimStatistics {
 namespace {
 
 constexpr std::uint32_t kNoChannel = 0xffffffff;
+constexpr std::uint64_t kPageBytes = 4096;
 constexpr unsigned kMaxDataBytes = 128;
 constexpr unsigned kWordBytes = sizeof(svBitVecVal);
 // Beats of write data that may be accepted before their address.
@@ -224,6 +226,7 @@ class Port {
     configured.reads = configured.writes = 64;
     configured.sampling = kRandom;
     configured.channel = kNoChannel;
+    configured.channels = 1;
   }
 
   FlexSimPort configured{};  // takes effect at the next reset
@@ -241,7 +244,7 @@ class Port {
     statistics = {};
     ar_pauser_.configure(config_.ar);
     r_pauser_.configure(config_.r);
-    reset_channel();
+    reset_channels();
   }
   void reset_writes() {
     config_ = configured;
@@ -254,7 +257,7 @@ class Port {
     aw_pauser_.configure(config_.aw);
     w_pauser_.configure(config_.w);
     b_pauser_.configure(config_.b);
-    reset_channel();
+    reset_channels();
   }
 
   void accept_read(std::uint64_t address, unsigned length, std::uint32_t id, unsigned bytes) {
@@ -306,9 +309,13 @@ class Port {
     aw_ready = writes_.size() < config_.writes && !aw_pauser_.pauses(write_random_);
     const bool room = early_.size() < kMaxEarlyBeats || data_wanted();
     const bool able = room && !w_pauser_.pauses(write_random_);
-    // Without a limit ready need not wait for valid; with one, bandwidth goes to beats on offer.
-    const bool wanted = able && (beat_offered || config_.channel == kNoChannel);
-    if (!w_granted_) w_granted_ = bandwidth(wanted, write_cycle_, 2 * index_ + 1);
+    // Without a limit ready need not wait for valid; with one, bandwidth goes to beats on offer,
+    // and with several channels to those whose address is known.
+    const bool known = config_.channels == 1 || data_wanted();
+    const bool wanted = able && (config_.channel == kNoChannel || (beat_offered && known));
+    if (!w_granted_) {
+      w_granted_ = bandwidth(wanted, write_cycle_, 2 * index_ + 1, next_write(bytes), w_asked_);
+    }
     w_ready = able && w_granted_;
     statistics.cycles = ++write_cycle_;
   }
@@ -323,9 +330,12 @@ class Port {
   std::deque<WriteBurst> writes_;
   std::deque<WriteBeat> early_;
   bool w_granted_ = false;
+  Channel *r_asked_ = nullptr, *w_asked_ = nullptr;  // where a read or a write waits, if anywhere
 
-  void reset_channel() {
-    if (config_.channel != kNoChannel) channels[config_.channel].reset();
+  void reset_channels() {
+    r_asked_ = w_asked_ = nullptr;
+    if (config_.channel == kNoChannel) return;
+    for (std::uint32_t i = 0; i < config_.channels; ++i) channels[config_.channel + i].reset();
   }
 
   // Reads one beat; one that fails yields random bytes.
@@ -356,8 +366,8 @@ class Port {
     const std::size_t chosen = choose(reads_, random_);
     ReadBurst& burst = reads_[chosen];
     const bool wanted = burst.ready_cycle <= read_cycle_ && !r_pauser_.pauses(random_);
-    if (!bandwidth(wanted, read_cycle_, 2 * index_)) return;
     const std::uint64_t address = burst.address + std::uint64_t{burst.done} * bytes;
+    if (!bandwidth(wanted, read_cycle_, 2 * index_, address, r_asked_)) return;
     if (burst.sampled.empty()) {
       look_up(address, bytes, r.data);
     } else {
@@ -389,12 +399,25 @@ class Port {
     }
   }
 
-  // Whether a beat may move: it is `wanted` and the port's channel, if any, has bandwidth.
-  bool bandwidth(bool wanted, std::uint64_t cycle, unsigned requester) {
+  // Address of the next beat to be written; 0 if no burst waits for one.
+  std::uint64_t next_write(unsigned bytes) const {
+    for (const WriteBurst& burst : writes_) {
+      if (!burst.complete()) return burst.address + std::uint64_t{burst.data.size()} * bytes;
+    }
+    return 0;
+  }
+
+  // Whether a beat may move: it is `wanted` and the channel of its address, if any, has bandwidth.
+  // `asked` is the channel in which the requester waits since an earlier cycle.
+  bool bandwidth(bool wanted, std::uint64_t cycle, unsigned requester, std::uint64_t address,
+                 Channel*& asked) {
     if (config_.channel == kNoChannel) return wanted;
-    Channel& channel = channels[config_.channel];
-    if (wanted) return channel.grant(cycle, requester);
-    channel.withdraw(requester);
+    Channel& channel = channels[config_.channel + address / kPageBytes % config_.channels];
+    if (asked != nullptr && (!wanted || asked != &channel)) asked->withdraw(requester);
+    asked = nullptr;
+    if (!wanted) return false;
+    if (channel.grant(cycle, requester)) return true;
+    asked = &channel;
     return false;
   }
 

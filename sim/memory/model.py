@@ -47,7 +47,8 @@ class Port:
     Latencies are in cycles: from an address to its first beat, from the last beat to the response.
     `reads` and `writes` are the bursts outstanding at most. `reorder_percent` is the chance, per
     beat or response, that another ID's burst goes first. Ports with the same `channel` share its
-    bandwidth (`Memory.limit`).
+    bandwidth (`Memory.limit`); with several `channels`, from that one on, pages of 4 KB lie in them
+    in turn.
     """
 
     seed: int = 0
@@ -58,6 +59,7 @@ class Port:
     reorder_percent: int = 0
     sampling: Sampling = Sampling.RANDOM
     channel: int | None = None
+    channels: int = 1
     ar: Pause = Pause()
     r: Pause = Pause()
     aw: Pause = Pause()
@@ -65,8 +67,9 @@ class Port:
     b: Pause = Pause()
 
     def __post_init__(self) -> None:
-        if min(self.read_latency, self.write_latency, self.reads, self.writes) < 1:
-            raise ValueError(f"latencies and outstanding bursts are at least 1: {self}")
+        least = (self.read_latency, self.write_latency, self.reads, self.writes, self.channels)
+        if min(least) < 1:
+            raise ValueError(f"latencies, bursts outstanding and channels are at least 1: {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,7 @@ class _PortStruct(ctypes.Structure):
         ("reorder_percent", ctypes.c_uint32),
         ("sampling", ctypes.c_uint32),
         ("channel", ctypes.c_uint32),
+        ("channels", ctypes.c_uint32),
         ("ar", _PauseStruct),
         ("r", _PauseStruct),
         ("aw", _PauseStruct),

@@ -7,7 +7,7 @@ import pytest
 
 from sim.runner import simulate
 
-TESTS_OF_BOTH_HALVES = 21
+TESTS_OF_BOTH_HALVES = 24
 RULES = [
     *(
         f"A{direction}{rule}"
