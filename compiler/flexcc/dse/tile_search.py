@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.fuse_windows import apart
-from flexcc.dse.latency import StageCycles, array_latency, stage_cycles
+from flexcc.dse.latency import StageCycles, array_latency, load_cycles, stage_cycles
 from flexcc.dse.layer_cost import best_lists
 from flexcc.dse.mapping import Group, WeightMode, chain_of
 from flexcc.dse.space import Shortage, column_choices, first_shortage, legal_modes, row_choices
 from flexcc.dse.traffic import stage_traffic
 from flexcc.errors import DoesNotFitError
-from flexcc.tiles import Stage, StageLists, Tiling, tiling
+from flexcc.tiles import Stage, StageLists, Tile, Tiling, tiling
 
 __all__ = ["Candidate", "TileSearch", "choices_of"]
 
@@ -48,6 +48,30 @@ class Candidate:
             group=replace(self.group, chain=chain_of(stage)),
             tiling=replace(self.tiling, stage=stage),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Floor:
+    """What tiles of one width take at the least: every output made once, and nothing read twice.
+
+    `busy` are the cycles of the busiest engine or of the memory channels, `half` those of array and
+    store, by which a half of the output buffer is held; `latency` is the array's.
+    """
+
+    width: int
+    heights: list[int]
+    busy: float
+    moved: float
+    array: float
+    half: float
+    columns: int
+    groups: int
+    latency: int
+
+    def least(self, tiling_rows: int, cores: int) -> float:
+        """No tiles in so many rows or more take fewer cycles."""
+        halves = -(-tiling_rows // cores) * self.columns * self.groups * self.latency
+        return max(self.moved, max(self.busy, (self.half + halves) / 2) + self.latency)
 
 
 def choices_of(
@@ -108,15 +132,11 @@ class TileSearch:
         stage, lists, mode = chosen.tiling.stage, chosen.tiling.lists, chosen.group.weights
         taken = chosen.group.tile_rows, chosen.group.tile_cols
         best: Candidate | None = None
-        for width, heights in choices_of(stage, self.accelerator, lists):
-            legal, _ = self._legal(stage, lists, width, heights, mode)
-            for height in reversed(legal):
-                if (height, width) == taken:
-                    continue
-                if best is not None and self._least(stage, lists, width, height) >= best.cost:
-                    break
-                other = self._candidate(self._tiling(stage, lists, height, width), mode)
-                if best is None or other.cost < best.cost:
+        for floor in self._floors(stage, lists, mode):
+            most = float("inf") if best is None else best.cost
+            for other in self._near(stage, lists, mode, floor, most):
+                size = other.group.tile_rows, other.group.tile_cols
+                if size != taken and (best is None or other.cost < best.cost):
                     best = other
         return best
 
@@ -140,46 +160,73 @@ class TileSearch:
         """
         a = self.accelerator
         mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
-        shortage: Shortage | None = None
-        found: list[tuple[int, int, Candidate]] = []
+        found: list[Candidate] = []
         fastest = float("inf")
-        for number, (width, heights) in enumerate(choices_of(stage, a, lists)):
-            if self._least(stage, lists, width, heights[-1]) > fastest * _NEARLY_AS_FAST:
-                continue
-            legal, why = self._legal(stage, lists, width, heights, mode)
-            shortage = shortage or why
-            for height in reversed(legal):
-                if self._least(stage, lists, width, height) > fastest * _NEARLY_AS_FAST:
-                    break
-                item = self._candidate(self._tiling(stage, lists, height, width), mode)
+        for floor in self._floors(stage, lists, mode):
+            for item in self._near(stage, lists, mode, floor, fastest * _NEARLY_AS_FAST):
                 if item.cost <= fastest * _NEARLY_AS_FAST:
                     fastest = min(fastest, item.cost)
-                    found.append((number, height, item))
+                    found.append(item)
         if not found:
-            assert shortage is not None
-            return shortage
+            return self._shortage(stage, lists, mode)
         near = sorted(
-            (item for item in found if item[2].cost <= fastest * _NEARLY_AS_FAST),
-            key=lambda item: item[:2],
+            (item for item in found if item.cost <= fastest * _NEARLY_AS_FAST),
+            key=lambda item: (item.group.tile_cols, item.group.tile_rows),
         )
-        return min((item[2] for item in near), key=lambda item: item.second_key)
+        return min(near, key=lambda item: item.second_key)
 
-    def _least(self, stage: Stage, lists: StageLists, width: int, height: int) -> float:
-        """No tiles of the width, of at most the height, take fewer cycles.
+    def _shortage(self, stage: Stage, lists: StageLists, mode: WeightMode) -> Shortage:
+        """Why no tiles of the stage are legal: what the smallest of the least width lack."""
+        width, heights = next(choices_of(stage, self.accelerator, lists))
+        why = first_shortage(self._tiling(stage, lists, heights[0], width), mode)
+        assert why is not None
+        return why
 
-        Every output is computed once at least; each tile holds both halves of the output buffer in
-        turn while a block drains.
-        """
+    def _floors(self, stage: Stage, lists: StageLists, mode: WeightMode) -> list[_Floor]:
+        """The widths, those with the least hope of being slow first."""
+        floors = []
+        for width, heights in choices_of(stage, self.accelerator, lists):
+            floors.append(self._floor(stage, lists, mode, width, heights))
+        return sorted(floors, key=lambda floor: (floor.least(1, 1), floor.width))
+
+    def _floor(
+        self, stage: Stage, lists: StageLists, mode: WeightMode, width: int, heights: list[int]
+    ) -> _Floor:
         a = self.accelerator
         whole = self._tiling(stage, lists, stage.output.height, width)
-        (rows,) = whole.rows
-        groups = sum(-(-len(col.grid) // a.p) for col in whole.cols)
-        steps = sum(max(k, a.drain_cycles) for k in lists.pass_steps)
-        array = -(-len(rows.grid) // a.cores) * groups * steps
-        row_tiles = -(-stage.output.height // height)
-        tiles = -(-row_tiles // a.cores) * len(whole.cols)
-        halves = tiles * len(lists.groups) * array_latency(a)
-        return max(array, (array + halves) / 2) + array_latency(a)
+        cycles = stage_cycles(whole, mode)
+        # Weights are fetched once at least, by each core; streamed ones with the pixels.
+        weights = cycles.weights / (a.cores if mode is WeightMode.STREAM else 1)
+        work = max(cycles.load, cycles.skip, cycles.array, cycles.store) / a.cores
+        return _Floor(
+            width=width,
+            heights=heights,
+            busy=max(weights, work),
+            moved=stage_traffic(whole, mode).total / self._carried,
+            array=cycles.array / a.cores,
+            half=(cycles.array + cycles.store) / a.cores,
+            columns=len(whole.cols),
+            groups=len(lists.groups),
+            latency=array_latency(a),
+        )
+
+    def _near(
+        self, stage: Stage, lists: StageLists, mode: WeightMode, floor: _Floor, most: float
+    ) -> Iterator[Candidate]:
+        """The legal tiles of a width, highest first, but those that must take more than `most`."""
+        a = self.accelerator
+        if floor.least(1, a.cores) > most:
+            return
+        legal, _ = self._legal(stage, lists, floor.width, floor.heights, mode)
+        for height in reversed(legal):
+            if floor.least(-(-stage.output.height // height), a.cores) > most:
+                return
+            tiles = self._tiling(stage, lists, height, floor.width)
+            first = load_cycles(tiles, Tile(rows=tiles.rows[0], cols=tiles.cols[0]))
+            if first + floor.array + floor.latency <= most:
+                item = self._candidate(tiles, mode)
+                most = min(most, item.cost * _NEARLY_AS_FAST)
+                yield item
 
     def _legal(
         self,
