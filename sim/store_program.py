@@ -136,6 +136,11 @@ class StoreTile:
             return bool(self.pool)
         return shape.phase_columns(self.phases_x) == 1
 
+    def paired(self, shape: Shape) -> bool:
+        """Whether a read brings a row of two windows."""
+        fits = shape.pool_pixels == 4 and shape.beat_pixels > 1
+        return fits and bool(self.pool) and self.kernel_w == self.stride_w == 2
+
     def source(self, shape: Shape) -> Source:
         """Which of its pixels a read brings."""
         return Source.SINGLE if self.single(shape) else _SOURCES[self.phases_x]
@@ -143,8 +148,9 @@ class StoreTile:
     def reads(self, shape: Shape) -> int:
         """Reads of the output buffer: the cycles that the tile takes."""
         if self.pool:
-            per_pixel = self.kernel_h * -(-self.kernel_w // shape.pool_pixels)
-            return self.planes * self.rows * self.cols * per_pixel
+            per_window = self.kernel_h * -(-self.kernel_w // shape.pool_pixels)
+            windows = -(-self.cols // (1 + self.paired(shape)))
+            return self.planes * self.rows * windows * per_window
         if self.single(shape):
             return self.planes * self.rows * self.cols
         window = self.phases_x * shape.phase_columns(self.phases_x)
@@ -246,6 +252,8 @@ def _random_tile(shape: Shape, kind: Kind) -> StoreTile:
     origin_y, origin_x = random.randint(-kernel_h, 2), random.randint(-kernel_w, 2)
     if random.random() < 0.1:
         stride_w, origin_x = random.randint(1, 255), random.randint(-300, 300)
+    if random.random() < 0.3:
+        kernel_w = stride_w = 2
     if pool:
         rows, cols = random.randint(1, 4), random.randint(1, 3 * shape.beat_pixels)
     return StoreTile(

@@ -5,7 +5,8 @@
 // Reads the buffer's two halves in turn, frees each when its last read has left it, gathers pixels
 // to beats and hands them to the write engine together with the requests that say where they go.
 // Throughput: RawPixels = largest power of two <= min(P, BeatPixels) pixels per cycle without
-// pooling; with pooling one row of a window, min(P, 4) columns, per cycle. Columns in s = 2 or 4
+// pooling; with pooling one row of a window, min(P, 4) columns, per cycle, where those are four and
+// windows two columns, two apart, a row of two of them. Columns in s = 2 or 4
 // phases: U = min(RawPixels, BeatPixels / s) pixels, s * ceil(cols / (s * U)) cycles a row; in any
 // other number but 1, or where U is 1: a pixel per cycle. Tiles follow each other without a gap
 // while the next record (6 words, then 2 cycles, with pooling or phases 18) comes in time.
@@ -192,7 +193,7 @@ module flex_store
   logic [CreditWidth-1:0] credits_q;
   logic room_q;
   logic beat_read, beat_given;
-  logic read_valid, read_first, read_last, read_beat_last;
+  logic read_valid, read_pair, read_first, read_last, read_beat_last;
   source_e read_source;
   logic [PoolPixels-1:0] read_mask;
   logic [SlotWidth-1:0] read_slot, read_end;
@@ -234,6 +235,7 @@ module flex_store
     .rd_rotation_o,
     .data_valid_o    (read_valid),
     .data_source_o   (read_source),
+    .data_pair_o     (read_pair),
     .data_first_o    (read_first),
     .data_last_o     (read_last),
     .data_mask_o     (read_mask),
@@ -245,9 +247,9 @@ module flex_store
     .blocked_o
   );
 
-  logic pool_valid, pool_beat_last;
-  logic [SlotWidth-1:0] pool_slot;
-  logic [N*8-1:0] pool_data;
+  logic pool_valid, pool_pair, pool_beat_last;
+  logic [SlotWidth-1:0] pool_slot, pool_end;
+  logic [1:0][N*8-1:0] pool_data;
 
   flex_pool #(
     .N     (N),
@@ -258,6 +260,7 @@ module flex_store
     .valid_i(read_valid && read_source == SourceSingle),
     .first_i(read_first),
     .last_i (read_last),
+    .pair_i (read_pair),
     .mask_i (read_mask),
     .data_i (rd_data_i[PoolPixels-1:0]),
     .valid_o(pool_valid),
@@ -265,13 +268,13 @@ module flex_store
   );
 
   flex_delay #(
-    .Width (1 + SlotWidth),
+    .Width (2 + 2 * SlotWidth),
     .Cycles(PoolLatency)
   ) u_pool_slot (
     .clk_i,
     .rst_ni,
-    .data_i({read_beat_last, read_slot}),
-    .data_o({pool_beat_last, pool_slot})
+    .data_i({read_beat_last, read_pair, read_slot, read_end}),
+    .data_o({pool_beat_last, pool_pair, pool_slot, pool_end})
   );
 
   ///////////
@@ -286,7 +289,7 @@ module flex_store
   logic beat_valid_q, beat_ready;
 
   assign raw_valid = read_valid && read_source != SourceSingle;
-  assign beat_end  = (read_source == SourceSingle) ? pool_slot : read_end;
+  assign beat_end  = (read_source == SourceSingle) ? pool_end : read_end;
 
   // Columns of a read by source; bits in which the places of its pixels agree. Sources that do not
   // occur are as the one before.
@@ -306,21 +309,22 @@ module flex_store
 
     // The source alone selects the data: a LUT per bit.
     logic here;
-    logic [SlotWidth-1:0] differs;
+    logic [SlotWidth-1:0] differs, pool_differs;
     logic [3:0][N*8-1:0] choices;
 
     assign differs                 = read_slot ^ SlotWidth'(b);
+    assign pool_differs            = (pool_slot ^ SlotWidth'(b)) & ~SlotWidth'(pool_pair);
     assign choices[SourceAdjacent] = rd_data_i[Lane1];
     assign choices[SourceSecond]   = rd_data_i[Lane2];
     assign choices[SourceFourth]   = rd_data_i[Lane4];
-    assign choices[SourceSingle]   = pool_data;
+    assign choices[SourceSingle]   = pool_data[b%2];
 
     always_comb begin
       unique case (read_source)
         SourceAdjacent: here = (differs & Same1) == '0;
         SourceSecond:   here = (differs & Same2) == '0;
         SourceFourth:   here = (differs & Same4) == '0;
-        default:        here = pool_valid && pool_slot == SlotWidth'(b);
+        default:        here = pool_valid && pool_differs == '0;
       endcase
     end
 

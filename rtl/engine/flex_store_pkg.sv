@@ -22,4 +22,9 @@ package flex_store_pkg;
     return (columns > 1) ? columns : 1;
   endfunction
 
+  // Whether pooled windows of two columns, two apart, may go in pairs.
+  function automatic bit store_pairs(int unsigned pool_pixels, int unsigned beat_pixels);
+    return pool_pixels == 4 && beat_pixels > 1;
+  endfunction
+
 endpackage

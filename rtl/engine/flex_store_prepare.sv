@@ -6,6 +6,7 @@
 // Without pooling a window is one row of RawPixels columns; with column phases it is a run of
 // columns of every phase, the phases being its rows. `out_source_o` says how a read's pixels lie in
 // memory; `cols` of the tile put out counts windows, or pixels where each is a read of its own.
+// Pooled windows of two columns, two apart, go in pairs: one window of four columns, four apart.
 // A pooled tile needs divisions by P and multiplications by row_words, one with phases a
 // multiplication by phase_words, one bit per cycle. Latency 1 cycle, with pooling or phases 17, from
 // `tile_valid_i` to `out_valid_o`; the tile must stay until it is taken at the output.
@@ -24,6 +25,8 @@ module flex_store_prepare
   parameter  int unsigned RawPixels     = 4,
   // Pixels of a memory beat; a power of two.
   parameter  int unsigned BeatPixels    = 4,
+  // Columns per read with pooling; at most P.
+  parameter  int unsigned PoolPixels    = 4,
   // Tiles may lie in output phases; a record's phases are 1 otherwise, and ignored.
   parameter  bit          OutputPhases  = 1'b1,
   // Derived
@@ -35,11 +38,13 @@ module flex_store_prepare
   input  store_tile_t                     tile_data_i,
   input  logic                            tile_valid_i,
   output logic                            tile_ready_o,
-  // Tile as windows, `row_words` between their rows; what a read brings; words and bank from
+  // Tile as windows, `row_words` between their rows; what a read brings, whether a window is two;
+  // words and bank from
   // column 0 to the first window's, and between windows; words from row 0 to the first window's,
   // and between windows; words between row phases
   output store_tile_t                     out_tile_o,
   output source_e                         out_source_o,
+  output logic                            out_pair_o,
   output logic        [    AddrWidth-1:0] out_origin_word_o,
   output logic        [RotationWidth-1:0] out_origin_bank_o,
   output logic        [    AddrWidth-1:0] out_step_word_o,
@@ -106,8 +111,11 @@ module flex_store_prepare
   assign phase_words = OutputPhases ? tile_data_i.phase_words : tile_data_i.row_words;
 
   source_e source, source_q;
-  logic phased;
+  logic phased, pair, pair_q;
   assign phased = phases_y != 8'd1 || phases_x != 8'd1;
+  assign pair = store_pairs(
+      PoolPixels, BeatPixels
+  ) && tile_data_i.pool && tile_data_i.kernel_w == 8'd2 && tile_data_i.stride_w == 8'd2;
 
   // Reads of less than two columns go the way of single pixels.
   always_comb begin
@@ -152,11 +160,12 @@ module flex_store_prepare
     if (state_q == StIdle) begin
       bit_q      <= '0;
       source_q   <= source;
+      pair_q     <= pair;
       // Left of the buffer, x div P and x mod P follow from those of -1 - x.
       left_q     <= tile_data_i.pool && tile_data_i.origin_x[15];
       origin_x_q <= tile_data_i.origin_x ^ {16{tile_data_i.origin_x[15]}};
       factor_q   <= (tile_data_i.pool || !OutputPhases) ? tile_data_i.origin_y : 16'(phases_x);
-      stride_w_q <= 16'(tile_data_i.stride_w);
+      stride_w_q <= pair ? 16'd4 : 16'(tile_data_i.stride_w);
       stride_h_q <= 16'(tile_data_i.stride_h);
       origin_q   <= '0;
       step_q     <= '0;
@@ -197,10 +206,16 @@ module flex_store_prepare
   assign out_step_row_o    = step_row_q;
   assign out_step_phase_o  = product_q;
   assign out_source_o      = source_q;
+  assign out_pair_o        = pair_q;
 
   always_comb begin
     out_tile_o          = tile_data_i;
     out_tile_o.phases_y = phases_y;
+    if (pair_q) begin
+      out_tile_o.cols     = parts(tile_data_i.cols, 2);
+      out_tile_o.kernel_w = 8'd4;
+      out_tile_o.stride_w = 8'd4;
+    end
     if (!tile_data_i.pool) begin
       unique case (source_q)
         SourceAdjacent: out_tile_o.cols = parts(tile_data_i.cols, RawPixels);

@@ -3,8 +3,9 @@
 // Reads of the output buffer that the store engine's tiles need, in the order of memory.
 //
 // Plane by plane, row by row: without pooling RawPixels adjacent pixels per read; with pooling, for
-// each window, its rows from the top, PoolPixels columns per read. A read starts at any column,
-// also left of the buffer: its word may then lie anywhere, and the mask tells what counts.
+// each window, its rows from the top, PoolPixels columns per read; windows of two columns, two
+// apart, go in pairs of four columns. A read starts at any column, also left of the buffer: its
+// word may then lie anywhere, and the mask tells what counts.
 // With two or four column phases a window is a run of columns, its rows are the phases; a read
 // brings U = min(RawPixels, BeatPixels / phases) pixels. Where U is 1, and with any other number of
 // phases but one, a read brings one pixel, by way of the pool. Row phases cost no cycles.
@@ -62,10 +63,12 @@ module flex_store_walk
   output logic        [    AddrWidth-1:0] rd_addr_o,
   output logic        [RotationWidth-1:0] rd_rotation_o,
   // What the data are: which pixels of memory (SourceSingle also when there are no data); for the
-  // pool the columns that count, first and last read of a pixel; the place of the (first) pixel in
-  // its beat, the last pixels of a beat, and the place of the last one that its row has
+  // pool the columns that count, whether they are a pair of pixels, first and last read of a pixel;
+  // the place of the (first) pixel in its beat, the last pixels of a beat, and the place of the last
+  // one that its row has
   output logic                            data_valid_o,
   output source_e                         data_source_o,
+  output logic                            data_pair_o,
   output logic                            data_first_o,
   output logic                            data_last_o,
   output logic        [   PoolPixels-1:0] data_mask_o,
@@ -117,6 +120,10 @@ module flex_store_walk
   localparam int unsigned Columns2 = phase_columns(RawPixels, BeatPixels, 2);
   localparam int unsigned Columns4 = phase_columns(RawPixels, BeatPixels, 4);
 
+  // Place of the last read in a full beat of pairs.
+  localparam bit Pairs = store_pairs(PoolPixels, BeatPixels);
+  localparam logic [SlotWidth-1:0] PairFull = SlotWidth'(Pairs ? BeatPixels - 2 : BeatPixels - 1);
+
   localparam column_t PoolStep = '{
       word: AddrWidth'(PoolPixels / P),
       bank: RotationWidth'(PoolPixels % P)
@@ -131,12 +138,12 @@ module flex_store_walk
   source_e next_source;
   logic [AddrWidth-1:0] next_origin_row, next_step_row, next_step_phase;
   column_t next_origin, next_step;
-  logic next_valid, load;
+  logic next_valid, next_pair, load;
 
   // The tile that is walked, its steps in words and banks.
   store_tile_t tile_q;
   source_e source_q;
-  logic active_q;
+  logic active_q, pair_q;
   column_t origin_column_q, step_column_q;
   logic [AddrWidth-1:0] origin_row_q, step_row_q, step_phase_q, row_words_q, plane_words_q;
   // A read is a pixel; place of a row's last pixel in its beat.
@@ -206,7 +213,10 @@ module flex_store_walk
         slot_step = window_end ? SlotWidth'(4 * Columns4 - 3) : SlotWidth'(1);
         slot_full = SlotWidth'(BeatPixels + 3 - 4 * Columns4);
       end
-      default: slot_full = SlotWidth'(BeatPixels - 1);
+      default: begin
+        if (Pairs && pair_q) slot_step = SlotWidth'({pixel_end, 1'b0});
+        slot_full = pair_q ? PairFull : SlotWidth'(BeatPixels - 1);
+      end
     endcase
   end
 
@@ -219,6 +229,7 @@ module flex_store_walk
     .AddrWidth   (AddrWidth),
     .RawPixels   (RawPixels),
     .BeatPixels  (BeatPixels),
+    .PoolPixels  (PoolPixels),
     .OutputPhases(OutputPhases)
   ) u_prepare (
     .clk_i,
@@ -228,6 +239,7 @@ module flex_store_walk
     .tile_ready_o,
     .out_tile_o       (next),
     .out_source_o     (next_source),
+    .out_pair_o       (next_pair),
     .out_origin_word_o(next_origin.word),
     .out_origin_bank_o(next_origin.bank),
     .out_step_word_o  (next_step.word),
@@ -345,6 +357,7 @@ module flex_store_walk
     if (load) begin
       tile_q          <= next;
       source_q        <= next_source;
+      pair_q          <= next_pair;
       each_q          <= OutputPhases && !next.pool && next_source == SourceSingle;
       end_q           <= SlotWidth'((32'(tile_data_i.cols) - 1) % BeatPixels);
       row_words_q     <= AddrWidth'(next.row_words);
@@ -481,13 +494,15 @@ module flex_store_walk
   );
 
   flex_delay #(
-    .Width (5 + 2 * SlotWidth),
+    .Width (6 + 2 * SlotWidth),
     .Cycles(DataLatency)
   ) u_meaning (
     .clk_i,
     .rst_ni,
-    .data_i({source, window_first_q, pixel_end, beat_end, slot_q, row_end_slot}),
-    .data_o({data_source, data_first_o, data_last_o, data_beat_last_o, data_slot_o, data_end_o})
+    .data_i({source, pair_q, window_first_q, pixel_end, beat_end, slot_q, row_end_slot}),
+    .data_o({
+      data_source, data_pair_o, data_first_o, data_last_o, data_beat_last_o, data_slot_o, data_end_o
+    })
   );
 
   // At most two halves are full.

@@ -20,6 +20,7 @@ SHAPE = Shape(m=8, p=P, n=4, data_bytes=4 * BEAT_PIXELS, out_words=1 << (ADDR_WI
 OUTPUTS = (
     "tile",
     "source",
+    "pair",
     "origin_word",
     "origin_bank",
     "step_word",
@@ -47,6 +48,8 @@ def tile_fields(payload: int) -> dict[str, int]:
 
 def windows(tile: StoreTile) -> StoreTile:
     """The tile as the module must describe it."""
+    if tile.paired(SHAPE):
+        return replace(tile, cols=-(-tile.cols // 2), kernel_w=4, stride_w=4)
     if tile.pool:
         return tile
     window = 1 if tile.single(SHAPE) else tile.phases_x * SHAPE.phase_columns(tile.phases_x)
@@ -70,9 +73,11 @@ def prepared(tile: StoreTile) -> dict[str, int]:
     words = 1 << ADDR_WIDTH
     columns = 1 if tile.single(SHAPE) else SHAPE.phase_columns(tile.phases_x)
     origin_word, origin_bank = divmod(tile.origin_x if tile.pool else 0, P)
-    step_word, step_bank = divmod(tile.stride_w if tile.pool else columns, P)
+    stride = 4 if tile.paired(SHAPE) else tile.stride_w
+    step_word, step_bank = divmod(stride if tile.pool else columns, P)
     return {
         "source": tile.source(SHAPE).value,
+        "pair": int(tile.paired(SHAPE)),
         "origin_word": origin_word % words,
         "origin_bank": origin_bank,
         "step_word": step_word % words,

@@ -33,12 +33,13 @@ LONG_TILE, LONG_HALF = 24, 10
 class Read:
     """One read of the output buffer and what its data mean.
 
-    `first` and `mask` matter to the pool only, `end` to the last read of a beat past it.
+    `pair`, `first` and `mask` matter to the pool only, `end` to the last read of a beat.
     """
 
     addr: int
     rotation: int
     source: Source
+    pair: bool
     first: bool
     last: bool
     mask: int
@@ -64,7 +65,7 @@ def reads_of(tile: StoreTile, first_half: int) -> Iterator[Read]:
 
 def _row(tile: StoreTile, base: int, row: int) -> Iterator[Read]:
     """The reads of a row; `half_last` is not set."""
-    phases, width = 1, 1
+    phases, width = 1, 1 + tile.paired(SHAPE)
     if not tile.single(SHAPE):
         phases, width = tile.phases_x, SHAPE.phase_columns(tile.phases_x)
     for col in range(0, tile.cols, phases * width):
@@ -81,6 +82,7 @@ def _row(tile: StoreTile, base: int, row: int) -> Iterator[Read]:
                 addr=(base + word) % (2 * SHAPE.out_words),
                 rotation=bank,
                 source=tile.source(SHAPE),
+                pair=tile.paired(SHAPE),
                 first=index == 0,
                 last=last,
                 mask=_mask(tile, y, x, columns) if tile.pool else 1,
@@ -92,13 +94,14 @@ def _row(tile: StoreTile, base: int, row: int) -> Iterator[Read]:
 
 
 def _window(tile: StoreTile, row: int, col: int) -> Iterator[tuple[int, int, int]]:
-    """Row, first column and columns of each read for the pooled pixel at `row`, `col`."""
+    """Row, first column and columns of each read for the pooled pixel(s) at `row`, `col`."""
+    columns = 4 if tile.paired(SHAPE) else tile.kernel_w
     for y in range(tile.kernel_h):
-        for x in range(0, tile.kernel_w, SHAPE.pool_pixels):
+        for x in range(0, columns, SHAPE.pool_pixels):
             yield (
                 tile.origin_y + row * tile.stride_h + y,
                 tile.origin_x + col * tile.stride_w + x,
-                min(SHAPE.pool_pixels, tile.kernel_w - x),
+                min(SHAPE.pool_pixels, columns - x),
             )
 
 
@@ -178,18 +181,18 @@ class Surroundings:
         dut, wanted = self._dut, self._expected[number]
         source = Source(int(dut.data_source_o.value))
         single = wanted.source is Source.SINGLE
-        ends_beat = wanted.beat_last and not single
         seen = Read(
             addr=wanted.addr,
             rotation=wanted.rotation,
             source=source,
+            pair=bool(dut.data_pair_o.value) if single else wanted.pair,
             first=bool(dut.data_first_o.value) if single else wanted.first,
             last=bool(dut.data_last_o.value) if single else wanted.last,
             mask=int(dut.data_mask_o.value) if single else wanted.mask,
             slot=int(dut.data_slot_o.value),
             beat_last=bool(dut.data_beat_last_o.value),
             half_last=wanted.half_last,
-            end=int(dut.data_end_o.value) if ends_beat else wanted.end,
+            end=int(dut.data_end_o.value) if wanted.beat_last else wanted.end,
         )
         assert seen == wanted, f"data {number}: {seen}, not {wanted}"
         return wanted

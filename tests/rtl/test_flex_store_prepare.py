@@ -21,6 +21,7 @@ def test_flex_store_prepare(
         "P": p,
         "RawPixels": raw_pixels,
         "BeatPixels": beat_pixels,
+        "PoolPixels": min(p, 4),
         "AddrWidth": addr_width,
     }
     env = {

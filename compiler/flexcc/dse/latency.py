@@ -145,8 +145,8 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     """Planes x rows x reads of a row.
 
     Without pooling a read has as many pixels as the largest power of two that neither a beat nor
-    the banks exceed; with pooling it has up to four columns of a row of one window. What is pooled
-    may be stored, too.
+    the banks exceed; with pooling it has up to four columns of a row of one window, or a row of two
+    windows of two columns, two apart. What is pooled may be stored, too.
     """
     a, pool = tiling.accelerator, tiling.stage.pool
     rows, cols = len(tile.rows.stored), len(tile.cols.stored)
@@ -154,7 +154,10 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     if pool is None:
         reads = row_reads(cols, step=step, banks=a.p, beat_pixels=a.beat_pixels)
     else:
-        reads = cols * pool.kernel[0] * -(-pool.kernel[1] // min(a.p, _POOL_COLUMNS))
+        columns = min(a.p, _POOL_COLUMNS)
+        pairs = columns == 4 and a.beat_pixels > 1 and pool.kernel[1] == pool.strides[1] == 2
+        windows = -(-cols // (1 + pairs))
+        reads = windows * pool.kernel[0] * -(-pool.kernel[1] // columns)
     return tiling.stored_planes * (
         rows * reads + len(tile.rows.kept) * _kept_reads(tiling, tile.cols)
     )

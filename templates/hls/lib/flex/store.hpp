@@ -3,7 +3,8 @@
 // Store: reads tiles from the output buffer, max-pooled or as they are, and gathers their pixels in memory beats.
 //
 // One walk for everything: plane, row, pixel, and with pooling row and columns of the pixel's window. A read brings
-// adjacent columns of a buffer row. Without pooling and column phases they are neighbours in memory, too.
+// adjacent columns of a buffer row. Without pooling and column phases they are neighbours in memory, too; with pooling
+// they are of two windows where these have two columns and lie two apart.
 
 #ifndef FLEX_STORE_HPP_
 #define FLEX_STORE_HPP_
@@ -77,21 +78,23 @@ Channels:
   return result;
 }
 
-/// Puts `pixels` adjacent pixels of a read, or one pixel of a window, into a beat from lane `lane` on.
+/// Puts `pixels` adjacent pixels of a read, or one pixel of a window, or a pair of them, into a beat
+/// from lane `lane` on.
 template <typename Config, unsigned Columns>
-void gather(const word_t<Config> (&pixels)[Columns], bool single, unsigned lane, beat_t<Config>& beat) {
+void gather(const word_t<Config> (&pixels)[Columns], bool single, bool pair, unsigned lane,
+            beat_t<Config>& beat) {
   FLEX_INLINE;
   constexpr unsigned kLanes = derived<Config>::kBeatPixels;
   constexpr unsigned kV = derived<Config>::kStoreColumns;
 Lanes:
   for (unsigned i = 0; i < kLanes; ++i) {
     FLEX_UNROLL;
-    const bool takes = single ? i == lane : i / kV == lane / kV;
+    const bool takes = pair ? i / 2 == lane / 2 : single ? i == lane : i / kV == lane / kV;
+    const unsigned own = pair ? i % 2 : single ? 0 : i % kV;
   Bytes:
     for (unsigned n = 0; n < Config::kN; ++n) {
       FLEX_UNROLL;
-      const int8_t value = single ? pixels[0][n] : pixels[i % kV][n];
-      if (takes) beat[i * Config::kN + n] = static_cast<uint8_t>(value);
+      if (takes) beat[i * Config::kN + n] = static_cast<uint8_t>(pixels[own][n]);
     }
   }
 }
@@ -108,8 +111,10 @@ void store_planes(const out_block_t<Config>& block, const store_tile_t& tile, ui
   constexpr unsigned kV = derived<Config>::kStoreColumns;
   constexpr unsigned kReads = read_columns_of<Config>();
   const bool single = tile.pool || tile.phases_x != 1;
-  const uint8_t width = single ? 1 : kV;
   const uint8_t pool_width = derived<Config>::kPoolColumns;
+  const bool pair = pool_width == 4 && kLanes > 1 && tile.pool && tile.kernel_w == 2 && tile.stride_w == 2;
+  const uint8_t width = pair ? 2 : single ? 1 : kV;
+  const uint8_t kernel_w = pair ? uint8_t{4} : static_cast<uint8_t>(tile.kernel_w);
   const uint32_t row_beats = (tile.cols + kLanes - 1) / kLanes;
   const bool contiguous = tile.rows == 1 || tile.row_pitch == row_beats * Config::kDataBytes;
   const uint32_t phase_row_words = static_cast<uint32_t>(tile.phases_x) * tile.phase_words;
@@ -124,7 +129,8 @@ void store_planes(const out_block_t<Config>& block, const store_tile_t& tile, ui
   uint8_t phase_y = 0, phase_x = 0;
   uint16_t place_y = 0, place_x = 0;
   uint64_t row_address = address;
-  word_t<Config> maximum(-128);
+  word_t<Config> maximum[2] = {word_t<Config>(-128), word_t<Config>(-128)};
+  FLEX_PARTITION(maximum, 1);
   store_beat_t<Config> out{};
   bool row_begins = true;
 Reads:
@@ -154,22 +160,28 @@ Reads:
     FLEX_PARTITION(pixels, 1);
     read_pixels<Config, kReads>(block, word, bank, pixels);
 
-    const bool columns_done = !tile.pool || kx + pool_width >= tile.kernel_w;
+    const bool columns_done = !tile.pool || kx + pool_width >= kernel_w;
     const bool window_done = columns_done && (!tile.pool || ky + 1 >= tile.kernel_h);
     if (tile.pool) {
       // Columns first: from cycle to cycle there is one comparison.
-      word_t<Config> row(-128);
+      word_t<Config> row[2] = {word_t<Config>(-128), word_t<Config>(-128)};
+      FLEX_PARTITION(row, 1);
     Columns:
       for (unsigned i = 0; i < derived<Config>::kPoolColumns; ++i) {
         FLEX_UNROLL;
         const int32_t column = u + static_cast<int32_t>(i);
         const bool counts = v >= 0 && v < tile.valid_rows && column >= 0 && column < tile.valid_cols &&
-                            kx + i < tile.kernel_w;
-        if (counts) row = greater<Config>(row, pixels[i]);
+                            kx + i < kernel_w;
+        const unsigned window = pair ? i / 2 : 0;
+        if (counts) row[window] = greater<Config>(row[window], pixels[i]);
       }
-      maximum = greater<Config>(maximum, row);
-      pixels[0] = maximum;
-      if (window_done) maximum = word_t<Config>(-128);
+    Windows:
+      for (unsigned i = 0; i < 2; ++i) {
+        FLEX_UNROLL;
+        maximum[i] = greater<Config>(maximum[i], row[i]);
+        if (i < kReads) pixels[i] = maximum[i];
+        if (window_done) maximum[i] = word_t<Config>(-128);
+      }
     }
     kx = columns_done ? uint8_t{0} : static_cast<uint8_t>(kx + pool_width);
     ky = window_done ? uint8_t{0} : static_cast<uint8_t>(ky + columns_done);
@@ -178,7 +190,7 @@ Reads:
       const unsigned lane = x % kLanes;
       const bool row_done = x + width >= tile.cols;
       const unsigned kept = row_done ? tile.cols - x : width;
-      gather<Config, kReads>(pixels, single, lane, out.beat);
+      gather<Config, kReads>(pixels, single, pair, lane, out.beat);
       if (row_done || lane + width == kLanes) {
         out.bytes = static_cast<uint8_t>((lane + kept) * Config::kN);
         beats.write(out);
