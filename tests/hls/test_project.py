@@ -26,13 +26,17 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-label", "-Wno-unknown-p
 _SWEEPS: dict[str, tuple[str, dict[str, bool]]] = {
     "sums": ("8x4x8-packed", {"sums": True}),
     "slopes, window": ("16x5x4-slopes-window1", {}),
+    "bent sums": ("8x4x8-packed", {"sums": True, "slopes": True, "bends": True}),
+    "16 bits": ("4x3x16-packed-slopes-tables-wide", {}),
 }
 
 
 def _variants() -> Iterator[tuple[str, Accelerator]]:
     for number, accelerator in enumerate(ACCELERATORS):
-        for sums in (False, True):
-            yield f"{number}{'-sums' if sums else ''}", replace(accelerator, sums=sums)
+        yield f"{number}", accelerator
+        yield f"{number}-sums", replace(accelerator, sums=True)
+        if accelerator.slopes:
+            yield f"{number}-bends", replace(accelerator, sums=True, bends=True)
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
