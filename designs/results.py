@@ -31,6 +31,9 @@ from designs.versatility.zeros import measure_zeros
 from designs.whole.cores import main as measure_cores
 from designs.whole.cores import section as cores_section
 from designs.whole.estimator import write_page as write_estimator_page
+from designs.whole.hls import NAMES as ON_HLS
+from designs.whole.hls import main as measure_hls
+from designs.whole.hls import section as hls_section
 from designs.whole.networks import WHOLE
 from designs.whole.networks import main as measure_networks
 from designs.whole.tables import section as whole_section
@@ -62,6 +65,7 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     "mnist_conv_u250": digits.measure,
     **{name: _alone(measure_networks, name) for name in WHOLE},
     **{f"trained/{name}": _alone(measure_trained, name) for name in RUNS},
+    **{f"hls/{name}": _alone(measure_hls, name) for name in ON_HLS},
     "cores": lambda _: measure_cores(),
     "enet/accuracy": _segmentation,
     "trained/accuracy": lambda _: trained.STORED.write_text(trained.to_json(trained.measure())),
@@ -89,6 +93,7 @@ the design yet, so every figure in ms names its clock as assumed.
 {digits.section()}
 {whole_section()}
 {trained_whole_section()}
+{hls_section()}
 {cores_section()}
 {enet_section(enet_accuracy.stored())}
 {trained_section(trained.stored())}
@@ -99,7 +104,9 @@ the design yet, so every figure in ms names its clock as assumed.
 
 def everything() -> tuple[str, ...]:
     """The names of all that can be measured with the models that are here."""
-    missing = {f"trained/{name}" for name in RUNS if not at_hand(name)}
+    missing = {
+        f"{where}trained/{name}" for name in RUNS if not at_hand(name) for where in ("", "hls/")
+    }
     if not trained.at_hand():
         missing |= {"trained/accuracy", "agreement"}
     return tuple(name for name in MEASUREMENTS if name not in missing)

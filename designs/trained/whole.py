@@ -10,7 +10,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,16 @@ from flexcc.progress import Progress
 from flexcc.quantization import QuantizationOptions
 from flexcc.report import Report, report_json
 
-__all__ = ["RUNS", "Run", "at_hand", "load_run", "main", "measure", "stored_report"]
+__all__ = [
+    "RUNS",
+    "Run",
+    "at_hand",
+    "compilation",
+    "load_run",
+    "main",
+    "measure",
+    "stored_report",
+]
 
 _FOLDER = Path(__file__).resolve().parent / "whole"
 _BYTES = QuantizationOptions()
@@ -107,34 +116,37 @@ def stored_report(name: str) -> dict[str, Any]:
     return report
 
 
-def measure(run: Run, reports: Progress) -> Report:
-    """Compiles a network and simulates it on one of its samples.
+def compilation(run: Run, folder: Path) -> Options:
+    """How a network is compiled to `folder`, all activations of 8 bits unless its options choose.
 
-    All activations have 8 bits, unless its options choose.
-
-    Raises:
-        FlexccError: it cannot be compiled, or a byte differs.
+    The samples that calibrate it are written there.
     """
     network, (m, p, n) = _NETWORKS[run.name], run.array
     path = network.model()
     assert path is not None
     (port,) = import_model(load_model(path)).inputs
+    calibration = folder / "samples.npz"
+    samples: dict[str, Any] = {port.onnx_name: network.samples()}
+    np.savez(calibration, **samples)
+    return Options(
+        model=path,
+        target=run.target,
+        output=folder / "build",
+        calibration=calibration,
+        quantization=network.quantization,
+        array=ArrayShape(m=m, p=p, n=n),
+    )
+
+
+def measure(run: Run, reports: Progress) -> Report:
+    """Compiles a network and simulates it on one of its samples.
+
+    Raises:
+        FlexccError: it cannot be compiled, or a byte differs.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        calibration = Path(folder) / "samples.npz"
-        samples: dict[str, Any] = {port.onnx_name: network.samples()}
-        np.savez(calibration, **samples)
-        report = compile_model(
-            Options(
-                model=path,
-                target=run.target,
-                output=Path(folder) / "build",
-                calibration=calibration,
-                quantization=network.quantization,
-                array=ArrayShape(m=m, p=p, n=n),
-                verify=(Backend.RTL,),
-            ),
-            reports,
-        )
+        options = compilation(run, Path(folder))
+        report = compile_model(replace(options, verify=(Backend.RTL,)), reports)
     require_equal(report)
     return report
 

@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from flexcc.options import ArrayShape, Backend, Options
 from flexcc.progress import Progress
 from flexcc.report import Report, report_json
 
-__all__ = ["WHOLE", "Whole", "load_whole", "main", "measure", "stored_report"]
+__all__ = ["WHOLE", "Whole", "compilation", "load_whole", "main", "measure", "stored_report"]
 
 WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml").is_file())
 """The names of the networks that are run whole."""
@@ -65,28 +65,30 @@ def stored_report(name: str) -> dict[str, Any]:
     return report
 
 
+def compilation(whole: Whole, folder: Path, cores: int = 1) -> Options:
+    """How a network is compiled from and to `folder`, in which its model is written."""
+    m, p, n = whole.array
+    model = folder / f"{whole.name}.onnx"
+    model.write_bytes(NETWORKS[whole.name]().SerializeToString(deterministic=True))
+    return Options(
+        model=model,
+        target=whole.target,
+        output=folder / "build",
+        random_calibration=True,
+        array=ArrayShape(m=m, p=p, n=n),
+        cores=cores,
+    )
+
+
 def measure(whole: Whole, reports: Progress, cores: int = 1) -> Report:
     """Compiles a network and simulates it on an image of random pixels, every byte compared.
 
     Raises:
         FlexccError: it cannot be compiled, or a byte differs.
     """
-    m, p, n = whole.array
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / f"{whole.name}.onnx"
-        model.write_bytes(NETWORKS[whole.name]().SerializeToString(deterministic=True))
-        report = compile_model(
-            Options(
-                model=model,
-                target=whole.target,
-                output=Path(folder) / "build",
-                random_calibration=True,
-                array=ArrayShape(m=m, p=p, n=n),
-                cores=cores,
-                verify=(Backend.RTL,),
-            ),
-            reports,
-        )
+        options = compilation(whole, Path(folder), cores)
+        report = compile_model(replace(options, verify=(Backend.RTL,)), reports)
     require_equal(report)
     return report
 

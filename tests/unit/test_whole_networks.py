@@ -4,11 +4,13 @@
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from designs.models import NETWORKS
 from designs.trained import whole as trained
 from designs.trained.whole_table import section as trained_section
+from designs.whole import hls
 from designs.whole.cores import SHARED, stored_shared
 from designs.whole.cores import section as cores_section
 from designs.whole.networks import WHOLE, Whole, load_whole, stored_report
@@ -16,6 +18,7 @@ from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
 
 ROOT = Path(__file__).parents[2]
+_TRAINED = {"mnist_conv", "enet", "unet_pupil", "centerface_512", "openpose_mobilenet_thin"}
 REMEDY = "run `python -m designs.whole.networks` and `python -m designs.results`"
 
 
@@ -29,6 +32,7 @@ def test_the_page_states_the_stored_figures() -> None:
     assert section() in page, REMEDY
     assert cores_section() in page, REMEDY
     assert trained_section() in page, REMEDY
+    assert hls.section() in page, "run `python -m designs.results`"
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -42,8 +46,7 @@ def test_cores_scale(name: str) -> None:
 
 
 def test_a_trained_network_runs_whole() -> None:
-    wanted = {"mnist_conv", "enet", "unet_pupil", "centerface_512", "openpose_mobilenet_thin"}
-    assert wanted <= set(trained.RUNS)
+    assert set(trained.RUNS) >= _TRAINED
 
 
 @pytest.mark.parametrize("name", [*WHOLE, *(f"trained {name}" for name in trained.RUNS)])
@@ -61,6 +64,20 @@ def test_a_network_keeps_its_promise(name: str) -> None:
     assert array["macs_per_cycle"] >= 1024
     assert report["mac_efficiency"]["measured"] >= whole.least, REMEDY
     assert report["cycles"]["estimated"] == pytest.approx(report["cycles"]["measured"], rel=0.1)
+
+
+def test_the_hls_kernel_runs_what_the_rtl_runs() -> None:
+    """Every byte at the same arrays, in the time that is promised."""
+    simulated = hls.stored()
+    assert set(WHOLE) | {f"trained/{name}" for name in _TRAINED} <= set(simulated)
+    for name, figures in simulated.items():
+        own = name.removeprefix("trained/")
+        run = load_whole(own) if own == name else trained.load_run(own)
+        remedy = f"run `python -m designs.results hls/{name}`"
+        assert figures.array == run.array, remedy
+        assert figures.compared_bytes > 0
+        assert figures.run_seconds < hls.LIMITS.get(name, np.inf), remedy
+    assert set(hls.LIMITS) <= set(WHOLE)
 
 
 @pytest.mark.parametrize("name", WHOLE)
