@@ -9,9 +9,16 @@ from numpy.typing import NDArray
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.plan import Plan
 from flexcc.backend.rtl import rtl_parameters
-from sim.run_program import MemoryBehaviour, ProgramRun, run_program
+from sim.run_program import Failure, MemoryBehaviour, ProgramRun, run_program
 
-__all__ = ["run_equal", "run_image"]
+__all__ = ["run_equal", "run_image", "wild_memory"]
+
+
+def wild_memory(seed: int, failures: tuple[Failure, ...] = ()) -> MemoryBehaviour:
+    """Bursts that take 1 to 400 cycles each and overtake others, pauses on every channel."""
+    return MemoryBehaviour(
+        latency_cycles=1, latency_most=400, stall_seed=seed, stall_percent=30, failures=failures
+    )
 
 
 def run_image(

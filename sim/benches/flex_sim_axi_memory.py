@@ -34,6 +34,7 @@ SLOW = Port(
     seed=2,
     read_latency=20,
     write_latency=30,
+    latency_spread=50,
     reads=4,
     writes=3,
     reorder_percent=30,
@@ -202,6 +203,28 @@ async def reads_stream_at_full_rate_after_the_latency(dut: Any, latency: int) ->
     statistics = memory.statistics(0)
     assert statistics.read_bursts == len(lengths)
     assert statistics.read_beats == sum(lengths)
+
+
+@both_halves
+async def every_burst_has_a_latency_of_its_own(dut: Any) -> None:
+    await start(dut, Port(seed=4, read_latency=3, write_latency=5, latency_spread=20))
+    addresses = StreamMonitor(dut, "s_axi_ar", fields=ADDRESS_FIELDS, separator="")
+    beats = StreamMonitor(dut, "s_axi_r", fields=("id",), separator="")
+    data = StreamMonitor(dut, "s_axi_w", fields=("last",), separator="")
+    answers = StreamMonitor(dut, "s_axi_b", fields=("id",), separator="")
+    ar, aw, w = address_source(dut, "ar"), address_source(dut, "aw"), write_source(dut)
+    reads, writes = read_sink(dut), write_sink(dut)
+    for _ in range(40):
+        await ar.send([burst(BASE, 1)])
+        await reads.receive(1)
+        await aw.send([burst(BASE, 1)])
+        await w.send(beats_of(random.randbytes(DATA_BYTES)))
+        await writes.receive(1)
+    for sent, answered, least in ((addresses, beats, 3), (data, answers, 5)):
+        await answered.wait_for(40)
+        took = [b - a for a, b in zip(sent.cycles, answered.cycles, strict=True)]
+        assert least <= min(took) < max(took) <= least + 20
+        assert len(set(took)) > 5
 
 
 @both_halves

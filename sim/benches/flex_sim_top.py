@@ -177,6 +177,8 @@ def set_behaviour(
         seed=seed if behaviour.stall_seed is None else behaviour.stall_seed,
         read_latency=behaviour.latency_cycles,
         write_latency=behaviour.latency_cycles,
+        latency_spread=(behaviour.latency_most or behaviour.latency_cycles)
+        - behaviour.latency_cycles,
         reorder_percent=_REORDER_PERCENT if stalls else 0,
         channel=None if behaviour.beats_per_1000_cycles is None else 0,
         channels=behaviour.channels,

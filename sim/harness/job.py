@@ -33,13 +33,15 @@ class Failure:
 class MemoryBehaviour:
     """The simulated memory.
 
-    `latency_cycles` holds for reads and writes. With `stall_seed`, every channel pauses at random:
+    `latency_cycles` holds for reads and writes; with `latency_most` every burst takes a number of
+    cycles of its own between the two. With `stall_seed`, every channel pauses at random:
     in each cycle at work with `stall_percent` chance, for 1 to `stall_longest` cycles; and bursts
     of different IDs overtake each other. `beats_per_1000_cycles` bounds what all ports move
     together in each of `channels`, in which pages of 4 KB lie in turn.
     """
 
     latency_cycles: int = 100
+    latency_most: int | None = None
     stall_seed: int | None = None
     stall_percent: int = 20
     stall_longest: int = 8

@@ -36,6 +36,7 @@ struct FlexSimPort {
   std::uint64_t seed;
   std::uint32_t read_latency;     // cycles from the address to the first beat, at least 1
   std::uint32_t write_latency;    // cycles from the last beat to the response, at least 1
+  std::uint32_t latency_spread;   // a burst takes up to so many more cycles, at random
   std::uint32_t reads;            // bursts outstanding
   std::uint32_t writes;           // bursts outstanding
   std::uint32_t reorder_percent;  // chance that another ID's burst goes first, per beat
@@ -262,7 +263,7 @@ class Port {
 
   void accept_read(std::uint64_t address, unsigned length, std::uint32_t id, unsigned bytes) {
     ReadBurst burst{address & ~std::uint64_t{bytes - 1}, id, length + 1, 0,
-                    read_cycle_ + config_.read_latency - 1, {}};
+                    read_cycle_ + config_.read_latency - 1 + spread(random_), {}};
     const bool early =
         config_.sampling == kAtAddress || (config_.sampling == kRandom && random_() % 2 == 0);
     if (early) {
@@ -332,6 +333,11 @@ class Port {
   bool w_granted_ = false;
   Channel *r_asked_ = nullptr, *w_asked_ = nullptr;  // where a read or a write waits, if anywhere
 
+  // Cycles that a burst takes beyond its latency.
+  std::uint64_t spread(Random& random) const {
+    return config_.latency_spread ? random() % (config_.latency_spread + 1) : 0;
+  }
+
   void reset_channels() {
     r_asked_ = w_asked_ = nullptr;
     if (config_.channel == kNoChannel) return;
@@ -393,7 +399,9 @@ class Port {
         burst.data.push_back(early_.front());
         early_.pop_front();
         if (burst.data.back().last != burst.complete()) last_is_wrong = true;
-        if (burst.complete()) burst.ready_cycle = write_cycle_ + config_.write_latency - 1;
+        if (burst.complete()) {
+          burst.ready_cycle = write_cycle_ + config_.write_latency - 1 + spread(write_random_);
+        }
       }
       if (!burst.complete()) return;
     }

@@ -44,7 +44,8 @@ class Pause:
 class Port:
     """Behaviour of one memory port, from its next reset on.
 
-    Latencies are in cycles: from an address to its first beat, from the last beat to the response.
+    Latencies are in cycles: from an address to its first beat, from the last beat to the response;
+    every burst takes 0 to `latency_spread` cycles more, at random.
     `reads` and `writes` are the bursts outstanding at most. `reorder_percent` is the chance, per
     beat or response, that another ID's burst goes first. Ports with the same `channel` share its
     bandwidth (`Memory.limit`); with several `channels`, from that one on, pages of 4 KB lie in them
@@ -54,6 +55,7 @@ class Port:
     seed: int = 0
     read_latency: int = 1
     write_latency: int = 1
+    latency_spread: int = 0
     reads: int = 64
     writes: int = 64
     reorder_percent: int = 0
@@ -70,6 +72,8 @@ class Port:
         least = (self.read_latency, self.write_latency, self.reads, self.writes, self.channels)
         if min(least) < 1:
             raise ValueError(f"latencies, bursts outstanding and channels are at least 1: {self}")
+        if self.latency_spread < 0:
+            raise ValueError(f"a burst takes its latency or more: {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,7 @@ class _PortStruct(ctypes.Structure):
         ("seed", ctypes.c_uint64),
         ("read_latency", ctypes.c_uint32),
         ("write_latency", ctypes.c_uint32),
+        ("latency_spread", ctypes.c_uint32),
         ("reads", ctypes.c_uint32),
         ("writes", ctypes.c_uint32),
         ("reorder_percent", ctypes.c_uint32),

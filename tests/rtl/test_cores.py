@@ -18,7 +18,7 @@ from sim.run_program import (
     MemoryBehaviour,
 )
 from tests.networks import Case, case_on, evaluate
-from tests.simulated import run_equal, run_image
+from tests.simulated import run_equal, run_image, wild_memory
 
 pytestmark = pytest.mark.rtl
 
@@ -39,7 +39,7 @@ _ARRAY = Accelerator(
 _BEHAVIOURS = (
     MemoryBehaviour(),
     MemoryBehaviour(stall_seed=5, stall_percent=30, latency_cycles=13),
-    MemoryBehaviour(stall_seed=6, stall_percent=5, latency_cycles=400),
+    wild_memory(6),
 )
 
 

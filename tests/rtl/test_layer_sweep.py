@@ -26,7 +26,7 @@ from flexcc.ir.layers import Convolution, ConvTranspose2d, Layer
 from flexcc.ir.types import Quantization
 from sim.harness.job import MemoryBehaviour
 from tests.networks import Case, random_case
-from tests.simulated import run_equal
+from tests.simulated import run_equal, wild_memory
 
 pytestmark = pytest.mark.rtl
 
@@ -244,7 +244,7 @@ def test_layers_equal_the_reference(shape: str) -> None:
     missing += [] if sweep.counts["bundled"] or shape.startswith("4x3x16") else ["bundled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
-    stalled = _run(sweep, MemoryBehaviour(stall_seed=7, stall_percent=30))
+    stalled = _run(sweep, wild_memory(7))
     assert stalled > freely
 
 
@@ -256,7 +256,7 @@ def test_sums_equal_the_reference(shape: str) -> None:
     missing += [] if sweep.counts["sum pooled"] else ["sum pooled"]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
-    stalled = _run(sweep, MemoryBehaviour(stall_seed=8, stall_percent=30))
+    stalled = _run(sweep, wild_memory(8))
     assert stalled > freely
 
 
@@ -269,7 +269,7 @@ def test_bent_sums_equal_the_reference(shape: str) -> None:
     missing = [name for name in needed if sweep.counts[name] < 3]
     assert not missing, f"the sweep lacks {missing}: {dict(sweep.counts)}"
     freely = _run(sweep, MemoryBehaviour())
-    stalled = _run(sweep, MemoryBehaviour(stall_seed=9, stall_percent=30))
+    stalled = _run(sweep, wild_memory(9))
     assert stalled > freely
 
 

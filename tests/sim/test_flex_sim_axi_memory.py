@@ -7,7 +7,7 @@ import pytest
 
 from sim.runner import simulate
 
-TESTS_OF_BOTH_HALVES = 24
+TESTS_OF_BOTH_HALVES = 25
 RULES = [
     *(
         f"A{direction}{rule}"
