@@ -111,3 +111,14 @@ def test_benches_belong_to_modules() -> None:
     known = {*RTL_MODULES, *SIM_MODULES, "__init__"}
     stray = [path.stem for path in (SIM / "benches").glob("flex_*.py") if path.stem not in known]
     assert not stray
+
+
+def test_the_board_hands_on_every_parameter_of_the_core() -> None:
+    """A build names them all; the board has one core."""
+    wanted, offered = (
+        set(re.findall(r"^ +parameter +\S.*?(\w+) += ", (RTL / name).read_text(), re.M))
+        for name in ("flex_top.sv", "board/flex_board.sv")
+    )
+    assert "ActWords" in wanted
+    # Of no use to one core.
+    assert wanted - offered == {"Cores"}
