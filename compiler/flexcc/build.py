@@ -20,10 +20,11 @@ from flexcc.backend.board import board_files, board_view, on_chip_bytes
 from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.host import host_files, host_view
 from flexcc.backend.image import initial_image, memory_map
+from flexcc.backend.kernel import KERNEL_SCRIPT, kernel_file, kernel_view
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
 from flexcc.backend.render import render
-from flexcc.backend.rtl import rtl_files, system_parameters
+from flexcc.backend.rtl import SYSTEM, rtl_files, system_parameters
 from flexcc.backend.views import SystemView
 from flexcc.backend.vitis import vitis_files, vitis_view
 from flexcc.backend.writer import read_manifest
@@ -121,6 +122,7 @@ def build_files(build: Build) -> dict[str, bytes]:
         "host": _host_json(build.host),
     }
     view = _system_view(build)
+    rtl = rtl_files(view)
     return {
         _NETWORK: _json(network),
         _ARRAYS: arrays_to_bytes(arrays),
@@ -129,7 +131,8 @@ def build_files(build: Build) -> dict[str, bytes]:
         _WEIGHTS: build.weights,
         _LISTING: _listing(build).encode(),
         "Makefile": render("make/Makefile.j2", view).encode(),
-        **{f"rtl/{name}": data for name, data in rtl_files(view).items()},
+        **{f"rtl/{name}": data for name, data in rtl.items()},
+        **_kernel_files(build, rtl),
         **{f"hls/{name}": data for name, data in _hls_files(build).items()},
         **_card_files(build),
         **{f"rtl/{name}": data for name, data in _board_files(build).items()},
@@ -166,6 +169,21 @@ def _board_files(build: Build) -> dict[str, bytes]:
             target=build.target,
         )
     )
+
+
+def _kernel_files(build: Build, rtl: MappingType[str, bytes]) -> dict[str, bytes]:
+    """The script that packs the folder `rtl` as a kernel, where Vitis knows the board."""
+    device = load_device(build.target)
+    if device.vitis is None:
+        return {}
+    view = kernel_view(
+        rtl[SYSTEM].decode(),
+        [name for name in rtl if name.endswith((".sv", ".svh"))],
+        device,
+        version=__version__,
+        model=_printable(build.model),
+    )
+    return {f"rtl/{KERNEL_SCRIPT}": kernel_file(view)}
 
 
 def _board_memory(build: Build) -> tuple[Board, int] | None:
@@ -409,4 +427,5 @@ def _system_view(build: Build) -> SystemView:
         data_range=f"[{a.beat_bytes * 8 - 1}:0]".ljust(8),
         strb_range=f"[{a.beat_bytes - 1}:0]".ljust(8),
         loader="" if memory is None else memory[0].name,
+        card=load_device(build.target).vitis is not None and a.cores == 1,
     )

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 import flexcc
-from flexcc import bitstream, console, driver, execute, inspection, memory_files
+from flexcc import bitstream, console, driver, execute, inspection, memory_files, synthesis
 from flexcc.dse import Reshape
 from flexcc.dse.objective import Limits
 from flexcc.errors import FlexccError, InputError
@@ -311,6 +311,29 @@ def run_command(
         click.echo(report_json(summary), nl=False)
     else:
         console.print_summary(summary)
+
+
+@cli.command("synth")
+@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the figures and, for a board with open tools, the netlist.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
+@_verbosity
+def synth_command(*, build: Path, output: Path, as_json: bool, verbose: int) -> None:
+    """Map BUILD, a compiled folder, on the cells of its FPGA with Yosys, and count them."""
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=not as_json) as progress:
+        report = synthesis.write_synthesis(build, output, progress)
+    if as_json:
+        click.echo(synthesis.synthesis_json(report), nl=False)
+    else:
+        click.echo(synthesis.synthesis_text(report))
 
 
 @cli.command("bitstream")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a build for the ULX3S holds: sources of a whole bitstream, clean, and nothing for others."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,17 @@ from tests.e2e.command import flexcc
 pytestmark = pytest.mark.e2e
 
 DESIGN = load_design("mnist_conv_u250")
+
+
+TARGETS = ("csim", "sim", "synth", "bitstream", "program", "hw")
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("make")
+    assert program is not None
+    return subprocess.run(
+        [program, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 def test_sources_of_the_board_are_complete_and_clean(tmp_path: Path) -> None:
@@ -36,9 +49,10 @@ def test_sources_of_the_board_are_complete_and_clean(tmp_path: Path) -> None:
     pins = (rtl / "flex_ulx3s.lpf").read_text()
     for pin in ("clk_25mhz", "btn_i", "ftdi_rxd_o", "ftdi_txd_i", "wifi_gpio0_o"):
         assert f'LOCATE COMP "{pin}"' in pins
-    makefile = (folder / "Makefile").read_text()
-    assert "$(FLEXCC) bitstream . --output $(BITSTREAM)" in makefile
-    assert "openFPGALoader --board ulx3s" in makefile
+    said = make(folder, "-n", *TARGETS, "INPUT=x.npz", "OUTPUT=y.npz").stdout
+    assert "flexcc synth . --output ../build.synth" in said
+    assert "flexcc bitstream . --output ../build.bitstream" in said
+    assert "openFPGALoader --board ulx3s ../build.bitstream/flex_ulx3s.bit" in said
 
 
 def test_a_build_for_another_board_has_no_bitstream(tmp_path: Path) -> None:
@@ -48,7 +62,10 @@ def test_a_build_for_another_board_has_no_bitstream(tmp_path: Path) -> None:
     )  # fmt: skip
     assert compiled.code == 0, compiled.stderr
     assert not (tmp_path / "build" / "rtl" / "flex_board.f").exists()
-    assert "bitstream" not in (tmp_path / "build" / "Makefile").read_text()
+    made = make(tmp_path / "build", "bitstream")
+    assert made.returncode == 2
+    assert "no open tool makes a bitstream for zcu104: make hw" in made.stderr
+    assert "hls link" in make(tmp_path / "build", "-n", "hw").stdout
     done = flexcc("bitstream", "build", "-o", "bits", cwd=tmp_path)
     assert done.code == 2
     assert "build is for zcu104, and no open tool makes a bitstream of it" in done.stderr

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.bitstream import PlacementError, read_report
+from sim.bitstream import PlacementError, count_cells, read_report, require_room
 
 STORE = "u_board.u_top.gen_core[0].u_core.u_store.u_requests"
 WRITE = "u_board.u_top.gen_core[0].u_core.u_write"
@@ -63,4 +63,44 @@ def test_a_slow_clock_names_the_modules_of_its_slowest_path() -> None:
         "u_board.u_top.gen_core[0].u_core.u_store.u_requests to "
         "u_board.u_top.gen_core[0].u_core.u_write.u_fifo; choose a smaller array, or cut the path "
         "with a register"
+    )
+
+
+def netlist(**cells: str) -> str:
+    top = {"attributes": {"top": "1"}, "cells": {n: {"type": t} for n, t in cells.items()}}
+    return json.dumps({"modules": {"LUT4": {"attributes": {}, "cells": {}}, "flex_ulx3s": top}})
+
+
+ARRAY = "u_board.u_top.gen_core[0].u_core.u_vsa.u_array"
+NETLIST = netlist(
+    **{
+        f"{ARRAY}.gen_row[0].u_pe.$mul_1": "MULT18X18D",
+        f"{ARRAY}.gen_row[0].u_pe.$mul_2": "MULT18X18D",
+        f"{STORE}.$mul_3": "MULT18X18D",
+        f"{STORE}.count_q_LUT4_D": "LUT4",
+        f"{STORE}.sum_CCU2C_S": "CCU2C",
+        f"{STORE}.u_fifo.ram": "TRELLIS_DPR16X4",
+        f"{STORE}.count_q": "TRELLIS_FF",
+        f"{STORE}.mux": "PFUMX",
+    }
+)
+
+
+def test_cells_are_counted_by_instance() -> None:
+    cells = count_cells(NETLIST)
+    assert cells.total["MULT18X18D"] == 3
+    # A LUT, two of a carry, four of a RAM.
+    assert cells.total["TRELLIS_COMB"] == 7
+    assert cells.total["TRELLIS_FF"] == 1
+    assert cells.below("u_vsa.u_array") == {"MULT18X18D": 2}
+
+
+def test_a_design_too_large_names_resource_and_instances() -> None:
+    cells = count_cells(NETLIST)
+    require_room(cells, {"MULT18X18D": 3, "DP16KD": 0})
+    with pytest.raises(PlacementError) as caught:
+        require_room(cells, {"MULT18X18D": 2, "DP16KD": 0})
+    assert str(caught.value) == (
+        f"MULT18X18D: 3 needed, 2 available; most of them in {ARRAY}.gen_row[0].u_pe (2), "
+        f"{STORE} (1); choose a smaller array"
     )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 __all__ = [
     "ArrayView",
     "BoardView",
+    "BusView",
     "HlsView",
     "HostView",
+    "KernelView",
     "LayerRow",
     "PortView",
     "ReportView",
@@ -22,7 +24,7 @@ class SystemView:
 
     The two ranges are packed dimensions, padded to eight characters. `suffixes` tell the memory
     ports of the cores apart; one core needs none. `loader` is what openFPGALoader calls
-    the board, empty if it gets no bitstream.
+    the board, empty if it gets no bitstream; `card` tells whether hls/ has a project for a card.
     """
 
     version: str
@@ -35,6 +37,7 @@ class SystemView:
     data_range: str
     strb_range: str
     loader: str
+    card: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,33 @@ class BoardView:
     memory_bytes: int
     clocks_per_bit: int
     gap_cycles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusView:
+    """A bus of the packed kernel: library and name of its kind, logical and physical ports."""
+
+    name: str
+    kind: str
+    mode: str
+    ports: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelView:
+    """What `rtl/package_kernel.tcl.j2` sees: sources, buses, those with a clock, registers.
+
+    A register has a name, an offset and the memory port whose address it holds.
+    """
+
+    version: str
+    model: str
+    target: str
+    part: str
+    sources: tuple[str, ...]
+    interfaces: tuple[BusView, ...]
+    clocked: tuple[str, ...]
+    registers: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
