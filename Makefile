@@ -5,7 +5,7 @@
 PYTHON3 ?= python3
 VENV    := .venv
 PYTHON  := $(VENV)/bin/python
-EXTRAS  := sim,synth,dev
+EXTRAS  := sim,synth,bitstream,dev
 STAMP   := $(VENV)/.installed
 
 GENERATED := rtl/flex_program_pkg.sv docs/program.md templates/hls/lib/flex/flex_program.hpp
@@ -22,7 +22,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## install flexcc and its tools into .venv
 
@@ -44,6 +44,7 @@ lint: setup ## ruff, Verilator, Verible, generated files
 	$(PYTHON) -m sim.lint
 	$(PYTHON) -m flexcc.program.generate --check $(GENERATED)
 	$(PYTHON) rtl/generate_csr.py --check
+	$(PYTHON) rtl/generate_core.py --check
 
 format: setup ## format Python and SystemVerilog in place
 	$(PYTHON) -m ruff check --fix --select I .
@@ -66,6 +67,7 @@ generate: setup ## write the files generated from the program format and the reg
 	$(PYTHON) -m flexcc.program.generate $(GENERATED)
 	$(PYTHON) -m flexcc.frontend.operators docs/operators.md
 	$(PYTHON) rtl/generate_csr.py
+	$(PYTHON) rtl/generate_core.py
 
 golden: setup ## accept changed output files; review the diff
 	$(PYTHON) -m pytest -m "not rtl" --update-golden
@@ -78,6 +80,33 @@ results: setup ## measure every design and write docs/results.md
 
 estimator-report: setup ## write docs/estimator.md from the stored reports of whole networks
 	$(PYTHON) -m designs.whole.estimator
+
+# Any of them: make regression ACCEPT=1
+ACCEPT ?=
+GUARD := $(PYTHON) -m designs.regression $(if $(ACCEPT),--accept)
+
+regression: setup ## guard cycles, cells and clock of all designs, one bitstream: ACCEPT=1 stores them
+	$(GUARD)
+
+regression-full: setup ## the same, all simulated, all bitstreams: an hour
+	$(GUARD) --full
+
+# make bitstream DESIGN=mnist_conv_ulx3s; make sim DESIGN=vgg16 INPUT=x.npz OUTPUT=y.npz
+DESIGN ?= mnist_conv_ulx3s
+BUILD  := $(CURDIR)/build/$(DESIGN)
+INPUT  ?= $(BUILD).x.npz
+OUTPUT ?= $(BUILD).y.npz
+
+csim: ## DESIGN: run its HLS C++ and compare all memory
+sim: ## DESIGN: simulate its RTL and compare all memory
+synth: ## DESIGN: count its cells with Yosys, build/DESIGN.synth
+bitstream: ## DESIGN: synthesise, place, route, build/DESIGN.bitstream
+program: ## DESIGN: load its bitstream into the board
+hw: ## DESIGN: the whole way to hardware, with the vendor's tools where those are needed
+
+csim sim synth bitstream program hw: setup
+	$(PYTHON) -m designs.build $(DESIGN) $(BUILD)
+	$(MAKE) -C $(BUILD) $@ FLEXCC=$(CURDIR)/$(VENV)/bin/flexcc INPUT=$(abspath $(INPUT)) OUTPUT=$(abspath $(OUTPUT))
 
 clean: ## remove what builds and tests left
 	rm -rf build dist .cache .pytest_cache .mypy_cache .ruff_cache

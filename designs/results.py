@@ -18,6 +18,7 @@ from designs.design import FOLDER
 from designs.enet import accuracy as enet_accuracy
 from designs.enet.table import section as enet_section
 from designs.mnist_conv_u250 import figures as digits
+from designs.regression.table import section as guarded_section
 from designs.trained import figures as trained
 from designs.trained.table import section as trained_section
 from designs.trained.whole import RUNS, at_hand
@@ -99,7 +100,8 @@ the design yet, so every figure in ms names its clock as assumed.
 {trained_section(trained.stored())}
 {agreement_section(agreement_figures())}
 {sections(versatility.stored())}
-{area.section()}"""
+{area.section()}
+{guarded_section()}"""
 
 
 def everything() -> tuple[str, ...]:

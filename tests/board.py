@@ -14,7 +14,7 @@ from flexcc.backend.image import memory_map
 from flexcc.backend.rtl import rtl_parameters
 from flexcc.build import Build, load_build
 from flexcc.machine import machine
-from flexcc.options import Executor, MemoryOptions, Options
+from flexcc.options import Executor, MemoryOptions
 from flexcc.progress import Progress
 from flexcc.targets import load_device
 
@@ -22,19 +22,12 @@ __all__ = ["TARGET", "board_parameters", "compile_mnist", "write_job"]
 
 TARGET = "ulx3s-85f"
 _CLOCKS_PER_BIT, _GAP_CYCLES = 5, 4096
-_DESIGN = load_design("mnist_conv_u250")
+_DESIGN = load_design("mnist_conv_ulx3s")
 
 
 def compile_mnist(output: Path) -> Build:
     """The network of digits, compiled for the board into the folder `output`."""
-    compile_model(
-        Options(
-            model=_DESIGN.folder / _DESIGN.model,
-            target=TARGET,
-            output=output,
-            calibration=_DESIGN.calibration_file,
-        )
-    )
+    compile_model(_DESIGN.options(output, ()))
     return load_build(output)
 
 

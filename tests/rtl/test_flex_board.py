@@ -20,4 +20,5 @@ def test_flex_board(tmp_path: Path) -> None:
     assert simulate("flex_board", tmp_path, board_parameters(build), env=env) == 2
 
     cycles = int((job / "cycles.txt").read_text())
-    assert 6_000 < cycles < 12_000, "one port of memory for all: slower than with a port for each"
+    # One port of memory for all is slower than a port for each, but answers sooner.
+    assert 11_000 < cycles < 14_000

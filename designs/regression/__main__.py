@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the guarded designs and fails when one has become worse.
+
+    python -m designs.regression [--full | --estimates] [--accept] [DESIGN...]
+
+All are compiled, two simulated, one placed and routed; with `--full` all of them, with
+`--estimates` none. `--accept` stores what is measured in place of what was; figures that were not
+measured stay, unless the mapping has changed.
+"""
+
+import sys
+from dataclasses import asdict, replace
+
+import click
+from rich.console import Console
+
+from designs.regression.compare import Move, compare, moves_table
+from designs.regression.figures import Figures, figures_json, read_figures
+from designs.regression.guarded import (
+    ALWAYS_PLACED,
+    ALWAYS_SIMULATED,
+    GUARDED,
+    Guarded,
+    Measurement,
+)
+from flexcc.console import progress
+from flexcc.errors import FlexccError
+from flexcc.report import report_json
+from flexcc.targets import load_device
+
+
+def judge(design: Guarded, measured: Measurement) -> list[Move]:
+    """What of a design has moved since its figures were stored."""
+    stored = read_figures(design.guard)
+    same = design.mapping.read_text() == measured.mapping
+    return compare(design.name, stored, measured.figures, same_mapping=same)
+
+
+def accept(design: Guarded, measured: Measurement) -> None:
+    """Stores figures and mapping; a board's design also its report."""
+    figures = measured.figures
+    if design.guard.exists():
+        stored = read_figures(design.guard)
+        same = design.mapping.read_text() == measured.mapping
+        figures = _merged(stored, figures, same_mapping=same)
+    design.guard.write_text(figures_json(figures))
+    design.mapping.write_text(measured.mapping)
+    if load_device(design.target).board is not None and figures == measured.figures:
+        (design.folder / "report.json").write_text(report_json(measured.report))
+
+
+def _merged(stored: Figures, now: Figures, *, same_mapping: bool) -> Figures:
+    """What is measured now, and of what is not what was stored for the same mapping."""
+    if not same_mapping:
+        return now
+    kept = {
+        name: value
+        for name, value in asdict(stored).items()
+        if getattr(now, name) is None and value is not None
+    }
+    if "cycles_measured" in kept:
+        kept["mac_efficiency"] = stored.mac_efficiency
+    return replace(now, **kept)
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--full", is_flag=True, help="Simulate all, make all bitstreams: an hour.")
+@click.option("--estimates", is_flag=True, help="Simulate none, make no bitstream: two minutes.")
+@click.option("--accept", "accepted", is_flag=True, help="Store the figures; review the diff.")
+def main(*, names: tuple[str, ...], full: bool, estimates: bool, accepted: bool) -> None:
+    """Measure the guarded designs and fail when one has become worse."""
+    known = {design.name: design for design in GUARDED}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise click.UsageError(f"no design {', '.join(unknown)}; there are {', '.join(known)}")
+    console, errors = Console(width=120), Console(stderr=True)
+    moves: list[Move] = []
+    failed: list[str] = []
+    for design in [known[name] for name in names] or GUARDED:
+        try:
+            with progress(errors, wanted=True) as reports:
+                measured = design.measure(
+                    reports,
+                    simulate=full or (not estimates and design.name in ALWAYS_SIMULATED),
+                    place=full or (not estimates and design.name in ALWAYS_PLACED),
+                )
+        except FlexccError as error:
+            failed.append(f"{design.name}: {error}")
+            continue
+        figures = measured.figures
+        if accepted:
+            if design.guard.exists():
+                moves += judge(design, measured)
+            accept(design, measured)
+        else:
+            moves += judge(design, measured)
+        cycles = figures.cycles_measured or figures.cycles_estimated
+        kind = "measured" if figures.cycles_measured else "estimated"
+        console.print(f"{design.name}: {cycles:,} cycles {kind}", highlight=False)
+    if moves:
+        console.print(moves_table(moves))
+    for text in failed:
+        console.print(text, style="red", markup=False, highlight=False)
+    worse = [move for move in moves if move.verdict.fails]
+    if failed or (worse and not accepted):
+        console.print(
+            f"{len(worse)} figures moved for the worse, {len(failed)} designs failed; if that is "
+            "meant: make regression ACCEPT=1, and say in the commit why"
+        )
+        sys.exit(1)
+    if not moves:
+        console.print("nothing has moved")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard of the designs: what fails it, what does not, and that one cycle is seen."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from designs.regression import GUARDED, Figures, Verdict, compare, moves_table, read_figures
+from designs.regression.__main__ import main
+from flexcc.dse import latency
+
+STORED = Figures(
+    cycles_estimated=1000,
+    cycles_measured=1010,
+    mac_efficiency=0.8,
+    dsp=73,
+    lut=20_000,
+    ff=20_000,
+    ram18=50,
+    fmax_mhz=66.0,
+    tools={"pyosys": "1"},
+    sources_sha256="a" * 64,
+    sha256="b" * 64,
+)
+
+
+def moved(figure: str, value: float) -> Figures:
+    values: dict[str, Any] = {figure: value}
+    return replace(STORED, **values)
+
+
+def verdicts(now: Figures, *, same_mapping: bool = True) -> dict[str, Verdict]:
+    moves = compare("net", STORED, now, same_mapping=same_mapping)
+    return {move.figure: move.verdict for move in moves}
+
+
+def test_eight_designs_are_guarded_on_two_boards() -> None:
+    targets = [design.target for design in GUARDED]
+    assert targets.count("u250") >= 5
+    assert targets.count("ulx3s-85f") >= 3
+    for design in GUARDED:
+        assert read_figures(design.guard).cycles_estimated > 0
+        assert '"groups"' in design.mapping.read_text()
+
+
+def test_nothing_moves() -> None:
+    assert verdicts(STORED) == {}
+    # What was not measured now says nothing.
+    assert verdicts(replace(STORED, cycles_measured=None, sha256=None, fmax_mhz=None)) == {}
+
+
+@pytest.mark.parametrize(
+    ("figure", "worse", "near", "better"),
+    [
+        ("cycles_measured", 1011, None, 1009),
+        ("dsp", 74, None, 72),
+        ("ram18", 51, None, 49),
+        ("lut", 20_401, 20_399, 19_000),
+        ("ff", 20_401, 20_399, 19_000),
+        ("fmax_mhz", 56.0, 60.0, 70.0),
+        ("mac_efficiency", 0.79, None, 0.81),
+    ],
+)
+def test_a_figure_has_its_room(
+    figure: str, worse: float, near: float | None, better: float
+) -> None:
+    assert verdicts(moved(figure, worse)) == {figure: Verdict.WORSE}
+    assert verdicts(moved(figure, better)) == {figure: Verdict.BETTER}
+    if near is not None:
+        assert verdicts(moved(figure, near)) == {figure: Verdict.NEAR}
+    assert [verdict for verdict in Verdict if verdict.fails] == [Verdict.WORSE, Verdict.CHANGED]
+
+
+def test_an_estimate_becomes_better_only_with_another_mapping() -> None:
+    fewer, more = (replace(STORED, cycles_estimated=cycles) for cycles in (999, 1001))
+    assert verdicts(fewer) == {"cycles_estimated": Verdict.CHANGED}
+    assert verdicts(fewer, same_mapping=False) == {"cycles_estimated": Verdict.BETTER}
+    assert verdicts(more, same_mapping=False) == {"cycles_estimated": Verdict.WORSE}
+
+
+def test_a_bitstream_moves_with_its_sources_or_tools_alone() -> None:
+    other = replace(STORED, sha256="c" * 64)
+    assert verdicts(other) == {"sha256": Verdict.CHANGED}
+    assert verdicts(replace(other, sources_sha256="d" * 64)) == {"sha256": Verdict.NEW}
+    assert verdicts(replace(other, tools={"pyosys": "2"})) == {"sha256": Verdict.NEW}
+
+
+def test_the_table_can_be_read() -> None:
+    moves = compare("net", STORED, replace(STORED, cycles_measured=1011), same_mapping=True)
+    console = Console(width=100, record=True)
+    console.print(moves_table(moves))
+    [line] = [text for text in console.export_text().splitlines() if "net" in text]
+    assert line.split() == ["net", "cycles_measured", "1,010", "1,011", "+1", "(+0.10%)", "worse"]
+
+
+def test_one_cycle_in_a_latency_formula_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every load takes a cycle longer, by the formula."""
+    names = ["mnist_conv_u250", "mnist_conv_ulx3s"]
+    runner = CliRunner()
+    same = runner.invoke(main, ["--estimates", *names])
+    assert same.exit_code == 0, same.output
+    assert "nothing has moved" in same.output
+
+    monkeypatch.setattr(latency, "REQUEST_CYCLES", latency.REQUEST_CYCLES + 1)
+    worse = runner.invoke(main, ["--estimates", *names])
+    assert worse.exit_code == 1, worse.output
+    for design in GUARDED:
+        if design.name in names:
+            stored = read_figures(design.guard).cycles_estimated
+            [line] = [text for text in worse.output.splitlines() if "cycles_estimated" in text
+                      and design.name in text]  # fmt: skip
+            assert f"{stored:,}" in line
+            assert line.split()[-1] == "worse"
+    assert "make regression ACCEPT=1" in worse.output
