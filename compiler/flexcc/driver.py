@@ -16,6 +16,7 @@ from flexcc.build import Build, build_files
 from flexcc.dse.explain import layer_reasons
 from flexcc.dse.front import Front, explore_front
 from flexcc.dse.memory import beats_per_cycle
+from flexcc.dse.placement import place_design
 from flexcc.errors import InputError, MismatchError
 from flexcc.execute import first_core_tiles, verify
 from flexcc.figures import build_report, host_report, with_verification
@@ -41,7 +42,14 @@ from flexcc.report import Report, report_json
 from flexcc.report_text import report_html
 from flexcc.targets.device import Device, load_device
 
-__all__ = ["Explored", "compile_model", "explore_model", "quantize_model", "require_equal"]
+__all__ = [
+    "Explored",
+    "compile_model",
+    "explore_model",
+    "integer_graph",
+    "quantize_model",
+    "require_equal",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +145,20 @@ class Explored:
     reasons: str
 
 
+def integer_graph(options: SourceOptions, progress: Progress | None = None) -> Graph:
+    """The graph of a model in integers, as designs are explored for it.
+
+    Raises:
+        InputError: the model, the data or an option cannot be used.
+    """
+    progress = progress or Progress()
+    _check_calibration(options)
+    progress.step("reading the model")
+    source = _read_model(options)
+    progress.step("quantising")
+    return _integers(options, source)
+
+
 def explore_model(options: ExploreOptions, progress: Progress | None = None) -> Explored:
     """Explores the designs of a model, and writes tables and a plot if a folder is given.
 
@@ -147,12 +169,8 @@ def explore_model(options: ExploreOptions, progress: Progress | None = None) -> 
     progress = progress or Progress()
     if options.output is not None:
         check_destination(options.output)
-    _check_calibration(options)
     device = load_device(options.target)
-    progress.step("reading the model")
-    source = _read_model(options)
-    progress.step("quantising")
-    graph = _integers(options, source)
+    graph = integer_graph(options, progress)
 
     progress.step("exploring designs")
     array = options.array
@@ -171,6 +189,7 @@ def explore_model(options: ExploreOptions, progress: Progress | None = None) -> 
         device=device,
         objective=options.objective,
         model=options.model.stem,
+        placement=place_design(front.best, options.limits.device(device).memory_channels),
     )
     if options.output is not None:
         title = f"{options.model.stem} on {device.name}: designs"

@@ -14,6 +14,7 @@ from flexcc.dse.design import Design
 from flexcc.dse.explain import LayerReason
 from flexcc.dse.front import Front
 from flexcc.dse.objective import Objective
+from flexcc.dse.placement import Placement
 from flexcc.targets.device import Device
 
 __all__ = ["FRONT_HEADER", "front_files", "front_rows", "reasons_text", "shape_text"]
@@ -91,6 +92,7 @@ def _record(front: Front, design: Design) -> dict[str, object]:
         "images_per_second": round(design.images_per_second, 3),
         "bound_cycles": round(design.bound.cycles),
         "bound_by": design.bound.engine,
+        "cycles_layer_by_layer": round(design.bound.layers),
         "gap": round(design.gap, 6),
         "mac_efficiency": round(design.efficiency, 6),
         "dsp": design.dsp,
@@ -106,6 +108,7 @@ def reasons_text(
     device: Device,
     objective: Objective,
     model: str,
+    placement: Placement,
 ) -> str:
     """Why the best design, in one screen: against the next one, its bound, layer by layer."""
     best, a = front.best, front.best.solution.accelerator
@@ -115,10 +118,11 @@ def reasons_text(
     time = f"{best.milliseconds:.3f} ms at {best.clock_mhz:g} MHz (assumed)"
     counts = f"{len(front.designs)} mapped, {len(front.refused)} without a legal mapping"
     bound = f"{best.bound.cycles:,.0f} cycles of {best.bound.engine}"
+    layers = f"its layers one by one: {best.bound.layers:,.0f}"
     lines = [
         f"{head}, {best.cycles:,} cycles, {time}",
         f"{front.shapes} arrays looked at, {counts}",
-        f"bound of this array: {bound}; gap {best.gap:.1%}",
+        f"bound of this array: {bound}; gap {best.gap:.1%}; {layers}",
     ]
     others = [design for design in front.designs if design is not best]
     if others:
@@ -127,6 +131,11 @@ def reasons_text(
             f"next best: {_cores_text(other)} x {shape_text(other)}: "
             f"{other.cycles - best.cycles:+,} cycles, {other.dsp - best.dsp:+,} DSP, "
             f"{other.bram36 - best.bram36:+,} BRAM36"
+        )
+    if placement.used > 1:
+        lines.append(
+            f"with each tensor whole in one of {placement.used} memory channels: "
+            f"{placement.cycles:,} cycles (CP-SAT; bound {placement.bound:,})"
         )
     shown = sum(reason.cycles for reason in reasons)
     total = best.estimate.cycles

@@ -66,7 +66,7 @@ MAY_IMPORT = {
 # Third-party library: the files (relative to the package) that may import it.
 DOORS = {
     "onnx": "frontend/",
-    "ortools": "dse/solver.py",
+    "ortools": "dse/placement.py",
     "networkx": "ir/graph.py",
     "jinja2": "backend/render.py",
 }

@@ -19,7 +19,12 @@ __all__ = ["Bound", "lower_bound"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """The least cycles of each engine for the whole network, and of the memory channels."""
+    """The least cycles of each engine for the whole network, and of the memory channels.
+
+    `layers` is the sum, over all stages, of what takes the longest for a stage: the least of a run
+    in which engines never work on different layers. Runs overlap layers at their borders, so this
+    bounds nothing; it tells what of a gap lies between layers that keep different engines busy.
+    """
 
     load: float
     skip: float
@@ -27,11 +32,13 @@ class Bound:
     weights: float
     store: float
     memory: float
+    layers: float
 
     @property
     def engine(self) -> str:
         """What takes the longest."""
-        return max((field.name for field in fields(self)), key=lambda name: getattr(self, name))
+        names = (field.name for field in fields(self) if field.name != "layers")
+        return max(names, key=lambda name: getattr(self, name))
 
     @property
     def cycles(self) -> float:
@@ -58,13 +65,16 @@ def lower_bound(candidates: Sequence[Candidate], cores: int, carried: float) -> 
 
     Cores divide the work evenly at best. Weights are fetched once by each core.
     """
-    totals = dict.fromkeys(("load", "skip", "array", "weights", "store"), 0.0)
-    bytes_ = 0
+    totals = dict.fromkeys(("load", "skip", "array", "weights", "store", "memory"), 0.0)
+    layers = 0.0
     for candidate in candidates:
         whole = _whole(candidate)
         cycles = stage_cycles(whole, WeightMode.KEEP)
-        for name in totals:
-            each = getattr(cycles, name)
-            totals[name] += each if name == "weights" else each / cores
-        bytes_ += stage_traffic(whole, WeightMode.KEEP).total
-    return Bound(**totals, memory=bytes_ / carried)
+        least = {"memory": stage_traffic(whole, WeightMode.KEEP).total / carried}
+        for name in ("load", "skip", "array", "store"):
+            least[name] = getattr(cycles, name) / cores
+        least["weights"] = cycles.weights
+        for name, each in least.items():
+            totals[name] += each
+        layers += max(least.values())
+    return Bound(**totals, layers=layers)

@@ -17,7 +17,8 @@ class LayerReason:
     """A layer's tiles: the engine that works longest for it, and the next best tiles.
 
     `cycles` are those it adds to the run, `busy` those of that engine. `other` names the next best
-    tiles, `other_cycles` what they cost more by the closed form; None if there are no others.
+    tiles, `other_cycles` what they cost more by the closed form, 0 if they are nearly as fast: then
+    traffic, room or the timeline of the whole network decided. None if there are no others.
     """
 
     name: str
@@ -67,4 +68,4 @@ def _size(candidate: Candidate) -> str:
 
 
 def _more(other: Candidate, chosen: Candidate) -> int:
-    return round(other.cost) - round(chosen.cost)
+    return max(0, round(other.cost) - round(chosen.cost))

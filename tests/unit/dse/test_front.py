@@ -10,8 +10,10 @@ import pytest
 
 from flexcc.dse.explain import layer_reasons
 from flexcc.dse.front import Front, explore_front
+from flexcc.dse.latency import START_CYCLES
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.objective import Limit, Limits, Objective
+from flexcc.dse.placement import place_design
 from flexcc.dse.solution import estimate, shared_cycles
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.front_text import front_files, front_rows, reasons_text
@@ -55,6 +57,8 @@ def test_no_design_undercuts_its_bound(front: Front) -> None:
         assert design.cycles >= design.bound.cycles
         assert design.estimate.cycles >= design.bound.array
         assert design.gap >= 0
+        # All layers together keep no engine busier than the sum of their own busiest ones.
+        assert design.bound.layers >= design.bound.cycles - START_CYCLES
 
 
 def test_designs_keep_their_limits(graph: Graph) -> None:
@@ -143,7 +147,15 @@ def test_limits_that_are_none(text: str) -> None:
 def test_the_explanation_names_every_decision(front: Front) -> None:
     reasons = layer_reasons(front.best, 3)
     assert len(reasons) == min(3, len(front.best.estimate.stages))
-    text = reasons_text(front, reasons, device=ZCU104, objective=Objective.LATENCY, model="model")
+    placement = place_design(front.best, ZCU104.memory_channels)
+    text = reasons_text(
+        front,
+        reasons,
+        device=ZCU104,
+        objective=Objective.LATENCY,
+        model="model",
+        placement=placement,
+    )
     lines = text.splitlines()
     assert len(lines) < 25
     a = front.best.solution.accelerator
@@ -151,14 +163,21 @@ def test_the_explanation_names_every_decision(front: Front) -> None:
         rf"model on zcu104 for latency: .* of {a.m},{a.p},{a.n}.*, [\d,]+ cyc", lines[0]
     )
     assert re.fullmatch(r"\d+ arrays looked at, \d+ mapped, \d+ without a legal mapping", lines[1])
-    assert re.fullmatch(r"bound of this array: [\d,]+ cycles of \w+; gap [\d.]+%", lines[2])
+    assert re.fullmatch(
+        r"bound of this array: [\d,]+ cycles of \w+; gap [\d.]+%; .*: [\d,]+", lines[2]
+    )
     assert re.fullmatch(
         r"next best: .*: [+-][\d,]+ cycles, [+-][\d,]+ DSP, [+-][\d,]+ BRAM36", lines[3]
     )
-    layer = (
-        r"  \S+ +[\d,]+ cycles, \w+ works [\d,]+; tiles \d+x\d+, (next \d+x\d+: [+-][\d,]+|no .*)"
+    assert re.fullmatch(
+        r"with each tensor whole in one of 4 memory channels: "
+        r"[\d,]+ cycles \(CP-SAT; bound [\d,]+\)",
+        lines[4],
     )
-    for line, reason in zip(lines[5:], reasons, strict=False):
+    layer = (
+        r"  \S+ +[\d,]+ cycles, \w+ works [\d,]+; tiles \d+x\d+, (next \d+x\d+: [+][\d,]+|no .*)"
+    )
+    for line, reason in zip(lines[6:], reasons, strict=False):
         assert re.fullmatch(layer, line), line
         assert (reason.other is None) == (reason.other_cycles is None)
     assert lines[-1].startswith(f"build it: flexcc ... --target zcu104 --array {a.m},{a.p},{a.n}")
