@@ -29,6 +29,10 @@ from designs.versatility import figures as versatility
 from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
+from designs.whole import exploration
+from designs.whole.board import BOARDS
+from designs.whole.board import main as measure_boards
+from designs.whole.board import section as boards_section
 from designs.whole.cores import main as measure_cores
 from designs.whole.cores import section as cores_section
 from designs.whole.estimator import write_page as write_estimator_page
@@ -68,6 +72,8 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     **{f"trained/{name}": _alone(measure_trained, name) for name in RUNS},
     **{f"hls/{name}": _alone(measure_hls, name) for name in ON_HLS},
     "cores": lambda _: measure_cores(),
+    **{f"{name}/board": _alone(measure_boards, name) for name in BOARDS},
+    "exploration": exploration.main,
     "enet/accuracy": _segmentation,
     "trained/accuracy": lambda _: trained.STORED.write_text(trained.to_json(trained.measure())),
     "agreement": lambda _: measure_agreement(()),
@@ -96,6 +102,8 @@ the design yet, so every figure in ms names its clock as assumed.
 {trained_whole_section()}
 {hls_section()}
 {cores_section()}
+{boards_section()}
+{exploration.section()}
 {enet_section(enet_accuracy.stored())}
 {trained_section(trained.stored())}
 {agreement_section(agreement_figures())}

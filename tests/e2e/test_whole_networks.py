@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole networks in the simulated RTL: every byte, and the cycles that are stored."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from designs.trained import whole as trained
 from designs.trained.models import VARIABLE
+from designs.whole.board import BOARDS
+from designs.whole.board import measure as measure_board
+from designs.whole.board import stored as stored_board
 from designs.whole.cores import SHARED, measure_shared, stored_shared
+from designs.whole.exploration import explore
+from designs.whole.exploration import stored as stored_explorations
 from designs.whole.networks import WHOLE, load_whole, measure, stored_report
 from flexcc.progress import Progress
 from flexcc.report import Report
@@ -47,3 +53,16 @@ def test_trained_network(name: str) -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_cores_share_an_image(name: str) -> None:
     assert measure_shared(load_whole(name), Progress()) == stored_shared(name)
+
+
+@pytest.mark.slow
+@pytest.mark.rtl
+@pytest.mark.parametrize("name", BOARDS)
+def test_cores_share_a_memory(name: str) -> None:
+    assert measure_board(name, Progress()) == stored_board(name)
+
+
+def test_an_exploration_finds_what_is_stored() -> None:
+    """Of the smallest network; all but the time repeats itself."""
+    [stored] = [item for item in stored_explorations() if item.network == "mnist_conv_u250"]
+    assert replace(explore(stored.network, stored.target), seconds=stored.seconds) == stored

@@ -11,11 +11,18 @@ from designs.models import NETWORKS
 from designs.trained import whole as trained
 from designs.trained.whole_table import section as trained_section
 from designs.whole import hls
+from designs.whole.board import BOARDS, load_board
+from designs.whole.board import section as boards_section
+from designs.whole.board import stored as stored_board
 from designs.whole.cores import SHARED, stored_shared
 from designs.whole.cores import section as cores_section
+from designs.whole.exploration import CASES
+from designs.whole.exploration import section as explorations_section
+from designs.whole.exploration import stored as stored_explorations
 from designs.whole.networks import WHOLE, Whole, load_whole, stored_report
 from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
+from flexcc.targets import load_device
 
 ROOT = Path(__file__).parents[2]
 _TRAINED = {"mnist_conv", "enet", "unet_pupil", "centerface_512", "openpose_mobilenet_thin"}
@@ -31,6 +38,8 @@ def test_the_page_states_the_stored_figures() -> None:
     page = (ROOT / "docs" / "results.md").read_text()
     assert section() in page, REMEDY
     assert cores_section() in page, REMEDY
+    assert boards_section() in page, REMEDY
+    assert explorations_section() in page, REMEDY
     assert trained_section() in page, REMEDY
     assert hls.section() in page, "run `python -m designs.results`"
 
@@ -91,3 +100,20 @@ def test_every_cycle_has_a_name(name: str) -> None:
         if field.name != "end":
             parts = (layer["measured"].get(field.name, 0) for layer in report["layers"])
             assert sum(parts) == run["array"].get(field.name, 0)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_is_fast_enough(name: str) -> None:
+    """Within its goal and 80 % of the multipliers; the estimate knows no ports in the way."""
+    board, figures = load_board(name), stored_board(name)
+    assert figures.cycles < board.most_cycles
+    assert figures.dsp <= 0.8 * load_device(board.target).dsp
+    assert 0.9 * figures.cycles <= figures.estimated <= 1.02 * figures.cycles
+
+
+def test_explorations_take_seconds() -> None:
+    found = stored_explorations()
+    assert tuple((item.network, item.target) for item in found) == CASES
+    for item in found:
+        assert item.seconds < 30
+        assert item.bound <= item.cycles

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explorations of whole networks: how long they take, and how close to its bound the best comes.
+
+`python -m designs.whole.exploration [NETWORK...]` explores those of `CASES` (default: all) and
+writes `exploration.json` beside this file.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from designs.design import FOLDER
+from designs.models import NETWORKS
+from flexcc.console import progress
+from flexcc.driver import integer_graph
+from flexcc.dse import Reshape
+from flexcc.dse.front import explore_front
+from flexcc.options import SourceOptions
+from flexcc.progress import Progress
+from flexcc.targets import load_device
+
+__all__ = ["CASES", "Exploration", "explore", "main", "section", "stored"]
+
+CASES = (
+    *((name, "u250") for name in ("enet", "unet", "openpose", "vgg16", "resnet50")),
+    *((name, "ulx3s-85f") for name in ("mnist_conv_u250", "enet")),
+)
+"""Networks and boards."""
+_STORED = Path(__file__).with_name("exploration.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """The design that is best for latency, and the processor seconds that finding it took.
+
+    `bound` no mapping of the array falls below; `layers` is the sum of what each layer takes alone.
+    """
+
+    network: str
+    target: str
+    seconds: float
+    arrays: int
+    mapped: int
+    cores: int
+    array: tuple[int, int, int]
+    cycles: int
+    bound: int
+    bound_by: str
+    layers: int
+
+
+def explore(network: str, target: str) -> Exploration:
+    """Explores a network of designs/ on a board; one process, one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / f"{network}.onnx"
+        if network in NETWORKS:
+            model.write_bytes(NETWORKS[network]().SerializeToString(deterministic=True))
+        else:
+            model.write_bytes((FOLDER / network / "model.onnx").read_bytes())
+        graph = integer_graph(SourceOptions(model=model, random_calibration=True))
+    begin = time.process_time()
+    front = explore_front(graph, load_device(target), tuple(Reshape))
+    seconds = time.process_time() - begin
+    best = front.best
+    a = best.solution.accelerator
+    return Exploration(
+        network=network,
+        target=target,
+        seconds=round(seconds, 1),
+        arrays=front.shapes,
+        mapped=len(front.designs),
+        cores=best.cores,
+        array=(a.m, a.p, a.n),
+        cycles=best.cycles,
+        bound=round(best.bound.cycles),
+        bound_by=best.bound.engine,
+        layers=round(best.bound.layers),
+    )
+
+
+def stored() -> tuple[Exploration, ...]:
+    """What the last exploration wrote."""
+    return tuple(
+        Exploration(**{**item, "array": tuple(item["array"])})
+        for item in json.loads(_STORED.read_text())
+    )
+
+
+def section() -> str:
+    """The section of docs/results.md."""
+    rows = "\n".join(_row(item) for item in stored())
+    return f"""\
+## Explorations
+
+`flexcc explore` for latency, everything else left to it: seconds of one processor from the integer
+graph to the best design. No mapping of the array takes fewer cycles than the bound, the time of
+the engine or of the memory channels that have the most to do; the gap is what the best one takes
+more. `layers` is the sum of what each layer takes alone, overlapping nothing: what of the gap lies
+above it is lost, the rest would need layers that keep different engines busy at the same time.
+`python -m designs.whole.exploration` repeats it.
+
+| network | board | seconds | arrays; mapped | cores; array | cycles | bound | gap | layers | over |
+|---|---|---|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def _row(item: Exploration) -> str:
+    shape = " x ".join(map(str, item.array))
+    return (
+        f"| {item.network} | {item.target} | {item.seconds} | {item.arrays:,}, {item.mapped} "
+        f"| {item.cores} of {shape} | {item.cycles:,} | {item.bound:,} {item.bound_by} "
+        f"| {item.cycles / item.bound - 1:.1%} | {item.layers:,} "
+        f"| {item.cycles / item.layers - 1:.1%} |"
+    )
+
+
+def main(reports: Progress, networks: Sequence[str] = ()) -> None:
+    """Explores the cases of `networks`, or all, and keeps what came of it."""
+    known = {(item.network, item.target): item for item in stored()} if networks else {}
+    for network, target in CASES:
+        if not networks or network in networks:
+            reports.step(f"exploring {network} on {target}")
+            known[network, target] = explore(network, target)
+    found = [asdict(known[case]) for case in CASES]
+    _STORED.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    with progress(Console(stderr=True), wanted=True) as reports_:
+        main(reports_, sys.argv[1:])
