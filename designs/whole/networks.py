@@ -35,8 +35,9 @@ WHOLE = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "whole.toml"
 class Whole:
     """A network of designs/, a board and an array.
 
-    `goal` is the MAC efficiency wanted, `least` the one that is guarded. `cores` are the numbers of
-    cores that share an image, besides one alone.
+    `goal` is the MAC efficiency wanted, `least` the one that is guarded; `missed` says, where the
+    goal is not reached, what costs and what would win it back, a sentence or two each. `cores` are
+    the numbers of cores that share an image, besides one alone.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Whole:
     goal: float
     least: float
     cores: tuple[int, ...] = ()
+    missed: tuple[str, ...] = ()
 
     @property
     def stored(self) -> Path:

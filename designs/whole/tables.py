@@ -98,8 +98,17 @@ def _layers(name: str, report: Mapping[str, Any]) -> str:
     title_row = header("layer", "useful MAC", "cycles", "estimated", "MAC efficiency", "waits for")
     return (
         f"{name}, layers that lose {_SHARE:.1%} of the run or more, each from the last step\n"
-        f"of the layer before to its own:\n\n{title_row}\n" + "\n".join(rows) + "\n"
+        f"of the layer before to its own:\n\n{title_row}\n" + "\n".join(rows) + "\n" + _missed(name)
     )
+
+
+def _missed(name: str) -> str:
+    """What keeps a network from its goal; empty where nothing does."""
+    whole = load_whole(name)
+    if not whole.missed:
+        return ""
+    lines = "\n".join(f"- {reason}" for reason in whole.missed)
+    return f"\nWhat keeps {name} from {whole.goal:.0%}, and what would win it back:\n\n{lines}\n"
 
 
 def _layer(title: str, layers: Sequence[Mapping[str, Any]], per_cycle: int) -> tuple[str, ...]:
