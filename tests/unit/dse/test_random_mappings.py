@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+from designs.design import load_design
+from flexcc.driver import integer_graph
 from flexcc.dse import Reshape
 from flexcc.dse.buffers import largest_buffers
 from flexcc.dse.forms import Forms
@@ -15,6 +17,7 @@ from flexcc.dse.solution import assemble, estimate, shared_cycles
 from flexcc.dse.tile_search import TileSearch
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
+from flexcc.options import SourceOptions
 from flexcc.targets import load_device
 from tests.networks import random_network
 
@@ -57,12 +60,22 @@ def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[flo
     return cycles
 
 
-@pytest.mark.parametrize(("seed", "target", "cores"), [(3, "zcu104", 1), (8, "ulx3s-85f", 1)])
-def test_no_random_mapping_is_faster(seed: int, target: str, cores: int) -> None:
-    graph = random_network(random.Random(seed), 3)
+def _check(graph: Graph, target: str, cores: int, seed: int) -> None:
     found = explore_front(graph, load_device(target), tuple(Reshape), cores=cores)
     cycles = _random_cycles(graph, target, cores, seed)
     assert len(cycles) == 2000
     assert min(design.cycles for design in found.designs) <= min(cycles)
     # Chance is no straw man: it comes close to what is found.
     assert min(cycles) < 2 * found.best.cycles
+
+
+@pytest.mark.parametrize(("seed", "target", "cores"), [(3, "zcu104", 1), (8, "ulx3s-85f", 1)])
+def test_no_random_mapping_is_faster(seed: int, target: str, cores: int) -> None:
+    _check(random_network(random.Random(seed), 3), target, cores, seed)
+
+
+@pytest.mark.parametrize("target", ["ulx3s-85f", "u250"])
+def test_none_of_mnist_conv_is_faster(target: str) -> None:
+    model = load_design("mnist_conv_u250").folder / "model.onnx"
+    graph = integer_graph(SourceOptions(model=model, random_calibration=True))
+    _check(graph, target, 1, seed=1)
