@@ -2,7 +2,7 @@
 """One image shared by several cores: cycles, and how well they scale.
 
 `python -m designs.whole.cores` measures the networks whose `whole.toml` names numbers of cores and
-writes each one's `cores.json`. One core's figures are those of its `report.json`.
+writes each one's `cores.json`, with the figures of one core that its `report.json` has then.
 """
 
 import json
@@ -44,12 +44,13 @@ def measure_shared(whole: Whole, reports: Progress) -> tuple[Shared, ...]:
 
 
 def write_shared(name: str, figures: tuple[Shared, ...]) -> None:
-    """Keeps the figures of a network."""
-    _path(name).write_text(json.dumps([asdict(item) for item in figures], indent=1) + "\n")
+    """Keeps the figures of a network, behind those of one core."""
+    stored = (_one_core(name), *figures)
+    _path(name).write_text(json.dumps([asdict(item) for item in stored], indent=1) + "\n")
 
 
 def stored_shared(name: str) -> tuple[Shared, ...]:
-    """What the last measurement wrote."""
+    """What the last measurement wrote, one core first."""
     return tuple(Shared(**item) for item in json.loads(_path(name).read_text()))
 
 
@@ -61,7 +62,8 @@ def section() -> str:
 
 Every core computes a band of rows of each layer and waits for rows of its neighbours where its
 kernels reach over the border; each has its own memory ports. Simulated like the whole networks
-above, every byte compared. `python -m designs.whole.cores` repeats it.
+above, every byte compared. `python -m designs.whole.cores` repeats it. The run on one core is the
+one that was stored when the others were measured: all are mapped by the same compiler.
 
 | network, cores | MAC per cycle | cycles | estimated | faster | of ideal | bytes compared |
 |---|---|---|---|---|---|---|
@@ -69,17 +71,21 @@ above, every byte compared. `python -m designs.whole.cores` repeats it.
 """
 
 
-def _rows(name: str) -> list[str]:
+def _one_core(name: str) -> Shared:
     report = stored_report(name)
-    one = Shared(
+    return Shared(
         cores=1,
         cycles=report["cycles"]["measured"],
         estimated=report["cycles"]["estimated"],
         compared_bytes=report["verify"]["rtl"]["compared_bytes"],
     )
-    per_core = report["array"]["macs_per_cycle"]
+
+
+def _rows(name: str) -> list[str]:
+    per_core = stored_report(name)["array"]["macs_per_cycle"]
     rows = []
-    for item in (one, *stored_shared(name)):
+    one, *others = stored_shared(name)
+    for item in (one, *others):
         faster = one.cycles / item.cycles
         rows.append(
             f"| {name}, {item.cores} | {item.cores * per_core:,} | {item.cycles:,} "

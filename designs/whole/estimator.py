@@ -50,7 +50,8 @@ def runs() -> Iterator[Comparison]:
             measured=cycles["measured"],
         )
         stored = FOLDER / network / "cores.json"
-        for item in json.loads(stored.read_text()) if stored.is_file() else []:
+        shared = json.loads(stored.read_text()) if stored.is_file() else []
+        for item in (item for item in shared if item["cores"] > 1):
             yield Comparison(
                 network=network,
                 name=f"{item['cores']} cores of {shape}",
