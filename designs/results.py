@@ -30,6 +30,8 @@ from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
 from designs.whole import exploration
+from designs.whole.ablation import main as measure_ablation
+from designs.whole.ablation import section as ablation_section
 from designs.whole.board import BOARDS
 from designs.whole.board import main as measure_boards
 from designs.whole.board import section as boards_section
@@ -74,6 +76,7 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     "cores": lambda _: measure_cores(),
     **{f"{name}/board": _alone(measure_boards, name) for name in BOARDS},
     "exploration": exploration.main,
+    "ablation": lambda _: measure_ablation(),
     "enet/accuracy": _segmentation,
     "trained/accuracy": lambda _: trained.STORED.write_text(trained.to_json(trained.measure())),
     "agreement": lambda _: measure_agreement(()),
@@ -104,6 +107,7 @@ the design yet, so every figure in ms names its clock as assumed.
 {cores_section()}
 {boards_section()}
 {exploration.section()}
+{ablation_section()}
 {enet_section(enet_accuracy.stored())}
 {trained_section(trained.stored())}
 {agreement_section(agreement_figures())}

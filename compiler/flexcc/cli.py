@@ -15,7 +15,7 @@ import click
 
 import flexcc
 from flexcc import bitstream, console, driver, execute, inspection, memory_files, synthesis
-from flexcc.dse import Reshape
+from flexcc.dse import Reshape, Technique
 from flexcc.dse.objective import Limits
 from flexcc.errors import FlexccError, InputError
 from flexcc.explore_options import array_shape, explore_options
@@ -127,6 +127,14 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=lambda _ctx, _param, values: tuple(map(Reshape, dict.fromkeys(values))),
                 multiple=True,
                 help="Leave out a rewrite that fills the array, to measure what it gains.",
+            ),
+            click.option(
+                "--without",
+                type=click.Choice([technique.value for technique in Technique]),
+                callback=lambda _ctx, _param, values: tuple(map(Technique, dict.fromkeys(values))),
+                multiple=True,
+                help="Leave out a technique, to measure what it gains: tiles of a layer's own "
+                "size, fused layers, or reshapes and concatenations that copy nothing.",
             ),
             click.option(
                 "--clock",

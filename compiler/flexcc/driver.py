@@ -89,6 +89,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         cores=options.cores,
         clock_mhz=options.clock_mhz,
         keep_zeros=options.insert_zeros,
+        without=options.without,
     )
     graph = exploration.graph
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flexcc.dse.objective import Limits, Objective
 from flexcc.dse.reshape import Reshape
+from flexcc.dse.technique import Technique
 from flexcc.quantization.options import QuantizationOptions
 
 __all__ = [
@@ -72,7 +73,7 @@ class Options(SourceOptions):
     `verify_images` inputs are compared for each of `verify`; with `board_memory` all ports of the
     simulated RTL share the board's memory channels. `insert_zeros` maps the network as an
     array without tap lists would need it, not reshaped. `disabled` rewrites are left out, to
-    measure what they gain.
+    measure what they gain, and `without` which whole techniques.
     """
 
     target: str
@@ -85,6 +86,7 @@ class Options(SourceOptions):
     board_memory: bool = False
     insert_zeros: bool = False
     disabled: tuple[Reshape, ...] = ()
+    without: tuple[Technique, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ def _job(item: Chain, *, wanted: bool) -> Job:
         load_device(TARGET),
         _ARRAY,
         tuple(dse.Reshape) if wanted else (),
-        may_bundle=wanted,
+        without=() if wanted else (dse.Technique.LAYOUT,),
     )
     (image,) = exploration.graph.pack_inputs({"x": pixels(graph, seed=2)}).values()
     name = f"{item.name}, reshaped" if wanted else item.name

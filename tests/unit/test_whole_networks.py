@@ -11,6 +11,8 @@ from designs.models import NETWORKS
 from designs.trained import whole as trained
 from designs.trained.whole_table import section as trained_section
 from designs.whole import hls
+from designs.whole.ablation import ABLATED, MEASURED, stored_ablation
+from designs.whole.ablation import section as ablation_section
 from designs.whole.board import BOARDS, load_board
 from designs.whole.board import section as boards_section
 from designs.whole.board import stored as stored_board
@@ -42,6 +44,7 @@ def test_the_page_states_the_stored_figures() -> None:
     assert explorations_section() in page, REMEDY
     assert trained_section() in page, REMEDY
     assert hls.section() in page, "run `python -m designs.results`"
+    assert ablation_section() in page, REMEDY
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -52,6 +55,17 @@ def test_cores_scale(name: str) -> None:
     for item in shared:
         assert one.cycles / item.cycles >= 0.95 * item.cores, REMEDY
         assert item.estimated == pytest.approx(item.cycles, rel=0.05)
+
+
+def test_every_technique_gains() -> None:
+    for name in ABLATED:
+        own = [item for item in stored_ablation() if item.network == name]
+        everything, *others, nothing = own
+        assert all(item.estimated >= everything.estimated for item in others)
+        assert nothing.estimated > 1.1 * everything.estimated
+    for item in stored_ablation():
+        if (item.network, item.without) in MEASURED:
+            assert item.measured == pytest.approx(item.estimated, rel=0.1)
 
 
 def test_a_trained_network_runs_whole() -> None:

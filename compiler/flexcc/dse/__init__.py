@@ -7,6 +7,7 @@ from flexcc.dse.mapping import Group, Mapping, WeightMode
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.solution import Estimate, StageEstimate
 from flexcc.dse.solver import Exploration, explore
+from flexcc.dse.technique import Technique
 
 __all__ = [
     "Estimate",
@@ -15,6 +16,7 @@ __all__ = [
     "Mapping",
     "Reshape",
     "StageEstimate",
+    "Technique",
     "WeightMode",
     "explore",
     "insert_zeros",

@@ -14,6 +14,7 @@ from flexcc.dse.lower_products import lower_products
 from flexcc.dse.mapping import stage_of
 from flexcc.dse.reshape import Reshape, reshape
 from flexcc.dse.shapes import Shape, window_taps_of
+from flexcc.dse.technique import Technique
 from flexcc.dse.wide import require_wide_convolutions
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add
@@ -34,15 +35,17 @@ class Forms:
         beat_bytes: int,
         *,
         keep_zeros: bool,
-        may_bundle: bool,
+        without: Collection[Technique],
         windows: bool,
     ) -> None:
         require_wide_convolutions(graph)
         graph = lower_means(lower_movement(lower_products(graph)))
-        self._graph, self._wanted, self._beat_bytes = graph, wanted, beat_bytes
-        self._keep_zeros, self._may_bundle = keep_zeros, may_bundle
-        self._windows = windows
-        self._plain = lower(graph)
+        self._without = frozenset(without)
+        self._may_bundle = Technique.LAYOUT not in self._without
+        self._graph, self._beat_bytes = graph, beat_bytes
+        self._wanted = wanted if self._may_bundle else ()
+        self._keep_zeros, self._windows = keep_zeros, windows
+        self._plain = lower(graph, self._without)
         self._of: dict[tuple[int, int, int], Graph] = {}
         self.window_taps = window_taps_of(self.stages(self._plain))
 
@@ -66,7 +69,7 @@ class Forms:
     @property
     def bends(self) -> bool:
         """Whether a sum is requantised with two slopes on its way."""
-        return any(chain.bend is not None for chain in fusion_groups(self._plain))
+        return any(chain.bend is not None for chain in fusion_groups(self._plain, self._without))
 
     def graph(self, *, m: int, p: int, n: int) -> Graph:
         """The network for an array of that shape."""
@@ -76,7 +79,7 @@ class Forms:
             array = ArrayModel(
                 m=m, p=p, n=n, drain_cycles=m // min(m, n), beat_bytes=self._beat_bytes
             )
-            self._of[m, p, n] = lower(reshape(self._graph, array, self._wanted))
+            self._of[m, p, n] = lower(reshape(self._graph, array, self._wanted), self._without)
         return self._of[m, p, n]
 
     def rough_stages(self, shape: Shape) -> list[Stage]:
@@ -85,7 +88,7 @@ class Forms:
 
     def stages(self, graph: Graph) -> list[Stage]:
         """The stages of a form of the network."""
-        chains = fusion_groups(graph)
+        chains = fusion_groups(graph, self._without)
         if self._windows:
             chains = fuse_windows(graph, chains)
         stages = (stage_of(graph, chain) for chain in chains)

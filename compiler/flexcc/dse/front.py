@@ -132,7 +132,7 @@ class _Explorer:
             reshapes,
             device.memory_bytes,
             keep_zeros=False,
-            may_bundle=True,
+            without=(),
             windows=False,
         )
         fused = plain.with_windows()

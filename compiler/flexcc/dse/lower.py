@@ -7,6 +7,7 @@ cannot be pooled on the way out.
 Every rewrite is exact in integers. What the hardware cannot do is refused by name, all at once.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from flexcc.dse.lower_interpolation import enlargement, lower_interpolation
 from flexcc.dse.lower_means import LONGEST_LIST
 from flexcc.dse.mapping import Chain
 from flexcc.dse.names import Names
+from flexcc.dse.technique import Technique
 from flexcc.errors import InputError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
@@ -47,14 +49,16 @@ _WINDOW_MAX = 255
 class _Rewriter:
     """The layers and tensors of the graph being written."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, without: Collection[Technique]) -> None:
         self.graph = graph
+        self.fuses = Technique.FUSION not in without
+        self.joins = Technique.LAYOUT not in without
         self.layers: list[Layer] = []
         self.tensors: dict[str, TensorType] = dict(graph.tensors)
         self.new_name = Names(graph).new
 
 
-def lower(graph: Graph) -> Graph:
+def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
     """An equal graph in which every layer belongs to a chain that begins with a convolution.
 
     - A sum directly follows the convolution that makes one of its operands, the later one if it
@@ -64,6 +68,9 @@ def lower(graph: Graph) -> Graph:
     - What a concatenation joins has its scale: others go through a 1x1 convolution that rescales.
       It then moves no byte: its channels are where its inputs are.
 
+    `without` fusion every layer but a convolution is carried by an identity, without layout
+    another one copies what is joined.
+
     Raises:
         InputError: names every layer that the accelerator cannot run, and why.
     """
@@ -72,7 +79,7 @@ def lower(graph: Graph) -> Graph:
         problems.append(f"{graph.name}: there is no layer to run; the outputs are the inputs")
     if problems:
         raise InputError("\n".join(problems))
-    rewriter = _Rewriter(graph)
+    rewriter = _Rewriter(graph, without)
     for layer in graph.layers:
         match layer:
             case Conv2d():
@@ -220,7 +227,7 @@ def _carrier(add: Add, rewriter: _Rewriter) -> Convolution | None:
     """
     first, second = add.inputs
     others = {first: second, second: first}
-    if first == second:
+    if first == second or not rewriter.fuses:
         return None
     for layer in reversed(rewriter.layers):
         if layer.output in others and _only_user(rewriter.graph, layer.output, add):
@@ -253,7 +260,7 @@ def _lower_sum(add: Add, rewriter: _Rewriter) -> list[Layer]:
 
 
 def _joined(tensor: str, rewriter: _Rewriter) -> bool:
-    return isinstance(rewriter.graph.producer(tensor), Concat)
+    return rewriter.joins and isinstance(rewriter.graph.producer(tensor), Concat)
 
 
 def _head(rewriter: _Rewriter, tensor: str) -> Layer | None:
@@ -275,7 +282,7 @@ def _lower_table(table: Table, rewriter: _Rewriter) -> list[Layer]:
     source = table.inputs[0]
     producer = next((x for x in rewriter.layers if x.output == source), None)
     alone = _only_user(rewriter.graph, source, table)
-    if alone and isinstance(producer, Convolution | Add):
+    if rewriter.fuses and alone and isinstance(producer, Convolution | Add):
         return [table]
     identity = _identity(rewriter.new_name(f"{table.name}_identity"), source, rewriter)
     return [identity, replace(table, inputs=(identity.output,))]
@@ -283,7 +290,7 @@ def _lower_table(table: Table, rewriter: _Rewriter) -> list[Layer]:
 
 def _lower_pool(pool: MaxPool2d, rewriter: _Rewriter) -> list[Layer]:
     source = pool.inputs[0]
-    behind = _pool_behind(rewriter.graph, source) is pool
+    behind = rewriter.fuses and _pool_behind(rewriter.graph, source) is pool
     if behind and isinstance(_head(rewriter, source), Conv2d):
         return [pool]
     identity = _identity(rewriter.new_name(f"{pool.name}_identity"), source, rewriter)
@@ -304,7 +311,14 @@ def _lower_concat(concat: Concat, rewriter: _Rewriter) -> list[Layer]:
     inputs = tuple(
         rescaled[source].output if source in rescaled else source for source in concat.inputs
     )
-    return [*rescaled.values(), replace(concat, inputs=inputs)]
+    if rewriter.joins:
+        return [*rescaled.values(), replace(concat, inputs=inputs)]
+    joined = rewriter.new_name(f"{concat.output}_joined")
+    rewriter.tensors[joined] = rewriter.tensors[concat.output]
+    copy = replace(
+        _identity(rewriter.new_name(f"{concat.name}_copy"), joined, rewriter), output=concat.output
+    )
+    return [*rescaled.values(), replace(concat, inputs=inputs, output=joined), copy]
 
 
 def _identity(
@@ -329,8 +343,8 @@ def _identity(
     )
 
 
-def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
-    """The chains of a lowered graph in execution order.
+def fusion_groups(graph: Graph, without: Collection[Technique] = ()) -> tuple[Chain, ...]:
+    """The chains, in execution order, of a graph that has been lowered `without` the same.
 
     Raises:
         ValueError: the graph has not been lowered.
@@ -346,7 +360,7 @@ def fusion_groups(graph: Graph) -> tuple[Chain, ...]:
             case (Add() as add_,) if _only_user(graph, tail.output, add_):
                 add, tail = add_.name, add_
                 bent = bend_behind(graph, layer, add_)
-                if bent is not None:
+                if bent is not None and Technique.FUSION not in without:
                     bends.add(bent.name)
                     bend, tail = bent.name, bent
         match graph.users(tail.output):

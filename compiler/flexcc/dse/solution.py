@@ -14,6 +14,7 @@ from flexcc.dse.mapping import WeightMode
 from flexcc.dse.shapes import Shape
 from flexcc.dse.tile_search import Candidate, TileSearch
 from flexcc.dse.traffic import Traffic, stage_traffic
+from flexcc.dse.uniform_tiles import uniform_tiles
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
@@ -74,8 +75,18 @@ class Solution:
         return max(self.done)
 
 
-def solve(forms: Forms, shape: Shape, device: Device, cores: int, carried: float) -> Solution:
+def solve(
+    forms: Forms,
+    shape: Shape,
+    device: Device,
+    cores: int,
+    carried: float,
+    *,
+    uniform: bool = False,
+) -> Solution:
     """The best tiles for one array shape, when memory carries so many bytes a cycle.
+
+    With `uniform` all stages have tiles of one size.
 
     Raises:
         DoesNotFitError: a stage has none.
@@ -83,7 +94,10 @@ def solve(forms: Forms, shape: Shape, device: Device, cores: int, carried: float
     graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
     stages = forms.stages(graph)
     search = TileSearch(largest_buffers(stages, shape, device, cores), carried)
-    candidates = tuple(item for stage in stages for item in search.best(stage))
+    if uniform:
+        candidates = uniform_tiles(search, stages)
+    else:
+        candidates = [item for stage in stages for item in search.best(stage)]
     return assemble(graph, shape, search.accelerator, candidates, carried)
 
 

@@ -18,6 +18,7 @@ from flexcc.dse.resources import Resources, multipliers, resources
 from flexcc.dse.shape_bounds import ShapeBounds
 from flexcc.dse.shapes import Shape, all_shapes, given_shape
 from flexcc.dse.solution import Estimate, Solution, estimate, solve
+from flexcc.dse.technique import Technique
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
@@ -66,6 +67,7 @@ def _solutions(
     cores: int,
     carried: float,
     fastest: float,
+    uniform: bool,
 ) -> tuple[list[Solution], list[DoesNotFitError]]:
     """The best mapping for each array shape, and why there is none for the others.
 
@@ -78,7 +80,7 @@ def _solutions(
         if bound > fastest * _NEAR_BEST:
             continue
         try:
-            solutions.append(solve(forms, shape, device, cores, carried))
+            solutions.append(solve(forms, shape, device, cores, carried, uniform=uniform))
         except DoesNotFitError as error:
             reasons.append(error)
         else:
@@ -95,7 +97,7 @@ def explore(
     cores: int = 1,
     clock_mhz: float | None = None,
     keep_zeros: bool = False,
-    may_bundle: bool = True,
+    without: Collection[Technique] = (),
 ) -> Exploration:
     """Maps an integer graph to `device`, on arrays of (M, P, N) = `array` if that is given.
 
@@ -105,8 +107,8 @@ def explore(
     The graph is lowered, and reshaped for each array as `reshapes` allow. Depthwise layers run on
     the array, or where that is faster and fits in a window engine in front of it.
 
-    For measurements, `keep_zeros` multiplies by taps whose weights are all zero, too, and without
-    `may_bundle` every output phase of a transposed layer has passes of its own.
+    For measurements, `keep_zeros` multiplies by taps whose weights are all zero, too, and
+    techniques are left out `without` which the network is slower.
 
     Raises:
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
@@ -117,13 +119,14 @@ def explore(
     carried = bytes_per_cycle(device, device.clock_mhz if clock_mhz is None else clock_mhz)
     solutions: list[Solution] = []
     reasons: list[DoesNotFitError] = []
-    for windows in (False, True):
+    uniform = Technique.TILING in without
+    for windows in (False,) if Technique.FUSION in without else (False, True):
         forms = Forms(
             graph,
             reshapes,
             device.memory_bytes,
             keep_zeros=keep_zeros,
-            may_bundle=may_bundle,
+            without=without,
             windows=windows,
         )
         if windows and not forms.window_taps:
@@ -143,7 +146,13 @@ def explore(
                 )
                 shapes = [(0, given)]
             found, refused = _solutions(
-                forms, shapes, share, cores=cores, carried=carried, fastest=fastest
+                forms,
+                shapes,
+                share,
+                cores=cores,
+                carried=carried,
+                fastest=fastest,
+                uniform=uniform,
             )
         except DoesNotFitError as error:
             found, refused = [], [error]
@@ -156,7 +165,7 @@ def explore(
     allowed = fastest * (_NEAR_BEST if array is None else _NEAR_BEST_GIVEN)
     near = [item for item in solutions if item.cycles <= allowed]
     best = min(near, key=lambda item: (multipliers(item.accelerator, device.family), item.cycles))
-    best = polish(best)
+    best = best if uniform else polish(best)
     mapping = Mapping(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
     )

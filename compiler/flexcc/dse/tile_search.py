@@ -116,6 +116,39 @@ class TileSearch:
             return fused
         return two
 
+    def of_size(self, stage: Stage, rows: int, columns: int) -> list[Candidate]:
+        """The largest tiles of a stage within a size, or its smallest; as `best` in front.
+
+        Raises:
+            DoesNotFitError: they are not legal.
+        """
+        try:
+            found = [self._of_size(stage, rows, columns)]
+        except DoesNotFitError:
+            if stage.window is None:
+                raise
+            return [self._of_size(part, rows, columns) for part in apart(stage)]
+        if stage.window is None:
+            return found
+        try:
+            two = [self._of_size(part, rows, columns) for part in apart(stage)]
+        except DoesNotFitError:
+            return found
+        return found if found[0].cost <= sum(item.cost for item in two) else two
+
+    def _of_size(self, stage: Stage, rows: int, columns: int) -> Candidate:
+        a = self.accelerator
+        lists = best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
+        mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
+        choices = dict(choices_of(stage, a, lists))
+        width = max((w for w in choices if w <= columns), default=min(choices))
+        height = max((h for h in choices[width] if h <= rows), default=min(choices[width]))
+        tiles = self._tiling(stage, lists, height, width)
+        shortage = first_shortage(tiles, mode)
+        if shortage is not None:
+            raise DoesNotFitError(f"{shortage} (array {a.m},{a.p},{a.n})")
+        return self._candidate(tiles, mode)
+
     def every(self, stage: Stage) -> Iterator[Candidate]:
         """All legal tiles of a stage, each in all weight modes that the rings allow."""
         a = self.accelerator

@@ -35,7 +35,7 @@ def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[flo
             reshapes,
             device.memory_bytes,
             keep_zeros=False,
-            may_bundle=True,
+            without=(),
             windows=False,
         )
         for reshapes in ((), tuple(Reshape))

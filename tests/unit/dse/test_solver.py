@@ -11,7 +11,7 @@ import pytest
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
 from flexcc.backend.plan import build_plan
-from flexcc.dse import Exploration, explore, lower
+from flexcc.dse import Exploration, Technique, explore, lower
 from flexcc.dse.latency import array_cycles
 from flexcc.dse.mapping import group_tiling, stage_of
 from flexcc.dse.resources import ram_blocks
@@ -287,8 +287,8 @@ def test_phases_share_passes_unless_each_has_its_own() -> None:
     )
     graph = _one_layer(conv, 12, 24)
     bundles, steps = [], []
-    for may in (True, False):
-        exploration = explore(graph, load_device("u250"), (8, 4, 8), may_bundle=may)
+    for without in ((), (Technique.LAYOUT,)):
+        exploration = explore(graph, load_device("u250"), (8, 4, 8), without=without)
         _run(graph, exploration, 1)
         bundles.append(exploration.mapping.groups[0].bundle)
         steps.append(exploration.estimate.stages[0].engines.array)
