@@ -15,6 +15,7 @@ from flexcc.passes.fuse_functions import FuseFunctions
 from flexcc.passes.fuse_selections import FuseSelections
 from flexcc.passes.pointwise import Pointwise
 from flexcc.passes.refuse_source_layers import RefuseSourceLayers
+from flexcc.passes.remove_dead_channels import RemoveDeadChannels
 
 __all__ = ["PIPELINE", "Pass", "lower", "run_pipeline"]
 
@@ -37,6 +38,8 @@ PIPELINE: tuple[Pass, ...] = (
     # Last: what no neighbour took.
     Pointwise(),
     RefuseSourceLayers(),
+    # All weights are where they stay.
+    RemoveDeadChannels(),
 )
 
 
