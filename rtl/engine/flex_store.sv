@@ -267,6 +267,10 @@ module flex_store
     .data_o (pool_data)
   );
 
+  // A beat of one pixel has no place for a second window.
+  logic unused_pool_data;
+  assign unused_pool_data = ^pool_data[1];
+
   flex_delay #(
     .Width (2 + 2 * SlotWidth),
     .Cycles(PoolLatency)
