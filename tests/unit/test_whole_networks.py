@@ -27,7 +27,10 @@ from flexcc.measured import ArrayCycles
 from flexcc.targets import load_device
 
 ROOT = Path(__file__).parents[2]
-_TRAINED = {"mnist_conv", "enet", "unet_pupil", "centerface_512", "openpose_mobilenet_thin"}
+_TRAINED = {
+    *("mnist_conv", "enet", "unet_pupil", "centerface_512", "openpose_mobilenet_thin"),
+    "openpose_mobilenet_thin-auto",
+}
 REMEDY = "run `python -m designs.whole.networks` and `python -m designs.results`"
 
 
