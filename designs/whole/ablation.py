@@ -38,7 +38,7 @@ _WITHOUT: tuple[tuple[Technique, ...], ...] = (
     *((technique,) for technique in Technique),
     tuple(Technique),
 )
-MEASURED: tuple[tuple[str, tuple[str, ...]], ...] = ()
+MEASURED = (("enet", ("tiling", "fusion", "layout")),)
 """Networks and techniques whose runs are simulated, too."""
 
 _STORED = Path(__file__).resolve().parent / "ablation.json"
