@@ -38,7 +38,10 @@ _WITHOUT: tuple[tuple[Technique, ...], ...] = (
     *((technique,) for technique in Technique),
     tuple(Technique),
 )
-MEASURED = (("enet", ("tiling", "fusion", "layout")),)
+MEASURED = (
+    ("enet", ("tiling", "fusion", "layout")),
+    ("enet", ("fusion",)),
+)
 """Networks and techniques whose runs are simulated, too."""
 
 _STORED = Path(__file__).resolve().parent / "ablation.json"
