@@ -41,6 +41,7 @@ _WITHOUT: tuple[tuple[Technique, ...], ...] = (
 MEASURED = (
     ("enet", ("tiling", "fusion", "layout")),
     ("enet", ("fusion",)),
+    ("enet", ("layout",)),
 )
 """Networks and techniques whose runs are simulated, too."""
 
