@@ -13,7 +13,7 @@ from flexcc.progress import Progress
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
 NAME = "mnist_conv_ulx3s"
-# Words of the program come a cycle later.
+# Activations come a cycle later from memory.
 REGISTER = """
   logic [DataBytes*8-1:0] late_data;
   logic late_valid, late_ready;
@@ -25,16 +25,16 @@ REGISTER = """
     .in_data_i  (late_data),
     .in_valid_i (late_valid),
     .in_ready_o (late_ready),
-    .out_data_o (fetch_data),
-    .out_valid_o(fetch_valid),
-    .out_ready_i(fetch_ready)
+    .out_data_o (load_data),
+    .out_valid_o(load_valid),
+    .out_ready_i(load_ready)
   );
 
   flex_axi_read #("""
 EDITS = (
-    (".data_data_o  (fetch_data)", ".data_data_o  (late_data)"),
-    (".data_valid_o (fetch_valid)", ".data_valid_o (late_valid)"),
-    (".data_ready_i (fetch_ready)", ".data_ready_i (late_ready)"),
+    (".data_data_o  (load_data)", ".data_data_o  (late_data)"),
+    (".data_valid_o (load_valid)", ".data_valid_o (late_valid)"),
+    (".data_ready_i (load_ready)", ".data_ready_i (late_ready)"),
     ("\n  flex_axi_read #(", REGISTER),
 )
 
@@ -64,5 +64,5 @@ def test_a_register_in_the_rtl_fails(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert by_figure["cycles_measured"].verdict is Verdict.WORSE
     assert stored.cycles_measured is not None
     assert measured.figures.cycles_measured is not None
-    assert stored.cycles_measured < measured.figures.cycles_measured < stored.cycles_measured + 20
+    assert stored.cycles_measured < measured.figures.cycles_measured < stored.cycles_measured + 50
     assert moves_table(moves).row_count == 2
