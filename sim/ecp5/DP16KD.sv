@@ -314,15 +314,15 @@ module DP16KD #(
     if ((RSTA || RSTB) && $time > 0) $fatal(1, "a reset is not modelled");
   end
 
-  // Of a word of 36 bits the second port has the lower half.
-  assign {
-      DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6,
-      DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
-  } = out_b_q[17:0];
+  // Of a word of 36 bits, which the second port reads, the first one's pins have the lower half.
   assign {
       DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6,
       DOA5, DOA4, DOA3, DOA2, DOA1, DOA0
-  } = DATA_WIDTH_B == 36 ? out_b_q[35:18] : out_a_q[17:0];
+  } = DATA_WIDTH_B == 36 ? out_b_q[17:0] : out_a_q[17:0];
+  assign {
+      DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6,
+      DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
+  } = DATA_WIDTH_B == 36 ? out_b_q[35:18] : out_b_q[17:0];
 
   logic unused_pins;
   assign unused_pins = ^{OCEA, OCEB, out_a_q[35:18]};

@@ -25,7 +25,7 @@ PORTS = (
 def test_netlist_runs_the_network_of_digits(tmp_path: Path) -> None:
     build = compile_mnist(tmp_path / "build")
     job = tmp_path / "job"
-    write_job(build, job)
+    write_job(build, job, brief=True)
     mapped = netlist(
         sources_for("flex_board"),
         "flex_board",
