@@ -203,7 +203,9 @@ def netlist(
         raise MissingToolError(
             "a bitstream needs the package pyosys; install it with: pip install 'flexcc[synth]'"
         )
-    [include] = {path.parent / "include" for path in sources if path.name == "flex_pkg.sv"}
+    # Beside the folders of the sources, or in the one of flex_pkg.
+    roots = {root for path in sources for root in (path.parent, path.parent.parent)}
+    [include] = {root / "include" for root in roots if (root / "include").is_dir()}
     copies = folder / _SOURCES
     copies.mkdir(parents=True)
     for path in (*sources, *include.iterdir()):
