@@ -9,6 +9,7 @@ import pytest
 
 from designs.results import everything, main, page
 from designs.trained.models import VARIABLE
+from designs.whole.networks import WHOLE, stored_report
 from flexcc.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,14 @@ def test_readme_and_results_state_the_measured_figures() -> None:
         text = (ROOT / name).read_text()
         missing = [figure for figure in figures if figure not in text]
         assert not missing, f"{name} lacks {missing}; `make results` measured them"
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_readme_states_whole_networks(name: str) -> None:
+    report = stored_report(name)
+    efficiency = f"{report['mac_efficiency']['measured'] * 100:.1f} %"
+    cycles = f"| {report['cycles']['measured']:,} | {efficiency} |"
+    assert cycles in (ROOT / "README.md").read_text(), f"{name} takes {cycles}"
 
 
 def test_the_page_of_results_is_that_of_the_stored_figures() -> None:
