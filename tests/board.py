@@ -50,7 +50,7 @@ def board_parameters(build: Build) -> dict[str, int]:
 def write_job(build: Build, folder: Path, *, brief: bool = False) -> None:
     """What the bench needs to run the build on a digit: memory before and after, what moves.
 
-    A `brief` one sends no tensor but the input and fetches none but the outputs.
+    A `brief` one sends no tensor but inputs and outputs and fetches none but the outputs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with np.load(_DESIGN.calibration_file) as data:
@@ -77,7 +77,7 @@ def write_job(build: Build, folder: Path, *, brief: bool = False) -> None:
         "send": [
             [region.address, region.address + region.size]
             for region in regions
-            if not brief or region.kind != "tensor"
+            if region.kind != "tensor" or region in fetched
         ],
         "fetch": [[region.address, region.address + region.size] for region in fetched],
     }
