@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network in the form that suits an array, and its stages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 
 from flexcc.dse.fuse_windows import fuse_windows
 from flexcc.dse.layer_cost import ArrayModel
@@ -13,11 +14,12 @@ from flexcc.dse.lower_movement import lower_movement
 from flexcc.dse.lower_products import lower_products
 from flexcc.dse.mapping import stage_of
 from flexcc.dse.reshape import Reshape, reshape
-from flexcc.dse.shapes import Shape, window_taps_of
+from flexcc.dse.shapes import Shape, all_shapes, given_shape, window_taps_of
 from flexcc.dse.technique import Technique
 from flexcc.dse.wide import require_wide_convolutions
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add
+from flexcc.targets.device import Device
 from flexcc.tiles import Stage
 
 __all__ = ["Forms"]
@@ -36,7 +38,6 @@ class Forms:
         *,
         keep_zeros: bool,
         without: Collection[Technique],
-        windows: bool,
     ) -> None:
         require_wide_convolutions(graph)
         graph = lower_means(lower_movement(lower_products(graph)))
@@ -44,29 +45,48 @@ class Forms:
         self._may_bundle = Technique.LAYOUT not in self._without
         self._graph, self._beat_bytes = graph, beat_bytes
         self._wanted = wanted if self._may_bundle else ()
-        self._keep_zeros, self._windows = keep_zeros, windows
+        self._keep_zeros, self._windows = keep_zeros, False
         self._plain = lower(graph, self._without)
         self._of: dict[tuple[int, int, int], Graph] = {}
         self.window_taps = window_taps_of(self.stages(self._plain))
 
-    def with_windows(self) -> "Forms":
-        """The same forms with the window engine in front of the array."""
-        other = copy(self)
-        other._windows = True
-        other.window_taps = window_taps_of(other.stages(self._plain))
-        return other
+    def alternatives(self) -> tuple["Forms", ...]:
+        """These, and the same with a window engine in front of the array if it has work."""
+        if Technique.FUSION in self._without:
+            return (self,)
+        fused = copy(self)
+        fused._windows = True
+        fused.window_taps = window_taps_of(fused.stages(self._plain))
+        return (self, fused) if fused.window_taps else (self,)
 
-    @property
+    def shapes(self, device: Device) -> Iterator[Shape]:
+        """All array shapes whose multipliers fit a region of the device."""
+        return all_shapes(
+            device, sums=self.sums, taps=self.window_taps, bends=self.bends, wide=self.wide
+        )
+
+    def given_shape(self, array: tuple[int, int, int], device: Device) -> Shape:
+        """The shape (M, P, N) = `array`.
+
+        Raises:
+            InputError: it cannot be built.
+            DoesNotFitError: a region of the device has too few multipliers.
+        """
+        return given_shape(
+            array, device, sums=self.sums, taps=self.window_taps, bends=self.bends, wide=self.wide
+        )
+
+    @cached_property
     def sums(self) -> bool:
         """Whether a stage adds a second tensor."""
         return any(isinstance(layer, Add) for layer in self._plain.layers)
 
-    @property
+    @cached_property
     def wide(self) -> bool:
         """Whether a tensor has 16 bits."""
         return any(type_.wide for type_ in self._plain.tensors.values())
 
-    @property
+    @cached_property
     def bends(self) -> bool:
         """Whether a sum is requantised with two slopes on its way."""
         return any(chain.bend is not None for chain in fusion_groups(self._plain, self._without))

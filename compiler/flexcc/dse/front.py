@@ -18,7 +18,7 @@ from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import multipliers, ram_blocks
 from flexcc.dse.shape_bounds import ShapeBounds
-from flexcc.dse.shapes import Shape, all_shapes, given_shape
+from flexcc.dse.shapes import Shape, all_shapes, share_of
 from flexcc.dse.solution import Solution, solve
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
@@ -27,7 +27,7 @@ from flexcc.ir.macs import is_depthwise, useful_macs
 from flexcc.program.formats import MAX_CORES
 from flexcc.targets.device import Device
 
-__all__ = ["Front", "Refusal", "explore_front", "share_of", "useful_macs_of"]
+__all__ = ["Front", "Refusal", "explore_front", "useful_macs_of"]
 
 _NEAR_BEST = 1.02
 _SHOWN = 8
@@ -77,11 +77,6 @@ def useful_macs_of(graph: Graph) -> int:
     return sum(useful_macs(graph, conv) for conv in convs if not is_depthwise(conv))
 
 
-def share_of(device: Device, cores: int) -> Device:
-    """The device as one of `cores` sees it: a core lies in a region, those of a region share it."""
-    return replace(device, regions=device.regions * -(-cores // device.regions))
-
-
 def explore_front(
     graph: Graph,
     device: Device,
@@ -127,16 +122,8 @@ class _Explorer:
         self._objective, self._limits = objective, limits
         self._clock, self._macs = limits.clock(device), useful_macs_of(graph)
         self._carried = bytes_per_cycle(self._left, self._clock)
-        plain = Forms(
-            graph,
-            reshapes,
-            device.memory_bytes,
-            keep_zeros=False,
-            without=(),
-            windows=False,
-        )
-        fused = plain.with_windows()
-        self._networks = {False: plain, **({True: fused} if fused.window_taps else {})}
+        plain = Forms(graph, reshapes, device.memory_bytes, keep_zeros=False, without=())
+        self._networks = {bool(forms.window_taps): forms for forms in plain.alternatives()}
         self._designs: dict[_Point, Design] = {}
         self._refused: dict[_Point, Refusal] = {}
 
@@ -148,14 +135,11 @@ class _Explorer:
         for number in cores:
             share = share_of(self._left, number)
             for windows, forms in self._networks.items():
-                sums, taps, bends, wide = forms.sums, forms.window_taps, forms.bends, forms.wide
                 try:
                     shapes = (
-                        list(all_shapes(share, sums=sums, taps=taps, bends=bends, wide=wide))
+                        list(forms.shapes(share))
                         if array is None
-                        else [
-                            given_shape(array, share, sums=sums, taps=taps, bends=bends, wide=wide)
-                        ]
+                        else [forms.given_shape(array, share)]
                     )
                 except DoesNotFitError as error:
                     refused.append(error)

@@ -15,7 +15,7 @@ from flexcc.targets.device import Device
 from flexcc.tiles import Stage
 from flexcc.windows import window_taps_needed
 
-__all__ = ["Shape", "all_shapes", "given_shape", "window_taps_of"]
+__all__ = ["Shape", "all_shapes", "given_shape", "share_of", "window_taps_of"]
 
 MULTIPLIER_SHARE = 0.95
 
@@ -53,6 +53,11 @@ class Shape:
             wide=self.wide,
         )
         return self.multipliers + lanes
+
+
+def share_of(device: Device, cores: int) -> Device:
+    """The device as one of `cores` sees it: a core lies in a region, those of a region share it."""
+    return replace(device, regions=device.regions * -(-cores // device.regions))
 
 
 def window_taps_of(stages: Iterable[Stage]) -> int:

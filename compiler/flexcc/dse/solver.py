@@ -7,7 +7,7 @@ whole network, each with the tiles that suit it best.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flexcc.dse.forms import Forms
 from flexcc.dse.mapping import Mapping
@@ -16,7 +16,7 @@ from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import Resources, multipliers, resources
 from flexcc.dse.shape_bounds import ShapeBounds
-from flexcc.dse.shapes import Shape, all_shapes, given_shape
+from flexcc.dse.shapes import Shape, share_of
 from flexcc.dse.solution import Estimate, Solution, estimate, solve
 from flexcc.dse.technique import Technique
 from flexcc.errors import DoesNotFitError
@@ -45,10 +45,7 @@ def _promising(forms: Forms, device: Device, cores: int) -> list[tuple[int, Shap
     """The shapes with the least bound, a few for each size up to the largest sizes."""
     bounds = ShapeBounds(forms)
     by_size: dict[int, list[tuple[int, int, Shape]]] = {}
-    shapes = all_shapes(
-        device, sums=forms.sums, taps=forms.window_taps, bends=forms.bends, wide=forms.wide
-    )
-    for number, shape in enumerate(shapes):
+    for number, shape in enumerate(forms.shapes(device)):
         size = shape.multipliers.bit_length()
         by_size.setdefault(size, []).append((bounds.cycles(shape, cores), number, shape))
     sizes = sorted(by_size, reverse=True)[:_SIZES]
@@ -114,37 +111,19 @@ def explore(
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
         InputError: `array` is none that can be built, or a layer cannot run on any.
     """
-    # A core lies within one region, and those of a region share it.
-    share = replace(device, regions=device.regions * -(-cores // device.regions))
+    share = share_of(device, cores)
     carried = bytes_per_cycle(device, device.clock_mhz if clock_mhz is None else clock_mhz)
     solutions: list[Solution] = []
     reasons: list[DoesNotFitError] = []
     uniform = Technique.TILING in without
-    for windows in (False,) if Technique.FUSION in without else (False, True):
-        forms = Forms(
-            graph,
-            reshapes,
-            device.memory_bytes,
-            keep_zeros=keep_zeros,
-            without=without,
-            windows=windows,
-        )
-        if windows and not forms.window_taps:
-            continue
+    plain = Forms(graph, reshapes, device.memory_bytes, keep_zeros=keep_zeros, without=without)
+    for forms in plain.alternatives():
         fastest = min((solution.cycles for solution in solutions), default=float("inf"))
         try:
             if array is None:
                 shapes = sorted(_promising(forms, share, cores), key=lambda item: item[0])
             else:
-                given = given_shape(
-                    array,
-                    share,
-                    sums=forms.sums,
-                    taps=forms.window_taps,
-                    bends=forms.bends,
-                    wide=forms.wide,
-                )
-                shapes = [(0, given)]
+                shapes = [(0, forms.given_shape(array, share))]
             found, refused = _solutions(
                 forms,
                 shapes,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The best tiles of a stage on an accelerator: enumeration, cut short by bounds."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from flexcc.accelerator import Accelerator
@@ -100,21 +101,7 @@ class TileSearch:
         Raises:
             DoesNotFitError: it has no legal tiles; names layer, resource, needed and available.
         """
-        if stage.window is None:
-            return [self._best_tiles(stage)]
-        try:
-            fused = [self._best_tiles(stage)]
-        except DoesNotFitError:
-            fused = []
-        try:
-            two = [self._best_tiles(part) for part in apart(stage)]
-        except DoesNotFitError:
-            if not fused:
-                raise
-            return fused
-        if fused and fused[0].cost <= sum(item.cost for item in two):
-            return fused
-        return two
+        return _fused_or_apart(stage, self._best_tiles)
 
     def of_size(self, stage: Stage, rows: int, columns: int) -> list[Candidate]:
         """The largest tiles of a stage within a size, or its smallest; as `best` in front.
@@ -122,24 +109,12 @@ class TileSearch:
         Raises:
             DoesNotFitError: they are not legal.
         """
-        try:
-            found = [self._of_size(stage, rows, columns)]
-        except DoesNotFitError:
-            if stage.window is None:
-                raise
-            return [self._of_size(part, rows, columns) for part in apart(stage)]
-        if stage.window is None:
-            return found
-        try:
-            two = [self._of_size(part, rows, columns) for part in apart(stage)]
-        except DoesNotFitError:
-            return found
-        return found if found[0].cost <= sum(item.cost for item in two) else two
+        return _fused_or_apart(stage, lambda part: self._of_size(part, rows, columns))
 
     def _of_size(self, stage: Stage, rows: int, columns: int) -> Candidate:
         a = self.accelerator
-        lists = best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
-        mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
+        lists = self._lists(stage)
+        mode = self._modes(lists)[0]
         choices = dict(choices_of(stage, a, lists))
         width = max((w for w in choices if w <= columns), default=min(choices))
         height = max((h for h in choices[width] if h <= rows), default=min(choices[width]))
@@ -151,13 +126,10 @@ class TileSearch:
 
     def every(self, stage: Stage) -> Iterator[Candidate]:
         """All legal tiles of a stage, each in all weight modes that the rings allow."""
-        a = self.accelerator
-        lists = best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
-        modes = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)
-        for mode in modes:
-            for width, heights in choices_of(stage, a, lists):
-                legal, _ = self._legal(stage, lists, width, heights, mode)
-                for height in legal:
+        lists = self._lists(stage)
+        for mode in self._modes(lists):
+            for width, heights in choices_of(stage, self.accelerator, lists):
+                for height in self._legal(stage, lists, width, heights, mode):
                     yield self._candidate(self._tiling(stage, lists, height, width), mode)
 
     def runner_up(self, chosen: Candidate) -> Candidate | None:
@@ -173,9 +145,17 @@ class TileSearch:
                     best = other
         return best
 
+    def _lists(self, stage: Stage) -> StageLists:
+        a = self.accelerator
+        return best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
+
+    def _modes(self, lists: StageLists) -> list[WeightMode]:
+        a = self.accelerator
+        return legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)
+
     def _best_tiles(self, stage: Stage) -> Candidate:
         a = self.accelerator
-        lists = best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
+        lists = self._lists(stage)
         key = _geometry(stage, lists)
         if key not in self._known:
             self._known[key] = self._search(stage, lists)
@@ -191,8 +171,7 @@ class TileSearch:
         Widths are left out, and small heights, where a bound on their cycles is above what is near
         the best so far.
         """
-        a = self.accelerator
-        mode = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)[0]
+        mode = self._modes(lists)[0]
         found: list[Candidate] = []
         fastest = float("inf")
         for floor in self._floors(stage, lists, mode):
@@ -250,8 +229,7 @@ class TileSearch:
         a = self.accelerator
         if floor.least(1, a.cores) > most:
             return
-        legal, _ = self._legal(stage, lists, floor.width, floor.heights, mode)
-        for height in reversed(legal):
+        for height in reversed(self._legal(stage, lists, floor.width, floor.heights, mode)):
             if floor.least(-(-stage.output.height // height), a.cores) > most:
                 return
             tiles = self._tiling(stage, lists, height, floor.width)
@@ -268,18 +246,13 @@ class TileSearch:
         width: int,
         heights: list[int],
         mode: WeightMode,
-    ) -> tuple[list[int], Shortage | None]:
-        """The heights that are legal at a width, and what the next higher one lacks."""
-        least, end = 0, len(heights)
-        why: Shortage | None = None
-        while least < end:
-            middle = (least + end) // 2
-            shortage = first_shortage(self._tiling(stage, lists, heights[middle], width), mode)
-            if shortage is None:
-                least = middle + 1
-            else:
-                end, why = middle, shortage
-        return heights[:least], why
+    ) -> list[int]:
+        """The heights, in rising order, that are legal at a width."""
+
+        def lacks(height: int) -> bool:
+            return first_shortage(self._tiling(stage, lists, height, width), mode) is not None
+
+        return heights[: bisect_left(heights, True, key=lacks)]
 
     def _tiling(self, stage: Stage, lists: StageLists, rows: int, width: int) -> Tiling:
         return tiling(
@@ -305,6 +278,29 @@ class TileSearch:
         cycles = stage_cycles(tiles, mode)
         moved = stage_traffic(tiles, mode).total / self._carried
         return Candidate(group=group, tiling=tiles, cycles=cycles, cost=max(cycles.total, moved))
+
+
+def _fused_or_apart(stage: Stage, tiles_of: Callable[[Stage], Candidate]) -> list[Candidate]:
+    """The tiles of a stage; if a layer stands in front of the array, those of both apart if faster.
+
+    Raises:
+        DoesNotFitError: `tiles_of` finds none for either.
+    """
+    if stage.window is None:
+        return [tiles_of(stage)]
+    try:
+        fused = [tiles_of(stage)]
+    except DoesNotFitError:
+        fused = []
+    try:
+        two = [tiles_of(part) for part in apart(stage)]
+    except DoesNotFitError:
+        if not fused:
+            raise
+        return fused
+    if fused and fused[0].cost <= sum(item.cost for item in two):
+        return fused
+    return two
 
 
 def _geometry(stage: Stage, lists: StageLists) -> tuple[object, ...]:

@@ -10,9 +10,9 @@ from flexcc.driver import integer_graph
 from flexcc.dse import Reshape
 from flexcc.dse.buffers import largest_buffers
 from flexcc.dse.forms import Forms
-from flexcc.dse.front import explore_front, share_of
+from flexcc.dse.front import explore_front
 from flexcc.dse.memory import bytes_per_cycle
-from flexcc.dse.shapes import all_shapes
+from flexcc.dse.shapes import all_shapes, share_of
 from flexcc.dse.solution import assemble, estimate, shared_cycles
 from flexcc.dse.tile_search import TileSearch
 from flexcc.errors import DoesNotFitError
@@ -30,14 +30,7 @@ def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[flo
     device = load_device(target)
     share, carried = share_of(device, cores), bytes_per_cycle(device, device.clock_mhz)
     plain, packed = (
-        Forms(
-            graph,
-            reshapes,
-            device.memory_bytes,
-            keep_zeros=False,
-            without=(),
-            windows=False,
-        )
+        Forms(graph, reshapes, device.memory_bytes, keep_zeros=False, without=())
         for reshapes in ((), tuple(Reshape))
     )
     shapes = list(all_shapes(share, sums=plain.sums, taps=0))
