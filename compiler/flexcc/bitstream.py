@@ -84,7 +84,6 @@ def write_bitstream(build: Path, output: Path, progress: Progress) -> BitstreamR
             sources_sha256=made.sources_sha256,
             sha256=made.sha256,
         )
-        for path in sorted(folder.path.iterdir()):
-            folder.write(path.name, path.read_bytes())
+        folder.adopt()
         folder.write("report.json", bitstream_json(report))
     return report

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the open tools must be told of a build for a board, and their refusals as errors."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from flexcc.backend.rtl import FILE_LIST, SYSTEM
 from flexcc.backend.writer import read_manifest
 from flexcc.build import Build
 from flexcc.errors import DoesNotFitError, InputError
-from flexcc.resources import ROOT
+from flexcc.resources import find_sim
 from flexcc.targets import Device, load_device
 
 if TYPE_CHECKING:
@@ -34,18 +33,12 @@ class BoardSources:
     constraints: str
 
 
-def _find_flow() -> None:
-    """The flow stands beside the package, not in it, and needs tools of extras."""
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-
-
 def board_sources(folder: Path, build: Build) -> BoardSources | None:
     """Those of the build in `folder`; None if it is for no board with open tools."""
     board = load_device(build.target).board
     if board is None or f"rtl/{BOARD_LIST}" not in read_manifest(folder):
         return None
-    _find_flow()
+    find_sim()
     from sim.sources import read_file_list  # noqa: PLC0415
 
     rtl = (folder / "rtl").resolve()
@@ -60,7 +53,8 @@ def board_sources(folder: Path, build: Build) -> BoardSources | None:
 
 def nextpnr_device(device: Device) -> "NextpnrDevice":
     """The device as the flow for ECP5 wants it; it must be a board's."""
-    _find_flow()
+    find_sim()
+    from sim.bitstream import CELL_KINDS  # noqa: PLC0415
     from sim.bitstream import Device as NextpnrDevice  # noqa: PLC0415
 
     board = device.board
@@ -71,10 +65,10 @@ def nextpnr_device(device: Device) -> "NextpnrDevice":
         speed=board.speed,
         clock_mhz=board.clock_mhz,
         available={
-            "TRELLIS_COMB": device.lut,
-            "TRELLIS_FF": device.ff,
-            "MULT18X18D": device.dsp,
-            "DP16KD": 2 * device.bram36,
+            CELL_KINDS["lut"]: device.lut,
+            CELL_KINDS["ff"]: device.ff,
+            CELL_KINDS["dsp"]: device.dsp,
+            CELL_KINDS["ram18"]: 2 * device.bram36,
         },
     )
 
@@ -87,10 +81,10 @@ def flow(build: Path) -> Iterator[None]:
         InputError: a tool is missing or refuses the sources.
         DoesNotFitError: the design needs more than the device has, or is too slow for its clock.
     """
-    _find_flow()
+    find_sim()
     from sim.bitstream import PlacementError  # noqa: PLC0415
-    from sim.synthesis import SynthesisError  # noqa: PLC0415
     from sim.verilator import MissingToolError  # noqa: PLC0415
+    from sim.yosys import SynthesisError  # noqa: PLC0415
 
     try:
         yield

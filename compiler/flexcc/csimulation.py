@@ -5,7 +5,6 @@ import ctypes
 import hashlib
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from flexcc.accelerator import Accelerator
 from flexcc.backend.hls import hls_files, hls_view
 from flexcc.errors import InputError, MismatchError
-from flexcc.resources import ROOT
+from flexcc.resources import find_sim
 
 __all__ = ["Kernel", "check_simulable", "compile_library", "kernel"]
 
@@ -129,9 +128,7 @@ def compile_library(files: Mapping[str, bytes], source: str, flags: Sequence[str
 
 
 def _cache_folder() -> Path:
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-    # The simulation stands beside the package, not in it.
+    find_sim()
     from sim.verilator import cache_folder  # noqa: PLC0415
 
     return cache_folder()

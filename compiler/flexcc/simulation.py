@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated RTL as a machine that turns memory images into memory images."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from flexcc.build import Build
 from flexcc.errors import InputError, MismatchError
 from flexcc.measured import EngineCounts, Measured
 from flexcc.options import MemoryOptions, TraceOptions
-from flexcc.resources import ROOT
+from flexcc.resources import find_sim
 
 __all__ = ["Image", "Simulated", "simulate", "work_cycles"]
 
@@ -51,9 +50,7 @@ def simulate(
         MismatchError: the accelerator stopped with an error, or did not stop, or broke one of its
             own assertions.
     """
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-    # The simulation stands beside the package, not in it, and needs tools of the `sim` extra.
+    find_sim()
     from sim.run_program import (  # noqa: PLC0415
         MemoryBehaviour,
         MissingToolError,

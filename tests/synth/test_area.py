@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sim.baseline.area import ACCELERATOR, compare
-from sim.synthesis import Area, SynthesisError, area
+from sim.synthesis import Area, area
+from sim.yosys import SynthesisError
 
 pytest.importorskip("pyosys", reason="needs the extra synth")
 

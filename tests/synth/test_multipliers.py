@@ -4,7 +4,8 @@
 import pytest
 
 from flexcc.dse.resources import array_multipliers
-from sim.synthesis import Family, SynthesisError, multiplier_cells
+from sim.synthesis import Family, multiplier_cells
+from sim.yosys import SynthesisError
 
 pytest.importorskip("pyosys", reason="needs the extra synth")
 

@@ -44,6 +44,17 @@ class OutputFolder:
         self._digests[str(parts)] = hashlib.sha256(data).hexdigest()
         return file
 
+    def adopt(self) -> None:
+        """Lists the files that another program has written into the folder.
+
+        Raises:
+            InputError: the file system refuses.
+        """
+        with _reported(self._named):
+            for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
+                name = file.relative_to(self.path).as_posix()
+                self._digests[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+
     def write_manifest(self) -> None:
         """Writes the list of files, which marks the folder as one that flexcc may replace."""
         manifest = {"format": _FORMAT, "version": _VERSION, "files": self._digests}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The output folder appears whole or not at all, and nobody's files are overwritten."""
 
+import hashlib
 import os
 import resource
 from pathlib import Path
@@ -44,6 +45,18 @@ def test_replaces_a_build(tmp_path: Path) -> None:
     write(tmp_path / "build", one="2")
     assert tree(tmp_path / "build").keys() == {"sub/one", MANIFEST}
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+def test_adopts_what_a_tool_has_written(tmp_path: Path) -> None:
+    with output_folder(tmp_path / "out") as folder:
+        (folder.path / "deep").mkdir()
+        (folder.path / "deep" / "tool.bit").write_bytes(b"bits")
+        folder.adopt()
+    digest = hashlib.sha256(b"bits").hexdigest()
+    assert read_manifest(tmp_path / "out") == {"deep/tool.bit": digest}
+    # Known files may be replaced.
+    with output_folder(tmp_path / "out"):
+        pass
 
 
 def test_fills_an_empty_folder(tmp_path: Path) -> None:
