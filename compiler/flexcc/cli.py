@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -31,6 +32,7 @@ from flexcc.options import (
     TraceOptions,
 )
 from flexcc.program.formats import MAX_CORES
+from flexcc.progress import Progress
 from flexcc.report import report_json
 from flexcc.source_options import (
     INPUT_FILE,
@@ -100,6 +102,39 @@ def _verbosity(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."
     )(command)
+
+
+def _tool_options(output: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What the commands share that send a build through tools; `output` describes the folder."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(
+            (
+                click.argument("build", type=click.Path(file_okay=False, path_type=Path)),
+                click.option(
+                    "--output",
+                    "-o",
+                    type=click.Path(file_okay=False, path_type=Path),
+                    required=True,
+                    help=output,
+                ),
+                click.option("--json", "as_json", is_flag=True, help="Print figures as JSON."),
+                _verbosity,
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+@contextmanager
+def _reporting(verbose: int, *, wanted: bool) -> Iterator[Progress]:
+    """Progress and, if asked for, more on stderr."""
+    errors = console.ErrorConsole()
+    errors.log_to(verbose)
+    with console.progress(errors.console, wanted=wanted) as progress:
+        yield progress
 
 
 def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,9 +233,7 @@ def cli() -> None:
 def compile_command(as_json: bool, verbose: int, **named: Any) -> None:
     """Compile MODEL, an ONNX file, into the folder OUTPUT."""
     options = Options(**named)
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=not as_json) as progress:
+    with _reporting(verbose, wanted=not as_json) as progress:
         report = driver.compile_model(options, progress)
     if as_json:
         click.echo(report_json(report), nl=False)
@@ -223,9 +256,7 @@ def explore_command(*, every: bool, verbose: int, **named: Any) -> None:
     """
     limits = Limits(**{key: named.pop(key) for key in Limits.__dataclass_fields__})
     options = ExploreOptions(limits=limits, **named)
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=True) as progress:
+    with _reporting(verbose, wanted=True) as progress:
         explored = driver.explore_model(options, progress)
     console.print_front(explored.front, every=every)
     click.echo(explored.reasons, nl=False)
@@ -242,9 +273,7 @@ def quantize_command(verbose: int, **named: Any) -> None:
     With --precision auto, tells which tensors have 16 bits and why.
     """
     options = QuantizeOptions(**named)
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=True) as progress:
+    with _reporting(verbose, wanted=True) as progress:
         text = driver.quantize_model(options, progress)
     if text:
         click.echo(text)
@@ -311,9 +340,7 @@ def run_command(
         first, last = trace_cycles
         window = replace(window, first=first, last=last)
     options = RunOptions(memory=memory, trace=window, **named)
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=not as_json) as progress:
+    with _reporting(verbose, wanted=not as_json) as progress:
         summary = execute.run_build(options, progress)
     if as_json:
         click.echo(report_json(summary), nl=False)
@@ -322,21 +349,10 @@ def run_command(
 
 
 @cli.command("synth")
-@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the figures and, for a board with open tools, the netlist.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
-@_verbosity
+@_tool_options("Folder for the figures and, for a board with open tools, the netlist.")
 def synth_command(*, build: Path, output: Path, as_json: bool, verbose: int) -> None:
     """Map BUILD, a compiled folder, on the cells of its FPGA with Yosys, and count them."""
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=not as_json) as progress:
+    with _reporting(verbose, wanted=not as_json) as progress:
         report = synthesis.write_synthesis(build, output, progress)
     if as_json:
         click.echo(synthesis.synthesis_json(report), nl=False)
@@ -345,21 +361,10 @@ def synth_command(*, build: Path, output: Path, as_json: bool, verbose: int) -> 
 
 
 @cli.command("bitstream")
-@click.argument("build", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the bitstream, its netlist and its figures.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on stdout.")
-@_verbosity
+@_tool_options("Folder for the bitstream, its netlist and its figures.")
 def bitstream_command(*, build: Path, output: Path, as_json: bool, verbose: int) -> None:
     """Make a bitstream of BUILD, a compiled folder, with open tools: Yosys, nextpnr, ecppack."""
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=not as_json) as progress:
+    with _reporting(verbose, wanted=not as_json) as progress:
         report = bitstream.write_bitstream(build, output, progress)
     if as_json:
         click.echo(bitstream.bitstream_json(report), nl=False)
@@ -406,9 +411,7 @@ def memory_command(*, build: Path, input: Path, before: Path, after: Path, verbo
 
     Simulators outside of flexcc start from the one and must end with the other.
     """
-    errors = console.ErrorConsole()
-    errors.log_to(verbose)
-    with console.progress(errors.console, wanted=True) as progress:
+    with _reporting(verbose, wanted=True) as progress:
         size = memory_files.write_memory_files(build, input, before, after, progress)
     click.echo(f"{size:,} bytes each in {before} and {after}")
 
