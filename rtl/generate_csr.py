@@ -5,6 +5,7 @@
 documentation table; `--check` compares instead and exits with 1 when one differs.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -87,15 +88,21 @@ def _block(top: AddrmapNode) -> dict[Path, str]:
         }
 
 
+def _bits_class(register: RegNode) -> str:
+    """IrqStatus for IRQ_STATUS."""
+    return _name(register).title().replace("_", "")
+
+
 def _python(top: AddrmapNode) -> str:
+    flags = [r for r in _registers(top) if all(field.width == 1 for field in r.fields())]
     lines = [
         "# SPDX-License-Identifier: Apache-2.0",
         f"# {NOTE}",
-        '"""Byte offsets of the control and status registers."""',
+        '"""Byte offsets of the control and status registers, and their bits."""',
         "",
-        "from enum import IntEnum",
+        "from enum import IntEnum, IntFlag",
         "",
-        '__all__ = ["Register"]',
+        f"__all__ = {json.dumps(sorted(['Register', *map(_bits_class, flags)]))}",
         "",
         "",
         "class Register(IntEnum):",
@@ -105,6 +112,10 @@ def _python(top: AddrmapNode) -> str:
     lines += [
         f"    {_name(register)} = 0x{register.absolute_address:02X}" for register in _registers(top)
     ]
+    for register in flags:
+        name = _name(register)
+        lines += ["", "", f"class {_bits_class(register)}(IntFlag):", f'    """Bits of {name}."""']
+        lines += ["", *(f"    {f.inst_name.upper()} = {1 << f.low}" for f in register.fields())]
     return "\n".join(lines) + "\n"
 
 

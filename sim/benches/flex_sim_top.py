@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import RisingEdge, SimTimeoutError, Timer, with_timeout
 
-from flexcc.program.registers import Register
+from flexcc.program.registers import Control, IrqEnable, IrqStatus, Register, Status
 from sim.bus.axi_lite import AxiLiteMaster
 from sim.bus.clock import CLOCK_PERIOD_NS, reset, start_clock
 from sim.harness.job import (
@@ -30,7 +30,7 @@ from sim.harness.job import (
     Trace,
     memory_file,
 )
-from sim.harness.registers import COUNTERS, ENGINES, INTERRUPT, START, Status
+from sim.harness.registers import COUNTERS, ENGINES
 from sim.memory.model import Memory, Pause, Port
 from sim.start.trace import close_trace, open_trace
 
@@ -55,7 +55,7 @@ async def runs_the_job(dut: Any) -> None:
     await host.write64(Register.BASE_LOW, job.base)
     await host.write64(Register.PROGRAM_LOW, job.program_offset)
     await host.write(Register.PROGRAM_BEATS, job.program_beats)
-    await host.write(Register.IRQ_ENABLE, INTERRUPT)
+    await host.write(Register.IRQ_ENABLE, IrqEnable.DONE)
 
     patches = (folder / PATCHES).read_bytes()
     for number, run in enumerate(job.runs):
@@ -99,7 +99,7 @@ class Host:
         """Runs the program; returns whether it ended within `watchdog_cycles`."""
         assert self._interrupt.value == 0, "the interrupt is up before the start"
         traced = None if trace is None else cocotb.start_soon(_write_waves(trace))
-        await self.write(Register.CONTROL, START)
+        await self.write(Register.CONTROL, Control.START)
         ended = bool(self._interrupt.value == 1)
         if not ended:
             try:
@@ -112,7 +112,7 @@ class Host:
             traced.cancel()
             close_trace()
         if ended:
-            await self.write(Register.IRQ_STATUS, INTERRUPT)
+            await self.write(Register.IRQ_STATUS, IrqStatus.DONE)
         return ended
 
     async def outcome(self, memory: Memory, cores: int, *, ended: bool) -> Outcome:

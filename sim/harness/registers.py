@@ -1,20 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the values of the accelerator's registers mean; docs/rtl/csr.md explains them."""
 
-from enum import IntFlag
-
-
-class Status(IntFlag):
-    """Bits of STATUS."""
-
-    BUSY = 1
-    DONE = 2
-    ERROR = 4
-
-
-START = 1
-INTERRUPT = 1
-
 # Engines in the order of their counters: three registers each, in the order of COUNTERS.
 ENGINES = ("load", "weights", "array", "store")
 COUNTERS = ("busy", "starved", "blocked")

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from flexcc.errors import FlexccError, InputError
 from flexcc.host.link import Link
-from flexcc.program.registers import Register
+from flexcc.program.registers import Control, IrqEnable, IrqStatus, Register, Status
 
 __all__ = ["BoardError", "BoardRun", "Piece", "run_image"]
 
 Image = NDArray[np.uint8]
-_START, _BUSY, _ERROR = 1, 1, 4
 _ERROR_TEXTS = {
     1: "an activation was read beyond the memory",
     2: "program or weights were read beyond the memory",
@@ -77,18 +76,18 @@ def run_image(
         Register.PROGRAM_HIGH: 0,
         Register.PROGRAM_BEATS: program_beats,
         # The interrupt lights the board's lamp; writing 1 clears that of the run before.
-        Register.IRQ_ENABLE: 1,
-        Register.IRQ_STATUS: 1,
-        Register.CONTROL: _START,
+        Register.IRQ_ENABLE: IrqEnable.DONE,
+        Register.IRQ_STATUS: IrqStatus.DONE,
+        Register.CONTROL: Control.START,
     }
     for register, value in values.items():
         link.write_register(register, value)
     end = clock() + timeout_s
-    while (status := link.read_register(Register.STATUS)) & _BUSY:
+    while (status := link.read_register(Register.STATUS)) & Status.BUSY:
         if clock() > end:
             tiles = link.read_register(Register.TILES_DONE)
             raise BoardError(f"the board is not done after {timeout_s:g} s; {tiles} tiles are")
-    if status & _ERROR:
+    if status & Status.ERROR:
         code = link.read_register(Register.ERROR)
         text = _ERROR_TEXTS.get(code, "unknown")
         raise BoardError(f"the board stopped with error {code}: {text}")

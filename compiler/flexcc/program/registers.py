@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Generated from rtl/memory/flex_csr.rdl. Do not edit.
-"""Byte offsets of the control and status registers."""
+"""Byte offsets of the control and status registers, and their bits."""
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
-__all__ = ["Register"]
+__all__ = ["Control", "IrqEnable", "IrqStatus", "Register", "Status"]
 
 
 class Register(IntEnum):
@@ -37,3 +37,29 @@ class Register(IntEnum):
     ENGINE3_BUSY = 0x6C
     ENGINE3_STARVED = 0x70
     ENGINE3_BLOCKED = 0x74
+
+
+class Control(IntFlag):
+    """Bits of CONTROL."""
+
+    START = 1
+
+
+class Status(IntFlag):
+    """Bits of STATUS."""
+
+    BUSY = 1
+    DONE = 2
+    ERROR = 4
+
+
+class IrqEnable(IntFlag):
+    """Bits of IRQ_ENABLE."""
+
+    DONE = 1
+
+
+class IrqStatus(IntFlag):
+    """Bits of IRQ_STATUS."""
+
+    DONE = 1
