@@ -5,7 +5,7 @@
 PYTHON3 ?= python3
 VENV    := .venv
 PYTHON  := $(VENV)/bin/python
-EXTRAS  := sim,synth,bitstream,dev
+EXTRAS  := sim,synth,bitstream,board,dev
 STAMP   := $(VENV)/.installed
 
 GENERATED := rtl/flex_program_pkg.sv docs/program.md templates/hls/lib/flex/flex_program.hpp

@@ -10,6 +10,7 @@ import random
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import cocotb
@@ -19,6 +20,7 @@ from cocotb.triggers import RisingEdge, Timer
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteRam, AxiRam
 
 from flexcc.host.link import Hello, Link, LinkError
+from flexcc.host.serial_port import SerialPort
 from sim.bus.axi_ports import MasterPorts
 from sim.bus.clock import reset, start_clock
 from sim.bus.serial_line import SerialLine
@@ -148,6 +150,26 @@ def ask_for_too_much(link: Link) -> list[str]:
     link.write_memory(0, bytes(range(8)))
     assert link.read_memory(0, 8) == bytes(range(8))
     return texts
+
+
+@cocotb.test()
+async def serves_a_serial_device(dut: Any) -> None:
+    """The host's own port in place of the line: bytes take the way through the system."""
+    start_clock(dut)
+    bench = Bench(dut, never)
+    await bench.start()
+    data, word = contents(MEMORY_BYTES), random.getrandbits(32)
+
+    def use(path: Path) -> None:
+        with SerialPort(path, 3_000_000) as port:
+            # Simulated bytes take longer than real ones.
+            link = Link(port, timeout_s=60.0)
+            write_and_read(link, [(0, data)], {64: word})
+            assert link.repeated == 0
+
+    await bench.line.host(use)
+    assert bench.memory.read(0, MEMORY_BYTES) == data
+    assert bench.writes == 1
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

@@ -5,7 +5,12 @@ The host's code blocks, so it runs in a thread (`cocotb.task.bridge`), and the l
 coroutines of the simulation. Faults are drawn at random where a bench asks for them.
 """
 
+import os
 import random
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import cocotb
@@ -16,6 +21,7 @@ from cocotb.triggers import FallingEdge, SimTimeoutError, Timer, with_timeout
 from sim.bus.clock import CLOCK_PERIOD_NS
 
 _PS = 1000
+_DEVICE_BYTES = 4096
 
 
 class SerialLine:
@@ -66,6 +72,36 @@ class SerialLine:
             for bent in self._spoilt(byte):
                 for bit in (0, *(bent >> i & 1 for i in range(8)), 1):
                     await self._put(bit)
+
+    async def host(self, program: Callable[[Path], None]) -> None:
+        """Runs `program`, which is told a serial device that leads to this line, in a thread.
+
+        Returns when it does, and raises what it raises. Simulated time goes on while it waits.
+        """
+        ours, theirs = os.openpty()
+        tty.setraw(theirs)
+        os.set_blocking(ours, False)
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                program(Path(os.ttyname(theirs)))
+            except BaseException as error:
+                failures.append(error)
+
+        thread = Thread(target=run)
+        thread.start()
+        while thread.is_alive():
+            try:
+                await self.send(os.read(ours, _DEVICE_BYTES))
+            except BlockingIOError:
+                await Timer(self._bit_ps * 10, "ps")
+            while not self._came.empty():
+                os.write(ours, bytes([self._came.get_nowait()]))
+        os.close(ours)
+        os.close(theirs)
+        if failures:
+            raise failures[0]
 
     async def glitch(self, duration_ns: int) -> None:
         """Pulls the line down for less than a start bit."""

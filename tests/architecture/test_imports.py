@@ -69,6 +69,7 @@ DOORS = {
     "ortools": "dse/placement.py",
     "networkx": "ir/graph.py",
     "jinja2": "backend/render.py",
+    "serial": "host/serial_port.py",
 }
 
 
