@@ -11,6 +11,13 @@ memory/flex_axi_burst.sv
 memory/flex_axi_read.sv
 memory/flex_axi_read_mux.sv
 memory/flex_axi_write.sv
+memory/flex_axi_read_split.sv
+memory/flex_axi_write_split.sv
+memory/flex_on_chip_bank.sv
+memory/flex_on_chip_read.sv
+memory/flex_on_chip_write.sv
+memory/flex_on_chip_ram.sv
+memory/flex_on_chip.sv
 memory/flex_csr_regs_pkg.sv
 memory/flex_csr_regs.sv
 memory/flex_csr.sv

@@ -36,7 +36,10 @@ module flex_top
   parameter int unsigned WindowBeats    = 512,
   parameter int unsigned WindowChannels = 1024,
   // Cores that share memory and each other's progress.
-  parameter int unsigned Cores          = 1
+  parameter int unsigned Cores          = 1,
+  // See flex_on_chip: RAM for tensors, and how often it appears in the addresses; 0 for none.
+  parameter int unsigned OnChipBytes    = 0,
+  parameter int unsigned OnChipPages    = 1
 ) (
   input  logic                              clk_i,
   input  logic                              rst_ni,
@@ -174,6 +177,33 @@ module flex_top
 
   assign done = &core_done;
 
+  // The cores' masters of tensors, in front of on-chip memory if there is some.
+  logic [Cores-1:0][63:0] core_act_araddr;
+  logic [Cores-1:0][7:0] core_act_arlen;
+  logic [Cores-1:0][DataBytes*8-1:0] core_act_rdata;
+  logic [Cores-1:0][1:0] core_act_rresp;
+  logic [Cores-1:0]
+      core_act_arvalid, core_act_arready, core_act_rlast, core_act_rvalid, core_act_rready;
+  logic [Cores-1:0][63:0] core_skip_araddr;
+  logic [Cores-1:0][7:0] core_skip_arlen;
+  logic [Cores-1:0][DataBytes*8-1:0] core_skip_rdata;
+  logic [Cores-1:0][1:0] core_skip_rresp;
+  logic [Cores-1:0]
+      core_skip_arvalid, core_skip_arready, core_skip_rlast, core_skip_rvalid, core_skip_rready;
+  logic [Cores-1:0][63:0] core_out_awaddr;
+  logic [Cores-1:0][7:0] core_out_awlen;
+  logic [Cores-1:0][DataBytes*8-1:0] core_out_wdata;
+  logic [Cores-1:0][DataBytes-1:0] core_out_wstrb;
+  logic [Cores-1:0][1:0] core_out_bresp;
+  logic [Cores-1:0]
+      core_out_awvalid,
+      core_out_awready,
+      core_out_wlast,
+      core_out_wvalid,
+      core_out_wready,
+      core_out_bvalid,
+      core_out_bready;
+
   // The first core's counters stand for all.
   logic unused_counters;
   assign unused_counters = ^{engine_busy, engine_starved, engine_blocked};
@@ -268,24 +298,24 @@ module flex_top
       .engine_busy_o       (engine_busy[c]),
       .engine_starved_o    (engine_starved[c]),
       .engine_blocked_o    (engine_blocked[c]),
-      .m_axi_act_araddr_o  (m_axi_act_araddr_o[c]),
-      .m_axi_act_arlen_o   (m_axi_act_arlen_o[c]),
-      .m_axi_act_arvalid_o (m_axi_act_arvalid_o[c]),
-      .m_axi_act_arready_i (m_axi_act_arready_i[c]),
-      .m_axi_act_rdata_i   (m_axi_act_rdata_i[c]),
-      .m_axi_act_rresp_i   (m_axi_act_rresp_i[c]),
-      .m_axi_act_rlast_i   (m_axi_act_rlast_i[c]),
-      .m_axi_act_rvalid_i  (m_axi_act_rvalid_i[c]),
-      .m_axi_act_rready_o  (m_axi_act_rready_o[c]),
-      .m_axi_skip_araddr_o (m_axi_skip_araddr_o[c]),
-      .m_axi_skip_arlen_o  (m_axi_skip_arlen_o[c]),
-      .m_axi_skip_arvalid_o(m_axi_skip_arvalid_o[c]),
-      .m_axi_skip_arready_i(m_axi_skip_arready_i[c]),
-      .m_axi_skip_rdata_i  (m_axi_skip_rdata_i[c]),
-      .m_axi_skip_rresp_i  (m_axi_skip_rresp_i[c]),
-      .m_axi_skip_rlast_i  (m_axi_skip_rlast_i[c]),
-      .m_axi_skip_rvalid_i (m_axi_skip_rvalid_i[c]),
-      .m_axi_skip_rready_o (m_axi_skip_rready_o[c]),
+      .m_axi_act_araddr_o  (core_act_araddr[c]),
+      .m_axi_act_arlen_o   (core_act_arlen[c]),
+      .m_axi_act_arvalid_o (core_act_arvalid[c]),
+      .m_axi_act_arready_i (core_act_arready[c]),
+      .m_axi_act_rdata_i   (core_act_rdata[c]),
+      .m_axi_act_rresp_i   (core_act_rresp[c]),
+      .m_axi_act_rlast_i   (core_act_rlast[c]),
+      .m_axi_act_rvalid_i  (core_act_rvalid[c]),
+      .m_axi_act_rready_o  (core_act_rready[c]),
+      .m_axi_skip_araddr_o (core_skip_araddr[c]),
+      .m_axi_skip_arlen_o  (core_skip_arlen[c]),
+      .m_axi_skip_arvalid_o(core_skip_arvalid[c]),
+      .m_axi_skip_arready_i(core_skip_arready[c]),
+      .m_axi_skip_rdata_i  (core_skip_rdata[c]),
+      .m_axi_skip_rresp_i  (core_skip_rresp[c]),
+      .m_axi_skip_rlast_i  (core_skip_rlast[c]),
+      .m_axi_skip_rvalid_i (core_skip_rvalid[c]),
+      .m_axi_skip_rready_o (core_skip_rready[c]),
       .m_axi_wgt_arid_o    (m_axi_wgt_arid_o[c]),
       .m_axi_wgt_araddr_o  (m_axi_wgt_araddr_o[c]),
       .m_axi_wgt_arlen_o   (m_axi_wgt_arlen_o[c]),
@@ -297,20 +327,92 @@ module flex_top
       .m_axi_wgt_rlast_i   (m_axi_wgt_rlast_i[c]),
       .m_axi_wgt_rvalid_i  (m_axi_wgt_rvalid_i[c]),
       .m_axi_wgt_rready_o  (m_axi_wgt_rready_o[c]),
-      .m_axi_out_awaddr_o  (m_axi_out_awaddr_o[c]),
-      .m_axi_out_awlen_o   (m_axi_out_awlen_o[c]),
-      .m_axi_out_awvalid_o (m_axi_out_awvalid_o[c]),
-      .m_axi_out_awready_i (m_axi_out_awready_i[c]),
-      .m_axi_out_wdata_o   (m_axi_out_wdata_o[c]),
-      .m_axi_out_wstrb_o   (m_axi_out_wstrb_o[c]),
-      .m_axi_out_wlast_o   (m_axi_out_wlast_o[c]),
-      .m_axi_out_wvalid_o  (m_axi_out_wvalid_o[c]),
-      .m_axi_out_wready_i  (m_axi_out_wready_i[c]),
-      .m_axi_out_bresp_i   (m_axi_out_bresp_i[c]),
-      .m_axi_out_bvalid_i  (m_axi_out_bvalid_i[c]),
-      .m_axi_out_bready_o  (m_axi_out_bready_o[c])
+      .m_axi_out_awaddr_o  (core_out_awaddr[c]),
+      .m_axi_out_awlen_o   (core_out_awlen[c]),
+      .m_axi_out_awvalid_o (core_out_awvalid[c]),
+      .m_axi_out_awready_i (core_out_awready[c]),
+      .m_axi_out_wdata_o   (core_out_wdata[c]),
+      .m_axi_out_wstrb_o   (core_out_wstrb[c]),
+      .m_axi_out_wlast_o   (core_out_wlast[c]),
+      .m_axi_out_wvalid_o  (core_out_wvalid[c]),
+      .m_axi_out_wready_i  (core_out_wready[c]),
+      .m_axi_out_bresp_i   (core_out_bresp[c]),
+      .m_axi_out_bvalid_i  (core_out_bvalid[c]),
+      .m_axi_out_bready_o  (core_out_bready[c])
     );
 
   end
+
+  flex_on_chip #(
+    .DataBytes(DataBytes),
+    .Cores    (Cores),
+    .Sums     (Sums),
+    .Bytes    (OnChipBytes),
+    .Pages    (OnChipPages)
+  ) u_on_chip (
+    .clk_i,
+    .rst_ni,
+    .base_i             (base),
+    .core_act_araddr_i  (core_act_araddr),
+    .core_act_arlen_i   (core_act_arlen),
+    .core_act_arvalid_i (core_act_arvalid),
+    .core_act_arready_o (core_act_arready),
+    .core_act_rdata_o   (core_act_rdata),
+    .core_act_rresp_o   (core_act_rresp),
+    .core_act_rlast_o   (core_act_rlast),
+    .core_act_rvalid_o  (core_act_rvalid),
+    .core_act_rready_i  (core_act_rready),
+    .core_skip_araddr_i (core_skip_araddr),
+    .core_skip_arlen_i  (core_skip_arlen),
+    .core_skip_arvalid_i(core_skip_arvalid),
+    .core_skip_arready_o(core_skip_arready),
+    .core_skip_rdata_o  (core_skip_rdata),
+    .core_skip_rresp_o  (core_skip_rresp),
+    .core_skip_rlast_o  (core_skip_rlast),
+    .core_skip_rvalid_o (core_skip_rvalid),
+    .core_skip_rready_i (core_skip_rready),
+    .core_out_awaddr_i  (core_out_awaddr),
+    .core_out_awlen_i   (core_out_awlen),
+    .core_out_awvalid_i (core_out_awvalid),
+    .core_out_awready_o (core_out_awready),
+    .core_out_wdata_i   (core_out_wdata),
+    .core_out_wstrb_i   (core_out_wstrb),
+    .core_out_wlast_i   (core_out_wlast),
+    .core_out_wvalid_i  (core_out_wvalid),
+    .core_out_wready_o  (core_out_wready),
+    .core_out_bresp_o   (core_out_bresp),
+    .core_out_bvalid_o  (core_out_bvalid),
+    .core_out_bready_i  (core_out_bready),
+    .axi_act_araddr_o   (m_axi_act_araddr_o),
+    .axi_act_arlen_o    (m_axi_act_arlen_o),
+    .axi_act_arvalid_o  (m_axi_act_arvalid_o),
+    .axi_act_arready_i  (m_axi_act_arready_i),
+    .axi_act_rdata_i    (m_axi_act_rdata_i),
+    .axi_act_rresp_i    (m_axi_act_rresp_i),
+    .axi_act_rlast_i    (m_axi_act_rlast_i),
+    .axi_act_rvalid_i   (m_axi_act_rvalid_i),
+    .axi_act_rready_o   (m_axi_act_rready_o),
+    .axi_skip_araddr_o  (m_axi_skip_araddr_o),
+    .axi_skip_arlen_o   (m_axi_skip_arlen_o),
+    .axi_skip_arvalid_o (m_axi_skip_arvalid_o),
+    .axi_skip_arready_i (m_axi_skip_arready_i),
+    .axi_skip_rdata_i   (m_axi_skip_rdata_i),
+    .axi_skip_rresp_i   (m_axi_skip_rresp_i),
+    .axi_skip_rlast_i   (m_axi_skip_rlast_i),
+    .axi_skip_rvalid_i  (m_axi_skip_rvalid_i),
+    .axi_skip_rready_o  (m_axi_skip_rready_o),
+    .axi_out_awaddr_o   (m_axi_out_awaddr_o),
+    .axi_out_awlen_o    (m_axi_out_awlen_o),
+    .axi_out_awvalid_o  (m_axi_out_awvalid_o),
+    .axi_out_awready_i  (m_axi_out_awready_i),
+    .axi_out_wdata_o    (m_axi_out_wdata_o),
+    .axi_out_wstrb_o    (m_axi_out_wstrb_o),
+    .axi_out_wlast_o    (m_axi_out_wlast_o),
+    .axi_out_wvalid_o   (m_axi_out_wvalid_o),
+    .axi_out_wready_i   (m_axi_out_wready_i),
+    .axi_out_bresp_i    (m_axi_out_bresp_i),
+    .axi_out_bvalid_i   (m_axi_out_bvalid_i),
+    .axi_out_bready_o   (m_axi_out_bready_o)
+  );
 
 endmodule

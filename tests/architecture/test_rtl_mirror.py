@@ -23,6 +23,10 @@ COVERED_BY = {
     "flex_window_lines": "flex_window",
     "flex_window_taps": "flex_window",
     "flex_window_pack": "flex_window",
+    # Its ports and its banks.
+    "flex_on_chip_read": "flex_on_chip_ram",
+    "flex_on_chip_write": "flex_on_chip_ram",
+    "flex_on_chip_bank": "flex_on_chip_ram",
     # Every byte of the line passes them.
     "flex_uart_rx": "flex_link",
     "flex_uart_tx": "flex_link",
@@ -30,6 +34,7 @@ COVERED_BY = {
     "flex_link_send": "flex_link",
     # Whole programs run on them, with their memory around them.
     "flex_core": "flex_top",
+    "flex_on_chip": "flex_top",
     "flex_top": "flex_sim_top",
 }
 
@@ -120,5 +125,5 @@ def test_the_board_hands_on_every_parameter_of_the_core() -> None:
         for name in ("flex_top.sv", "board/flex_board.sv")
     )
     assert "ActWords" in wanted
-    # Of no use to one core.
-    assert wanted - offered == {"Cores"}
+    # Of no use to one core, and to one whose memory is on the chip as a whole.
+    assert wanted - offered == {"Cores", "OnChipBytes", "OnChipPages"}
