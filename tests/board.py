@@ -58,7 +58,8 @@ def write_job(build: Build, folder: Path, *, brief: bool = False) -> None:
     batch = read_batch(folder / "digit.npz", build.graph, raw=False)
     image = build.image({name: values[0] for name, values in batch.tensors.items()})
     run = machine(build, Executor.INTERPRETER, MemoryOptions(), Progress())
-    [(expected, _)] = run([image])
+    [ran] = run([image])
+    expected = ran.memory
     regions = memory_map(build.plan, len(build.program))
     outputs = {port.tensor for port in build.graph.outputs}
     tensors = [region for region in regions if region.kind == "tensor"]

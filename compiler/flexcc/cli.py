@@ -290,7 +290,13 @@ def quantize_command(verbose: int, **named: Any) -> None:
     default=Executor.REFERENCE.value,
     show_default=True,
     help="reference: numpy; interpreter: the program, instruction by instruction; "
-    "hls: the HLS C++ in a plain compiler; rtl: the hardware in Verilator.",
+    "hls: the HLS C++ in a plain compiler; rtl: the hardware in Verilator; board: the hardware.",
+)
+@click.option(
+    "--port",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="DEVICE",
+    help="The board's serial device, such as /dev/ttyUSB0 (board).",
 )
 @click.option("--raw", is_flag=True, help="Integers in and out instead of floats.")
 @click.option("--check", is_flag=True, help="Compare the whole memory with the reference.")

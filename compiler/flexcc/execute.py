@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executes builds: on the numpy reference, the interpreter, the HLS kernel, or the RTL."""
+"""Executes builds: on the numpy reference, the interpreter, the HLS kernel, the RTL, a board."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from flexcc.frontend.host import Host
 from flexcc.ir.affine import dequantize_array, quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.layer_range import part_of
-from flexcc.machine import Image, Machine, machine
+from flexcc.machine import Image, Machine, Ran, machine
 from flexcc.measured import ArrayCycles, Measured
 from flexcc.options import Executor, MemoryOptions, RunOptions
 from flexcc.output_file import check_output_file
@@ -60,16 +60,15 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
     progress.step("loading the build")
     build = load_build(options.build)
     known, batch = read_inputs(build, options, progress)
-    measured, compared = None, None
     if options.layers is not None:
         part = part_of(build, options.layers)
         build, known = part.build, None
         ran = _machine_outputs(part.build, batch, options, progress, before=part.before)
-        outputs, measured, compared = ran
     elif options.on is Executor.REFERENCE:
-        outputs = _reference_outputs(build, batch, progress)
+        ran = _Outputs(tensors=_reference_outputs(build, batch, progress))
     else:
-        outputs, measured, compared = _machine_outputs(build, batch, options, progress)
+        ran = _machine_outputs(build, batch, options, progress)
+    outputs, measured = ran.tensors, ran.measured
     if options.layers is not None:
         images = [{n: values[i] for n, values in outputs.items()} for i in range(batch.images)]
         write_arrays(options.output, images, batch.axis)
@@ -82,8 +81,8 @@ def run_build(options: RunOptions, progress: Progress) -> RunSummary:
         on=options.on.value,
         images=batch.images,
         output=str(options.output),
-        cycles=None if measured is None else measured.cycles,
-        compared_bytes=compared,
+        cycles=ran.cycles,
+        compared_bytes=ran.compared_bytes,
         run=None if measured is None else run_report(measured),
         layers=None if measured is None else _by_layer(build, measured),
     )
@@ -124,7 +123,7 @@ def verify(
     done = 0
     for run in _runs(build, inputs, runner, progress, f"simulating on {on.value}", check=True):
         done, compared = done + 1, compared + run.compared_bytes
-        longest = _longer(longest, run.measured)
+        longest = _longer(longest, run.ran)
         if run.difference is not None:
             difference = _reported(done - 1, run.difference)
             break
@@ -136,7 +135,7 @@ def verify(
             compared_bytes=compared,
             first_difference=difference,
         ),
-        measured=longest,
+        measured=None if longest is None else longest.measured,
     )
 
 
@@ -204,10 +203,19 @@ def _after(
 class _Run:
     """One image on a machine; compared with the reference if asked for."""
 
-    image: Image
-    measured: Measured | None
+    ran: Ran
     compared_bytes: int = 0
     difference: ImageDifference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Outputs:
+    """Tensors, [images, C, H, W] by name; what the longest image took, and bytes compared."""
+
+    tensors: dict[str, NDArray[np.int8]]
+    cycles: int | None = None
+    measured: Measured | None = None
+    compared_bytes: int | None = None
 
 
 def _runs(
@@ -236,12 +244,8 @@ def _runs(
                 for image, values in zip(initial, picked, strict=True)
             ]
         results = runner(initial)
-        for values, image, (after, measured) in zip(picked, initial, results, strict=True):
-            yield (
-                _compared(build, values, image, after, measured)
-                if check
-                else _Run(image=after, measured=measured)
-            )
+        for values, image, ran in zip(picked, initial, results, strict=True):
+            yield _compared(build, values, image, ran) if check else _Run(ran=ran)
 
 
 def _reference(build: Build, inputs: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
@@ -254,21 +258,18 @@ def _compared(
     build: Build,
     inputs: Mapping[str, NDArray[np.int8]],
     before: Image,
-    after: Image,
-    measured: Measured | None,
+    ran: Ran,
 ) -> _Run:
     expected = expected_image(build.plan, before, _reference(build, inputs))
     return _Run(
-        image=after,
-        measured=measured,
+        ran=ran,
         compared_bytes=len(expected),
-        difference=first_difference(build.plan, expected, after),
+        difference=first_difference(build.plan, expected, ran.memory),
     )
 
 
-def _longer(one: Measured | None, other: Measured | None) -> Measured | None:
-    known = [measured for measured in (one, other) if measured is not None]
-    return max(known, key=lambda measured: measured.cycles, default=None)
+def _longer(one: Ran | None, other: Ran) -> Ran:
+    return other if one is None or (other.cycles or 0) > (one.cycles or 0) else one
 
 
 def _reported(image: int, difference: ImageDifference) -> Difference:
@@ -302,6 +303,10 @@ def _check_options(options: RunOptions) -> None:
                 f"--trace shows signals of the RTL, not of {options.on.value}; add --on rtl"
             )
         check_output_file(options.trace.file)
+    if options.on is Executor.BOARD and options.port is None:
+        raise InputError("--on board needs the board's serial device; add --port /dev/ttyUSB0")
+    if options.on is not Executor.BOARD and options.port is not None:
+        raise InputError(f"--port is a board's, not of {options.on.value}; add --on board")
 
 
 def _reference_outputs(
@@ -323,8 +328,8 @@ def _machine_outputs(
     options: RunOptions,
     progress: Progress,
     before: Plan | None = None,
-) -> tuple[dict[str, NDArray[np.int8]], Measured | None, int | None]:
-    """Outputs, what the longest image measured, bytes compared.
+) -> _Outputs:
+    """What a machine makes of a batch.
 
     Of a part of the layers, which goes on where `before` has ended, all that it stores is put out
     and compared.
@@ -333,9 +338,11 @@ def _machine_outputs(
     if before is not None:
         names = tuple(name for stage in build.plan.stages for name in stage.stored)
     parts: dict[str, list[NDArray[np.int8]]] = {name: [] for name in names}
-    longest: Measured | None = None
+    longest: Ran | None = None
     compared, check = 0, options.check or before is not None
-    runner = machine(build, options.on, options.memory, progress, trace=options.trace)
+    runner = machine(
+        build, options.on, options.memory, progress, trace=options.trace, port=options.port
+    )
     title = f"running on {options.on.value}"
     runs = _runs(build, batch.tensors, runner, progress, title, check=check, before=before)
     for index, run in enumerate(runs):
@@ -344,8 +351,13 @@ def _machine_outputs(
                 f"image {index}: {options.on.value} and the reference differ, first in "
                 f"{run.difference}; nothing was written"
             )
-        longest, compared = _longer(longest, run.measured), compared + run.compared_bytes
+        longest, compared = _longer(longest, run.ran), compared + run.compared_bytes
         for name, values in parts.items():
-            values.append(read_tensor(build.plan, run.image, name))
-    outputs = {name: np.stack(values) for name, values in parts.items()}
-    return outputs, longest, compared if check else None
+            values.append(read_tensor(build.plan, run.ran.memory, name))
+    assert longest is not None
+    return _Outputs(
+        tensors={name: np.stack(values) for name, values in parts.items()},
+        cycles=longest.cycles,
+        measured=longest.measured,
+        compared_bytes=compared if check else None,
+    )

@@ -113,6 +113,7 @@ class Executor(Enum):
     INTERPRETER = "interpreter"
     HLS = "hls"
     RTL = "rtl"
+    BOARD = "board"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,7 @@ class RunOptions:
     `raw` means the integers of the accelerator instead of floats, in and out. `check` compares
     the whole memory with the integer reference after every image. Of `layers` alone, which start
     from the reference's results of those before them, all that is stored is compared and put out.
+    `port` is the serial device of a board.
     """
 
     build: Path
@@ -176,3 +178,4 @@ class RunOptions:
     layers: LayerRange | None = None
     memory: MemoryOptions = MemoryOptions()
     trace: TraceOptions | None = None
+    port: Path | None = None

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 DESIGN = load_design("mnist_conv_u250")
 
 
-TARGETS = ("csim", "sim", "synth", "bitstream", "program", "hw")
+TARGETS = ("csim", "sim", "synth", "bitstream", "program", "hw", "board")
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,7 @@ def test_sources_of_the_board_are_complete_and_clean(tmp_path: Path) -> None:
     assert "flexcc synth . --output ../build.synth" in said
     assert "flexcc bitstream . --output ../build.bitstream" in said
     assert "openFPGALoader --board ulx3s ../build.bitstream/flex_ulx3s.bit" in said
+    assert "--on board --port /dev/ttyUSB0 --check" in said
 
 
 def test_a_build_for_another_board_has_no_bitstream(tmp_path: Path) -> None:
