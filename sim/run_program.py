@@ -141,6 +141,7 @@ def run_program(
             program_beats=program_beats,
             watchdog_cycles=watchdog_cycles,
             cores=parameters.get("Cores", 1),
+            on_chip=parameters.get("OnChipBytes", 0) > 0,
             memory=memory or MemoryBehaviour(),
             runs=_write_patches(inputs, size, work / PATCHES),
             trace=trace,

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from flexcc.program.formats import MAX_CORES
 
-__all__ = ["Accelerator"]
+__all__ = ["ON_CHIP_STEP", "Accelerator"]
+
+ON_CHIP_STEP = 4096
+"""On-chip memory is a multiple of this: whole words in each of its banks."""
+_WINDOW_BITS = 31
 
 
 def _power_of_two(value: int) -> bool:
@@ -26,7 +30,8 @@ class Accelerator:
     planes of bytes.
     `window_taps` are those of the window engine, 0 without one; its rows have up to `window_beats`
     memory beats where the taps are 9, its layers up to `window_channels` channels.
-    All `cores` are alike.
+    All `cores` are alike. RAM of `on_chip_bytes` holds tensors; it appears `on_chip_pages` times in
+    the addresses, from 0 on.
 
     Raises:
         ValueError: a combination that the RTL cannot be built with.
@@ -52,6 +57,8 @@ class Accelerator:
     sums: bool = False
     wide: bool = False
     bends: bool = False
+    on_chip_bytes: int = 0
+    on_chip_pages: int = 1
 
     def __post_init__(self) -> None:
         rules = (
@@ -85,10 +92,32 @@ class Accelerator:
                 _power_of_two(self.window_channels) and self.n <= self.window_channels <= 8192,
                 "window_channels is a power of two, n..8192",
             ),
+            (
+                self.on_chip_bytes >= 0 and self.on_chip_bytes % ON_CHIP_STEP == 0,
+                f"on_chip_bytes is a multiple of {ON_CHIP_STEP}",
+            ),
+            (
+                _power_of_two(self.on_chip_pages) and self.on_chip_window <= 1 << _WINDOW_BITS,
+                f"on_chip_pages is a power of two, of {1 << _WINDOW_BITS} bytes together at most",
+            ),
+            (
+                self.on_chip_bytes > 0 or self.on_chip_pages == 1,
+                "on_chip_pages needs on_chip_bytes",
+            ),
         )
         broken = [rule for holds, rule in rules if not holds]
         if broken:
             raise ValueError(f"{self}: {'; '.join(broken)}")
+
+    @property
+    def on_chip_step(self) -> int:
+        """Distance of the pages of on-chip memory in the addresses: its size, a power of two."""
+        return 1 << (self.on_chip_bytes - 1).bit_length() if self.on_chip_bytes else 0
+
+    @property
+    def on_chip_window(self) -> int:
+        """The addresses below this are those of on-chip memory."""
+        return self.on_chip_step * self.on_chip_pages
 
     @property
     def macs_per_cycle(self) -> int:

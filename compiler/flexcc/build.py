@@ -28,7 +28,7 @@ from flexcc.backend.rtl import SYSTEM, rtl_files, system_parameters
 from flexcc.backend.views import SystemView
 from flexcc.backend.vitis import vitis_files, vitis_view
 from flexcc.backend.writer import read_manifest
-from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
+from flexcc.dse.mapping import Chain, Group, Mapping, Resident, WeightMode
 from flexcc.errors import InputError
 from flexcc.frontend.host import Host, HostPart
 from flexcc.ir import (
@@ -56,11 +56,11 @@ __all__ = ["Build", "build_files", "load_build"]
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
 _LAYERS = (Add, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Table, Pads, Clamp, Cost)
 _GRAPH = (Graph, *_TENSORS, *_LAYERS, Apply, Number, Variable)
-_MAPPING = (Mapping, Group, Chain, WeightMode, Accelerator)
+_MAPPING = (Mapping, Group, Chain, Resident, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"
 _PROGRAM, _WEIGHTS, _LISTING = "program.bin", "weights.bin", "program.txt"
 _HEAD, _TAIL = "head.onnx", "tail.onnx"
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,7 +98,7 @@ class Build:
     @property
     def weights(self) -> bytes:
         """The weights region of memory."""
-        return self.empty_image[: self.plan.weights_bytes].tobytes()
+        return self.empty_image[self.plan.weights].tobytes()
 
     def image(self, inputs: MappingType[str, NDArray[np.int8]]) -> NDArray[np.uint8]:
         """Memory before a run on `inputs`, [C, H, W] by tensor name."""
@@ -345,6 +345,7 @@ def _plan_json(build: Build) -> dict[str, Any]:
                 "onnx_axes": None if port is None else port.axes,
                 "address": tensor.address,
                 "bytes": tensor.layout.size,
+                "on_chip": plan.on_chip(tensor),
                 "channels": tensor.type.channels,
                 "height": tensor.type.height,
                 "width": tensor.type.width,
@@ -365,7 +366,11 @@ def _plan_json(build: Build) -> dict[str, Any]:
             "tiles": plan.tiles,
             "crc32": crc32(build.program),
         },
-        "weights": {"bytes": plan.weights_bytes, "crc32": crc32(build.weights)},
+        "weights": {
+            "address": plan.weights_address,
+            "bytes": plan.weights_bytes,
+            "crc32": crc32(build.weights),
+        },
         "memory_bytes": plan.program_address + len(build.program),
         "regions": [asdict(region) for region in memory_map(plan, len(build.program))],
         "inputs": list(plan.inputs),

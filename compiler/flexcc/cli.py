@@ -19,7 +19,7 @@ from flexcc import bitstream, console, driver, execute, inspection, memory_files
 from flexcc.dse import Reshape, Technique
 from flexcc.dse.objective import Limits
 from flexcc.errors import FlexccError, InputError
-from flexcc.explore_options import array_shape, explore_options
+from flexcc.explore_options import array_shape, explore_options, on_chip_bytes
 from flexcc.options import (
     Backend,
     Executor,
@@ -177,6 +177,15 @@ def _mapping_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.FloatRange(min=0, min_open=True),
                 metavar="MHZ",
                 help="Clock that figures in ms assume; default: the board's.",
+            ),
+            click.option(
+                "--on-chip",
+                callback=on_chip_bytes,
+                default="off",
+                show_default=True,
+                metavar="BYTES|auto|off",
+                help="UltraRAM for tensors that one layer writes and others read; auto: 80 % of "
+                "that of the dies the cores are in.",
             ),
             click.option(
                 "--insert-zeros",

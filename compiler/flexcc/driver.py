@@ -90,6 +90,7 @@ def compile_model(options: Options, progress: Progress | None = None) -> Report:
         clock_mhz=options.clock_mhz,
         keep_zeros=options.insert_zeros,
         without=options.without,
+        on_chip=options.on_chip,
     )
     graph = exploration.graph
 

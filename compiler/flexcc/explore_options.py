@@ -11,7 +11,7 @@ from flexcc.dse.objective import Limit, Objective
 from flexcc.options import ArrayShape
 from flexcc.program.formats import MAX_CORES
 
-__all__ = ["array_shape", "explore_options"]
+__all__ = ["array_shape", "explore_options", "on_chip_bytes"]
 
 
 def array_shape(
@@ -27,6 +27,17 @@ def array_shape(
             f"{value!r} is not three integers like 8,4,8", param=param
         ) from None
     return ArrayShape(m=m, p=p, n=n)
+
+
+def on_chip_bytes(_ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """The bytes that the text names, 0 for `off`, None for `auto`."""
+    if value in ("auto", "off"):
+        return None if value == "auto" else 0
+    if not value.isdecimal():
+        raise click.BadParameter(
+            f"{value!r} is neither a number of bytes nor auto or off", param=param
+        )
+    return int(value)
 
 
 def _limit(_ctx: click.Context, param: click.Parameter, value: str | None) -> Limit | None:

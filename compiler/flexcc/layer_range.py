@@ -18,7 +18,8 @@ class PartialBuild:
     """A build that runs some layers, and the plan of the layers in front of them.
 
     Addresses are those of the whole build, so a memory filled with what `before` stores is where
-    the run begins.
+    the run begins. Nothing is on the chip, whose RAM cannot be filled: all addresses are those of
+    the shared memory.
     """
 
     build: Build
@@ -60,7 +61,9 @@ def _stages(plan: Plan, first: int, end: int) -> Plan:
             for number in own:
                 tiles[number] = _tile(tiles[number], gone, core)
         stages.append(replace(stage, tiles=tuple(tiles)))
-    return replace(plan, stages=tuple(stages))
+    accelerator = replace(plan.accelerator, on_chip_bytes=0, on_chip_pages=1)
+    mapping = replace(plan.mapping, accelerator=accelerator)
+    return replace(plan, mapping=mapping, stages=tuple(stages))
 
 
 def _tile(tile: TilePlan, gone: Sequence[int], core: int) -> TilePlan:

@@ -73,7 +73,8 @@ class Options(SourceOptions):
     `verify_images` inputs are compared for each of `verify`; with `board_memory` all ports of the
     simulated RTL share the board's memory channels. `insert_zeros` maps the network as an
     array without tap lists would need it, not reshaped. `disabled` rewrites are left out, to
-    measure what they gain, and `without` which whole techniques.
+    measure what they gain, and `without` which whole techniques. `on_chip` bytes hold tensors, None
+    for as many as are near the cores.
     """
 
     target: str
@@ -87,6 +88,7 @@ class Options(SourceOptions):
     insert_zeros: bool = False
     disabled: tuple[Reshape, ...] = ()
     without: tuple[Technique, ...] = ()
+    on_chip: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

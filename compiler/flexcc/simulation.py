@@ -69,7 +69,7 @@ def simulate(
     if memory.latency_cycles is not None:
         behaviour = replace(behaviour, latency_cycles=memory.latency_cycles)
     # Everything between weights and program: inputs, and tensors as they were before any run.
-    variable = slice(plan.weights_bytes, plan.program_address)
+    variable = plan.variable
     work = work_cycles(plan)
     try:
         runs = run_program(
@@ -79,7 +79,7 @@ def simulate(
             program_beats=build.program_beats,
             # Twenty times its work, and a run hangs.
             watchdog_cycles=20 * work + 1_000_000,
-            inputs=[{variable.start: image[variable]} for image in images],
+            inputs=[{part.start: image[part] for part in variable} for image in images],
             memory=behaviour,
             optimise=optimise or work * len(images) > _OPTIMISE_FROM_CYCLES,
             watch=watch,

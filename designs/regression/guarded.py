@@ -91,7 +91,7 @@ class Guarded:
 
 
 def _lines(mapping: Mapping) -> str:
-    """A mapping as JSON, a line for the accelerator and each group."""
+    """A mapping without tensors on chip as JSON, a line for the accelerator and each group."""
     accelerator = json.dumps(pack(mapping.accelerator, {}))
     groups = ",\n    ".join(json.dumps(pack(group, {})) for group in mapping.groups)
     return f'{{\n  "accelerator": {accelerator},\n  "groups": [\n    {groups}\n  ]\n}}\n'

@@ -21,6 +21,7 @@ from sim.bus.clock import CLOCK_PERIOD_NS, reset, start_clock
 from sim.harness.job import (
     IMAGE,
     JOB_FOLDER_VARIABLE,
+    ON_CHIP,
     PATCHES,
     PORTS,
     Ending,
@@ -63,7 +64,7 @@ async def runs_the_job(dut: Any) -> None:
             piece = patches[patch.source : patch.source + patch.size]
             contents[patch.offset : patch.offset + patch.size] = np.frombuffer(piece, np.uint8)
         ended = await host.run(job.watchdog_cycles, job.trace if number == 0 else None)
-        outcome = await host.outcome(memory, job.cores, ended=ended)
+        outcome = await host.outcome(memory, job, ended=ended)
         outcome.write(folder, number)
         contents.tofile(memory_file(folder, number))
         if outcome.ending is not Ending.DONE:
@@ -115,8 +116,8 @@ class Host:
             await self.write(Register.IRQ_STATUS, IrqStatus.DONE)
         return ended
 
-    async def outcome(self, memory: Memory, cores: int, *, ended: bool) -> Outcome:
-        """The state of all counters; a port's are those of all `cores` together."""
+    async def outcome(self, memory: Memory, job: Job, *, ended: bool) -> Outcome:
+        """The state of all counters; a port's are those of all cores together."""
         status = Status(await self.read(Register.STATUS))
         assert ended == (Status.BUSY not in status), f"ended {ended}, but STATUS is {status!r}"
         ending = Ending.ERROR if Status.ERROR in status else Ending.DONE
@@ -128,13 +129,16 @@ class Host:
             }
             for e, engine in enumerate(ENGINES)
         }
+        ports = {name: statistics(memory, port, job.cores) for port, name in enumerate(PORTS)}
+        if job.on_chip:
+            ports[ON_CHIP] = asdict(memory.statistics(job.cores * len(PORTS)))
         return Outcome(
             ending=ending if ended else Ending.TIMEOUT,
             error=await self.read(Register.ERROR),
             tiles_done=await self.read(Register.TILES_DONE),
             cycles=high << 32 | low,
             engines=engines,
-            ports={name: statistics(memory, port, cores) for port, name in enumerate(PORTS)},
+            ports=ports,
         )
 
 

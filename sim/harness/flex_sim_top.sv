@@ -4,6 +4,10 @@
 //
 // Four memory ports for each core, numbered by the parameters below, share one store; the control registers and
 // the interrupt are brought out. Latency and throughput: those of flex_top and of the ports as set.
+//
+// On-chip memory is that of the design. What it is given goes to the store as well, at its address, so that at the end the
+// store has every byte of every tensor, also of those whose RAM others have taken since; and what it gives back is compared
+// with the store, so that a tensor whose RAM was taken too early is found out at once.
 
 `include "flex_assert.svh"
 
@@ -30,6 +34,8 @@ module flex_sim_top #(
   parameter  int unsigned WindowBeats    = 512,
   parameter  int unsigned WindowChannels = 1024,
   parameter  int unsigned Cores          = 1,
+  parameter  int unsigned OnChipBytes    = 0,
+  parameter  int unsigned OnChipPages    = 1,
   // Numbers by which the bench knows the memory ports of core 0; those of the next follow.
   localparam int unsigned CorePorts      = 4,
   localparam int unsigned ActPort        = 0,
@@ -117,7 +123,9 @@ module flex_sim_top #(
     .WindowTaps    (WindowTaps),
     .WindowBeats   (WindowBeats),
     .WindowChannels(WindowChannels),
-    .Cores         (Cores)
+    .Cores         (Cores),
+    .OnChipBytes   (OnChipBytes),
+    .OnChipPages   (OnChipPages)
   ) u_top (
     .clk_i,
     .rst_ni,
@@ -362,10 +370,100 @@ module flex_sim_top #(
       .s_axi_bready_i (1'b0)
     );
 
-    // A burst is asked for only when there is room for all of it, so no read ever waits in the memory.
-    `FLEX_ASSERT(ActNeverWaits, act_rvalid[c] |-> act_rready[c])
-    `FLEX_ASSERT(SkipNeverWaits, skip_rvalid[c] |-> skip_rready[c])
+    // A burst is asked for only when there is room for all of it, so no read ever waits in the memory, unless for one
+    // that came before it from on-chip memory.
+    `FLEX_ASSERT(ActNeverWaits, act_rvalid[c] && OnChipBytes == 0 |-> act_rready[c])
+    `FLEX_ASSERT(SkipNeverWaits, skip_rvalid[c] && OnChipBytes == 0 |-> skip_rready[c])
     `FLEX_ASSERT(WgtNeverWaits, wgt_rvalid[c] |-> wgt_rready[c])
+
+  end
+
+  if (OnChipBytes != 0) begin : gen_on_chip
+
+    localparam int unsigned Readers = Sums ? 2 * Cores : Cores;
+    localparam int unsigned MaxDataBytes = 128;
+
+    import "DPI-C" function bit flex_sim_memory_put(
+      input int unsigned                          index,
+      input int unsigned                          bytes,
+      input longint unsigned                      address,
+      input bit              [MaxDataBytes*8-1:0] data,
+      input bit              [  MaxDataBytes-1:0] strobes
+    );
+
+    import "DPI-C" function bit flex_sim_memory_got(
+      input int unsigned                          index,
+      input int unsigned                          bytes,
+      input longint unsigned                      address,
+      input bit              [MaxDataBytes*8-1:0] data
+    );
+
+    for (genvar r = 0; r < Readers; r++) begin : gen_read
+
+      // Addresses of the beats that are due.
+      longint unsigned due[$];
+      logic right_q, asked, came;
+
+      assign asked = u_top.u_on_chip.gen_ram.near_arvalid[r] &&
+                     u_top.u_on_chip.gen_ram.near_arready[r];
+      assign came = u_top.u_on_chip.gen_ram.near_rvalid[r] &&
+                    u_top.u_on_chip.gen_ram.near_rready[r];
+
+      always_ff @(posedge clk_i) begin
+        right_q <= 1'b1;
+        if (asked && rst_ni) begin
+          for (int unsigned i = 0; i <= 32'(u_top.u_on_chip.gen_ram.near_arlen[r]); i++) begin
+            due.push_back(64'(u_top.u_on_chip.gen_ram.near_araddr[r]) + 64'(i * DataBytes));
+          end
+        end
+        if (came && rst_ni) begin
+          right_q <= flex_sim_memory_got(
+              Cores * CorePorts,
+              DataBytes,
+              u_top.base + due.pop_front(),
+              (MaxDataBytes * 8)'(u_top.u_on_chip.gen_ram.near_rdata[r])
+          );
+        end
+      end
+
+      // Nobody has taken the place of what is read.
+      `FLEX_ASSERT(ReadsItsTensor, right_q)
+
+    end
+
+    for (genvar c = 0; c < Cores; c++) begin : gen_write
+
+      // Addresses of the beats that are due.
+      longint unsigned due[$];
+      logic mapped_q, asked, came;
+
+      assign asked = u_top.u_on_chip.gen_ram.near_awvalid[c] &&
+                     u_top.u_on_chip.gen_ram.near_awready[c];
+      assign came = u_top.u_on_chip.gen_ram.near_wvalid[c] &&
+                    u_top.u_on_chip.gen_ram.near_wready[c];
+
+      always_ff @(posedge clk_i) begin
+        mapped_q <= 1'b1;
+        if (asked && rst_ni) begin
+          for (int unsigned i = 0; i <= 32'(u_top.u_on_chip.gen_ram.near_awlen[c]); i++) begin
+            due.push_back(64'(u_top.u_on_chip.gen_ram.near_awaddr[c]) + 64'(i * DataBytes));
+          end
+        end
+        if (came && rst_ni) begin
+          mapped_q <= flex_sim_memory_put(
+              Cores * CorePorts,
+              DataBytes,
+              u_top.base + due.pop_front(),
+              (MaxDataBytes * 8)'(u_top.u_on_chip.gen_ram.near_wdata[c]),
+              MaxDataBytes'(u_top.u_on_chip.gen_ram.near_wstrb[c])
+          );
+        end
+      end
+
+      // The image has a place for what is written.
+      `FLEX_ASSERT(WritesImage, mapped_q)
+
+    end
 
   end
 

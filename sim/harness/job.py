@@ -16,6 +16,8 @@ IMAGE, PATCHES, JOB = "image.bin", "patches.bin", "job.json"
 JOB_FOLDER_VARIABLE = "FLEXCC_JOB"
 # Memory ports of each core of flex_sim_top by their number.
 PORTS = ("act", "wgt", "out", "skip")
+# Behind those of all cores: what on-chip memory gives and takes.
+ON_CHIP = "on_chip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Job:
     program_beats: int
     watchdog_cycles: int
     cores: int
+    on_chip: bool
     memory: MemoryBehaviour
     runs: tuple[tuple[Patch, ...], ...]
     trace: Trace | None = None
@@ -112,7 +115,7 @@ class Outcome:
 
     `cycles`, from start to done, and `engines`, `{engine: {counter: cycles}}`, are the
     accelerator's own; `ports`, `{port: {quantity: number}}`, are the memory's
-    since its reset, those of all cores together.
+    since its reset, those of all cores together, and on-chip memory's if there is some.
     """
 
     ending: Ending

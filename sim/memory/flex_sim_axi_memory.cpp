@@ -108,6 +108,7 @@ class Store {
  public:
   std::uint8_t* map(std::uint64_t base, std::uint64_t bytes) {
     data_.reset(static_cast<std::uint8_t*>(std::calloc(bytes ? bytes : 1, 1)));
+    put_.clear();
     base_ = base;
     bytes_ = data_ ? bytes : 0;
     return data_.get();
@@ -138,6 +139,27 @@ class Store {
     }
   }
 
+  // What other memory of these addresses is given; false if they are not mapped.
+  bool put(std::uint64_t address, unsigned bytes, const std::uint8_t* from,
+           const std::uint8_t* strobes) {
+    if (response(address, bytes, true) != kOkay) return false;
+    write(address, bytes, from, strobes);
+    const std::uint64_t offset = address - base_;
+    if (put_.size() < offset + bytes) put_.resize(offset + bytes);
+    for (unsigned i = 0; i < bytes; ++i) {
+      if (strobes[i / 8] >> (i % 8) & 1) put_[offset + i] = true;
+    }
+    return true;
+  }
+  // Whether it gives back what it was given there; bytes never given may be anything.
+  bool got(std::uint64_t address, unsigned bytes, const std::uint8_t* data) const {
+    const std::uint64_t offset = address - base_;
+    for (unsigned i = 0; i < bytes && offset + i < put_.size(); ++i) {
+      if (put_[offset + i] && data_.get()[offset + i] != data[i]) return false;
+    }
+    return true;
+  }
+
  private:
   struct Free {
     void operator()(std::uint8_t* data) const { std::free(data); }
@@ -145,6 +167,7 @@ class Store {
   std::unique_ptr<std::uint8_t, Free> data_;
   std::uint64_t base_ = 0, bytes_ = 0;
   std::vector<Failure> failures_;
+  std::vector<bool> put_;
 };
 
 // Bandwidth shared by several ports, granted beat by beat in the order of the first request.
@@ -528,5 +551,19 @@ void flex_sim_axi_memory_write(unsigned index, unsigned bytes, svBit reset, svBi
   *b_id = self.b.id;
   *b_resp = self.b.response;
   *last_is_wrong = self.last_is_wrong;
+}
+
+// A beat that memory inside the design takes or gives, counted for a port that has no other use.
+svBit flex_sim_memory_put(unsigned index, unsigned bytes, unsigned long long address,
+                          const svBitVecVal* data, const svBitVecVal* strobes) {
+  ++port(index).statistics.write_beats;
+  return store.put(address, bytes, reinterpret_cast<const std::uint8_t*>(data),
+                   reinterpret_cast<const std::uint8_t*>(strobes));
+}
+
+svBit flex_sim_memory_got(unsigned index, unsigned bytes, unsigned long long address,
+                          const svBitVecVal* data) {
+  ++port(index).statistics.read_beats;
+  return store.got(address, bytes, reinterpret_cast<const std::uint8_t*>(data));
 }
 }

@@ -105,8 +105,8 @@ class _Card:
             self.problems.append("the ports are not of two buffers")
             return False
         image = constant.card.copy()
-        variable = slice(plan.weights_bytes, plan.program_address)
-        image[variable] = tensors.card[variable]
+        for part in plan.variable:
+            image[part] = tensors.card[part]
         try:
             after, _ = interpret(
                 a,
@@ -117,7 +117,8 @@ class _Card:
         except (HazardError, ValueError, KeyError) as error:
             self.problems.append(f"the program fails: {error}")
             return False
-        tensors.card[variable] = after[variable]
+        for part in plan.variable:
+            tensors.card[part] = after[part]
         return True
 
 

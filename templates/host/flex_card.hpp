@@ -46,7 +46,7 @@ class Card {
     }
     std::uint8_t* bytes = constant_.map<std::uint8_t*>();
     std::memset(bytes, 0, constant_.size());
-    std::copy(weights.begin(), weights.end(), bytes);
+    std::copy(weights.begin(), weights.end(), bytes + flex_model::kWeightsAddress);
     std::copy(program.begin(), program.end(), bytes + flex_model::kProgramAddress);
     constant_.sync(XCL_BO_SYNC_BO_TO_DEVICE);
     for (unsigned slot = 0; slot < slots; ++slot) add_slot();

@@ -153,6 +153,7 @@ class Model:
         plan = json.loads((folder / "plan.json").read_text())
         self.program = self._read(folder / "program.bin", plan["program"]["crc32"])
         self.weights = self._read(folder / "weights.bin", plan["weights"]["crc32"])
+        self.weights_address: int = plan["weights"]["address"]
         self.memory_bytes: int = plan["memory_bytes"]
         self.program_address: int = plan["program"]["address"]
         self.beat_bytes: int = plan["accelerator"]["beat_bytes"]
@@ -244,7 +245,8 @@ class Card:
         if len(set(groups[2:])) > 1:
             raise HostError("ports act, skip and out must be connected to one memory")
         constant = np.zeros(model.memory_bytes, np.uint8)
-        constant[: len(model.weights)] = np.frombuffer(model.weights, np.uint8)
+        weights = np.frombuffer(model.weights, np.uint8)
+        constant[model.weights_address :][: len(weights)] = weights
         constant[model.program_address :] = np.frombuffer(model.program, np.uint8)
         self._constant = self._buffer(len(constant), groups[0])
         self._fill(self._constant, constant)

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "ir": set[str](),
     "program": set[str](),
     "accelerator": {"program.formats"},
+    "layout": set[str](),
     "joins": {"ir"},
     "blocks": {"ir", "joins"},
     "taps": {"ir", "blocks", "joins"},
@@ -43,6 +44,7 @@ MAY_IMPORT = {
         "waits",
         "cores",
         "windows",
+        "layout",
         "accelerator",
         "program.formats",
     },
@@ -57,6 +59,7 @@ MAY_IMPORT = {
         "waits",
         "cores",
         "windows",
+        "layout",
         "accelerator",
         "program",
         "resources",
@@ -64,9 +67,9 @@ MAY_IMPORT = {
 }
 
 # Third-party library: the files (relative to the package) that may import it.
-DOORS = {
+DOORS: dict[str, str | tuple[str, ...]] = {
     "onnx": "frontend/",
-    "ortools": "dse/placement.py",
+    "ortools": ("dse/placement.py", "dse/on_chip.py"),
     "networkx": "ir/graph.py",
     "jinja2": "backend/render.py",
     "serial": "host/serial_port.py",

@@ -46,7 +46,8 @@ def board_view(
         parameters=tuple(
             (name, literal)
             for name, literal in system_parameters(accelerator)
-            if name.strip() != "Cores"
+            # All memory of a board is on the chip, and it has one core.
+            if name.strip() not in ("Cores", "OnChipBytes", "OnChipPages")
         ),
         memory_bytes=memory_bytes,
         clocks_per_bit=board.clocks_per_bit,

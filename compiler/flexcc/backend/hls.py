@@ -18,8 +18,9 @@ _BURST_BYTES, _BURST_BEATS = 4096, 256
 def hls_view(accelerator: Accelerator, *, version: str, model: str, target: str) -> HlsView:
     """What the templates of hls/ see of an accelerator. `model` is printable ASCII."""
     values = rtl_parameters(accelerator)
-    # The library knows the width of its accumulators.
-    del values["AccWidth"]
+    # The library knows the width of its accumulators, and all its memory is behind its ports.
+    for name in ("AccWidth", "OnChipBytes", "OnChipPages"):
+        values.pop(name, None)
     return HlsView(
         version=version,
         model=model,

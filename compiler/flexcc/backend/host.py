@@ -56,6 +56,7 @@ def host_view(
         version=version,
         model=model.replace("\\", "?").replace('"', "?"),
         target=target,
+        weights_address=plan.weights_address,
         weights_bytes=len(weights),
         weights_crc32=_crc32(weights),
         program_address=plan.program_address,

@@ -70,7 +70,9 @@ class Difference:
 
 def memory_map(plan: Plan, program_bytes: int) -> tuple[Region, ...]:
     """All regions in the order of their addresses; nothing else is memory of the plan."""
-    weights = Region(name="weights", kind="weights", address=0, size=plan.weights_bytes)
+    weights = Region(
+        name="weights", kind="weights", address=plan.weights_address, size=plan.weights_bytes
+    )
     tensors = (
         Region(
             name=tensor.name,
@@ -83,7 +85,7 @@ def memory_map(plan: Plan, program_bytes: int) -> tuple[Region, ...]:
     program = Region(
         name="program", kind="program", address=plan.program_address, size=program_bytes
     )
-    return (weights, *tensors, program)
+    return tuple(sorted((weights, *tensors, program), key=lambda region: region.address))
 
 
 def _put(image: Bytes, address: int, data: bytes | Bytes) -> None:

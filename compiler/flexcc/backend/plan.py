@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan: graph and mapping fully resolved. Every address, count and field is a number here.
 
-Tensors never share memory, so a store can only meet a load of the same tensor, and that load waits
-for the stored tiles it needs. (Sharing would be safe where the old tensor's last load belongs to a
-tile no later than the new tensor's first store: a store needs its tile's load, and loads come in
-order.)
+Tensors never share addresses, so a store can only meet a load of the same tensor, and that load
+waits for the stored tiles it needs. Those on the chip share RAM where the old tensor's last load
+belongs to a tile no later than the new tensor's first store: a store needs its tile's load, and
+loads come in order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -265,8 +265,8 @@ class Plan:
     `joined` are the concatenations, each with the tensors that hold its channels, one after the
     other; it has no memory of its own. Tensors of 16 bits, named in `wide`, are joined of their
     upper planes and then their lower ones.
-    Memory is weights, then tensors (graph inputs first), then the program, from
-    `program_address` to `memory_bytes` at the most; all offsets from the base register.
+    Memory is the window of on-chip memory if there is some, then weights, tensors (graph inputs
+    first), and the program, from `program_address` to its end; all offsets from the base register.
     """
 
     name: str
@@ -277,6 +277,7 @@ class Plan:
     joined: MappingType[str, tuple[str, ...]]
     wide: tuple[str, ...]
     stages: tuple[StagePlan, ...]
+    weights_address: int
     weights_bytes: int
     program_address: int
 
@@ -284,6 +285,21 @@ class Plan:
     def accelerator(self) -> Accelerator:
         """The hardware that the plan is for."""
         return self.mapping.accelerator
+
+    @property
+    def weights(self) -> slice:
+        """The bytes of memory that are weights."""
+        return slice(self.weights_address, self.weights_address + self.weights_bytes)
+
+    @property
+    def variable(self) -> tuple[slice, ...]:
+        """The bytes of memory that runs change: all but weights and program."""
+        parts = (slice(0, self.weights.start), slice(self.weights.stop, self.program_address))
+        return tuple(part for part in parts if part.start < part.stop)
+
+    def on_chip(self, tensor: TensorPlan) -> bool:
+        """Whether a tensor lies in on-chip memory."""
+        return tensor.address < self.weights_address
 
     @property
     def tiles(self) -> int:
@@ -302,11 +318,13 @@ def _line(title: str, value: Any) -> str:
 def _describe(plan: Plan) -> Iterator[str]:
     """The plan as text, one line per thing."""
     yield f"plan {plan.name}: {len(plan.stages)} stages, {plan.tiles} tiles"
-    yield f"weights at 0, {plan.weights_bytes} bytes; program at {plan.program_address}"
+    weights = f"weights at {plan.weights_address}, {plan.weights_bytes} bytes"
+    yield f"{weights}; program at {plan.program_address}"
     for tensor in plan.tensors.values():
         layout, kind = tensor.layout, "input" if tensor.name in plan.inputs else "tensor"
+        place = " on chip" if plan.on_chip(tensor) else ""
         yield (
-            f"{kind} {tensor.name} at {tensor.address}, {layout.size} bytes: "
+            f"{kind} {tensor.name} at {tensor.address}{place}, {layout.size} bytes: "
             f"{layout.channels}x{layout.height}x{layout.width}, row pitch {layout.row_pitch}, "
             f"plane pitch {layout.plane_pitch}, dead lanes {tensor.dead}"
         )
@@ -856,7 +874,12 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     resolved = [_resolve(graph, group, accelerator) for group in mapping.groups]
     weights_bytes = sum(stage.size for stage in resolved)
 
-    memory = Placement(_stored_types(graph), accelerator, weights_bytes)
+    memory = Placement(
+        _stored_types(graph),
+        accelerator,
+        accelerator.on_chip_window + weights_bytes,
+        {item.tensor: item.address for item in mapping.residents},
+    )
     beyond = _rows_beyond(resolved)
     for port in graph.inputs:
         memory.place(
@@ -878,7 +901,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
 
     stages: list[StagePlan] = []
     producers: dict[str, StoredTiles] = {}
-    weights_address, first = 0, (0,) * accelerator.cores
+    weights_address, first = accelerator.on_chip_window, (0,) * accelerator.cores
     for stage in resolved:
         plan = _stage_plan(
             stage,
@@ -904,6 +927,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         joined=_joined(graph),
         wide=tuple(name for name, type_ in graph.tensors.items() if type_.wide),
         stages=tuple(stages),
+        weights_address=accelerator.on_chip_window,
         weights_bytes=weights_bytes,
         program_address=memory.end,
     )

@@ -26,6 +26,8 @@ BITS = ("Packed", "Slopes", "Tables", "Sums", "Bends", "Wide")
 def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
     """The parameters of flex_top, by name, in their order."""
     a = accelerator
+    # What an accelerator without on-chip memory is built of does not name it.
+    on_chip = {"OnChipBytes": a.on_chip_bytes, "OnChipPages": a.on_chip_pages}
     return {
         "M": a.m,
         "P": a.p,
@@ -48,6 +50,7 @@ def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
         "WindowBeats": a.window_beats,
         "WindowChannels": a.window_channels,
         "Cores": a.cores,
+        **(on_chip if a.on_chip_bytes else {}),
     }
 
 

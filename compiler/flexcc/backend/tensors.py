@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.layout import TensorLayout, align
 from flexcc.ir.types import TensorType
+from flexcc.layout import TensorLayout, align
 
 __all__ = ["REGION_ALIGNMENT", "Placement", "TensorPlan"]
 
@@ -38,15 +38,22 @@ class Placement:
     """Gives tensors their addresses, one behind the other."""
 
     def __init__(
-        self, types: Mapping[str, TensorType], accelerator: Accelerator, address: int
+        self,
+        types: Mapping[str, TensorType],
+        accelerator: Accelerator,
+        address: int,
+        residents: Mapping[str, int],
     ) -> None:
-        """Places tensors of `types` from `address` on, or the next multiple of a region."""
-        self._types, self._accelerator = types, accelerator
+        """Places tensors of `types` from `address` on, or the next multiple of a region.
+
+        `residents` are on the chip, at addresses that are decided.
+        """
+        self._types, self._accelerator, self._residents = types, accelerator, residents
         self.end = align(address, REGION_ALIGNMENT)
         self.tensors: dict[str, TensorPlan] = {}
 
     def place(self, name: str, *, dead: int, word_channels: int, rows_beyond: int = 0) -> None:
-        """Places a tensor; `end` is then where the next region begins.
+        """Places a tensor; `end` is where the next region begins.
 
         Behind it there is room for `rows_beyond` rows, which may be read and mean nothing.
         """
@@ -62,9 +69,11 @@ class Placement:
             name=name,
             type=type_,
             layout=layout,
-            address=self.end,
+            address=self._residents.get(name, self.end),
             dead=dead,
             word_channels=word_channels,
         )
+        if name in self._residents:
+            return
         size = layout.size + rows_beyond * layout.row_pitch
         self.end = align(self.end + size, REGION_ALIGNMENT)

@@ -175,6 +175,7 @@ class HostView:
     version: str
     model: str
     target: str
+    weights_address: int
     weights_bytes: int
     weights_crc32: str
     program_address: int

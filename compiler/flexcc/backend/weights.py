@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.layout import align
 from flexcc.blocks import dense_block
 from flexcc.ir.bend import Bend, bend_of
 from flexcc.ir.clamping import require_lossless_clamp
@@ -26,6 +25,7 @@ from flexcc.ir.requantize import (
     with_accumulator_offset,
 )
 from flexcc.ir.widths import NARROW
+from flexcc.layout import align
 from flexcc.program.encode import encode, to_bytes
 from flexcc.program.formats import PARAMETER, SLOPE, WEIGHT_IMAGE
 from flexcc.taps import PassTaps

@@ -11,7 +11,16 @@ from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.joins import stored_parts
 from flexcc.tiles import Stage, Tiling, tiling
 
-__all__ = ["Chain", "Group", "Mapping", "WeightMode", "chain_of", "group_tiling", "stage_of"]
+__all__ = [
+    "Chain",
+    "Group",
+    "Mapping",
+    "Resident",
+    "WeightMode",
+    "chain_of",
+    "group_tiling",
+    "stage_of",
+]
 
 
 class WeightMode(Enum):
@@ -74,11 +83,23 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A stored tensor that lies in on-chip memory, at an address in its window.
+
+    Addresses that are alike modulo the step of the window's pages are the same RAM.
+    """
+
+    tensor: str
+    address: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
-    """The accelerator, and how each layer runs on it, in execution order."""
+    """The accelerator, how each layer runs on it, in execution order, and what stays on chip."""
 
     accelerator: Accelerator
     groups: tuple[Group, ...]
+    residents: tuple[Resident, ...] = ()
 
     def __str__(self) -> str:
         a = self.accelerator
@@ -97,6 +118,8 @@ class Mapping:
         if a.window_taps:
             size = f"{a.window_beats} beats a row, {a.window_channels} channels"
             lines.append(f"window engine of {a.window_taps} taps: {size}")
+        if a.on_chip_bytes:
+            lines.append(f"{a.on_chip_bytes} bytes on chip, {a.on_chip_pages} pages")
         for group in self.groups:
             rotation = ",".join(map(str, group.rotation))
             bundle = "" if group.bundle == 1 else f" bundle={group.bundle}"
@@ -105,6 +128,7 @@ class Mapping:
                 f"{group.chain}: tile {group.tile_rows}x{group.tile_cols} "
                 f"weights={group.weights.value} rotation={rotation}{bundle}{zeros}"
             )
+        lines += [f"{item.tensor}: on chip at {item.address}" for item in self.residents]
         return "\n".join(lines) + "\n"
 
 

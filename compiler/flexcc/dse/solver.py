@@ -7,11 +7,12 @@ whole network, each with the tiles that suit it best.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flexcc.dse.forms import Forms
 from flexcc.dse.mapping import Mapping
 from flexcc.dse.memory import bytes_per_cycle
+from flexcc.dse.on_chip import most_on_chip, on_chip_blocks, with_tensors_on_chip
 from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import Resources, multipliers, resources
@@ -95,6 +96,7 @@ def explore(
     clock_mhz: float | None = None,
     keep_zeros: bool = False,
     without: Collection[Technique] = (),
+    on_chip: int | None = 0,
 ) -> Exploration:
     """Maps an integer graph to `device`, on arrays of (M, P, N) = `array` if that is given.
 
@@ -104,12 +106,16 @@ def explore(
     The graph is lowered, and reshaped for each array as `reshapes` allow. Depthwise layers run on
     the array, or where that is faster and fits in a window engine in front of it.
 
+    Tensors that layers hand on stay in `on_chip` bytes of UltraRAM, as many of them as save cycles
+    or bytes; None is what the device has near its cores.
+
     For measurements, `keep_zeros` multiplies by taps whose weights are all zero, too, and
     techniques are left out `without` which the network is slower.
 
     Raises:
         DoesNotFitError: no legal mapping; names layer, resource, needed, available and a remedy.
-        InputError: `array` is none that can be built, or a layer cannot run on any.
+        InputError: `array` is none that can be built, or a layer cannot run on any, or the device
+            has not so many bytes on the chip.
     """
     share = share_of(device, cores)
     carried = bytes_per_cycle(device, device.clock_mhz if clock_mhz is None else clock_mhz)
@@ -124,7 +130,7 @@ def explore(
                 shapes = sorted(_promising(forms, share, cores), key=lambda item: item[0])
             else:
                 shapes = [(0, forms.given_shape(array, share))]
-            found, refused = _solutions(
+            mapped, refused = _solutions(
                 forms,
                 shapes,
                 share,
@@ -134,8 +140,8 @@ def explore(
                 uniform=uniform,
             )
         except DoesNotFitError as error:
-            found, refused = [], [error]
-        solutions += found
+            mapped, refused = [], [error]
+        solutions += mapped
         reasons += refused
     if not solutions:
         raise reasons[0]
@@ -148,9 +154,11 @@ def explore(
     mapping = Mapping(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
     )
-    return Exploration(
-        graph=best.graph,
-        mapping=mapping,
-        estimate=estimate(best),
-        resources=resources(best.accelerator, device),
-    )
+    found, used = estimate(best), resources(best.accelerator, device)
+    most = most_on_chip(best.accelerator, device, on_chip) if on_chip != 0 else 0
+    if most:
+        mapping, found = with_tensors_on_chip(
+            best.graph, mapping, best.candidates, found, most_bytes=most, carried=carried
+        )
+        used = replace(used, uram=on_chip_blocks(mapping.accelerator))
+    return Exploration(graph=best.graph, mapping=mapping, estimate=found, resources=used)

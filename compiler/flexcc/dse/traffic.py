@@ -21,15 +21,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Bytes read for activations, those of second tensors among them, for weights, and written."""
+    """Bytes read for activations, those of second tensors among them, for weights, and written.
+
+    What `on_chip` memory reads and writes comes on top.
+    """
 
     activations: int
     weights: int
     outputs: int
+    on_chip: int = 0
 
     @property
     def total(self) -> int:
-        """All bytes."""
+        """All bytes of shared memory."""
         return self.activations + self.weights + self.outputs
 
 

@@ -68,6 +68,7 @@ HOST = HostView(
     version="1.0",
     model="net.onnx",
     target="u250",
+    weights_address=0,
     weights_bytes=4000,
     weights_crc32="0x0012ab34u",
     program_address=61440,

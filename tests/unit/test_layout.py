@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from flexcc.backend.layout import Pixel, TensorLayout
+from flexcc.layout import Pixel, TensorLayout
 
 
 def _random_layout(rng: random.Random) -> TensorLayout:
