@@ -26,6 +26,7 @@ __all__ = [
     "array_cycles",
     "array_latency",
     "beat_cost",
+    "halves_ahead",
     "load_cycles",
     "row_reads",
     "skip_cycles",
@@ -48,43 +49,46 @@ WINDOW_PLANE_CYCLES = 15
 REQUEST_CYCLES = MEMORY_LATENCY + 14
 """From the load before last of a buffer's half to the first data in the banks, at the least."""
 _HALF_CYCLES, _CHAIN = 28, 8
+_FIFO_WORDS = 64
+_STORE_WORDS, _SKIP_WORDS = 6, 7
+"""Words of the records of a half; of a second tensor's, one for each plane as well."""
 _TABLE_CYCLES, _SUM_CYCLES, _BEND_CYCLES = 3, 14, 13
 _POOL_COLUMNS = 4
 _FAST_PHASES = (2, 4)
 
 
 @lru_cache(maxsize=4096)
-def beat_cost(columns: ColumnPhases, beat_pixels: int) -> float:
-    """Average cycles to write a beat of pixels into the banks, over all columns it may begin at."""
+def beat_cost(columns: ColumnPhases, beat_pixels: int, first: int) -> float:
+    """Average cycles to write a beat of pixels into the banks, the first of them at column `first`.
+
+    Later beats begin `beat_pixels` further, so only columns count that some beat begins at.
+    """
+    starts = {(first + k * beat_pixels) % columns.stride for k in range(columns.stride)}
     cycles = [
         beat_cycles(
             stride=columns.stride,
             banks=columns.banks,
             rotation=columns.rotation,
-            first=first,
+            first=start,
             n=beat_pixels,
         )
-        for first in range(columns.stride)
+        for start in sorted(starts)
     ]
     return sum(cycles) / len(cycles)
 
 
-def _row_load_beats(tiling: Tiling, cols: AxisTile) -> tuple[int, int]:
-    """Beats written for a row from memory, padding included, and for a row of padding.
+def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
+    """Cycles to load a row from memory, padding included, which is a burst, and a row of padding.
 
-    A row from memory lies in its beats as in memory: o pixels of a beat precede column 0.
+    A row from memory lies in its beats as in memory: some pixels of a beat precede column 0.
     """
     size, beats = tiling.accelerator.beat_pixels, tiling.beats(cols)
     before = (beats.first_pixel - cols.pad_before) % size
-    memory = (before + cols.pad_before) // size + beats.out_beats
-    return max(-(-(before + cols.window) // size), memory), -(-cols.window // size)
-
-
-def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
-    """Cycles to load a row from memory, which is a burst, and a row of padding."""
-    memory, padding = _row_load_beats(tiling, cols)
-    cost = beat_cost(tiling.columns, tiling.accelerator.beat_pixels)
-    return max(memory * cost, BURST_CYCLES), padding * cost
+    read = (before + cols.pad_before) // size + beats.out_beats
+    memory = max(-(-(before + cols.window) // size), read)
+    cost = beat_cost(tiling.columns, size, -before % tiling.columns.stride)
+    padding = -(-cols.window // size) * beat_cost(tiling.columns, size, 0)
+    return max(memory * cost, BURST_CYCLES), padding
 
 
 def load_cycles(tiling: Tiling, tile: Tile) -> float:
@@ -119,7 +123,8 @@ def skip_cycles(tiling: Tiling, tile: Tile) -> float:
     step = tiling.lists.taps.x.out_step
     columns = column_phases(stride=step, banks=a.p, columns=len(cols), rotation=(0,) * step)
     beats = span_beats(cols.start, len(cols), a.beat_pixels)
-    row = max(beats * beat_cost(columns, a.beat_pixels), BURST_CYCLES)
+    first = -(cols.start % a.beat_pixels) % step
+    row = max(beats * beat_cost(columns, a.beat_pixels, first), BURST_CYCLES)
     return tiling.out_planes * len(tile.rows.raw) * row
 
 
@@ -204,7 +209,9 @@ class TileCycles:
 
     So are those of the skip buffer loaded, in `skip` cycles together; 0 without a sum.
 
-    `weights` are read before or during the tile; the array can begin after `first_weights`.
+    `weights` are read before or during the tile; the array can begin after `first_weights`. `lists`
+    come ahead of the tile's other records, a word a cycle; the records of at most `ahead` halves
+    wait for their engines, then the fetch unit waits, too.
     """
 
     load: float
@@ -214,6 +221,21 @@ class TileCycles:
     weights: int
     store: int
     halves: int
+    lists: int = 0
+    ahead: int = _FIFO_WORDS // _STORE_WORDS
+
+
+def halves_ahead(tiling: Tiling) -> int:
+    """Halves of the output buffer by which the fetch unit is ahead of the array at most.
+
+    Each has a record for the store engine and one for the load of second tensors, which is a half
+    ahead itself; their FIFOs hold 64 words each.
+    """
+    ahead = _FIFO_WORDS // _STORE_WORDS
+    if tiling.stage.skip is None:
+        return ahead
+    planes = -(-tiling.out_planes // len(tiling.lists.groups))
+    return min(ahead, 1 + _FIFO_WORDS // (_SKIP_WORDS + planes))
 
 
 def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) -> TileCycles:
@@ -235,6 +257,8 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
         weights=weights,
         store=store_cycles(tiling, tile),
         halves=len(tiling.lists.groups),
+        lists=tiling.lists.entries if first else 0,
+        ahead=halves_ahead(tiling),
     )
 
 
@@ -260,6 +284,8 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
     - A load begins when the loader and a half of the buffer are free and its data come: one
       memory latency after its request, which is made one tile ahead, and not before the tiles it
       waits for are stored.
+    - The records of a tile come behind all those of the tiles before, so not before the last half
+      of those is `ahead` of the array; lists not before the array works on the tile before.
     - The weights of a tile are fetched from the beginning of the tile before.
     - The array begins when window, first weights and a half of the output buffer are there, and
       ends no earlier than the weights.
@@ -285,6 +311,9 @@ class _Core:
     done: list[float] = field(default_factory=list)
     array_begins: float = START_CYCLES
     array_ends: tuple[float, float] = (0.0, 0.0)
+    fetched: float = 0.0
+    half_begins: list[float] = field(default_factory=list)
+    ahead: int = 1
     half_stored: tuple[float, float] = (0.0, 0.0)
     load_ends: tuple[float, float] = (0.0, 0.0)
     request: float = START_CYCLES
@@ -298,12 +327,19 @@ class _Core:
 
         Its input is stored in cycle `stored`, the second tensor of a sum in `skip_stored`.
         """
-        self.request = max(self.request, self.load_ends[0], stored)
+        if len(self.half_begins) >= self.ahead:
+            self.fetched = max(self.fetched, self.half_begins[-self.ahead])
+        del self.half_begins[:-_FIFO_WORDS]
+        self.ahead = cycles.ahead
+        if cycles.lists:
+            self.fetched = max(self.fetched, self.array_begins) + cycles.lists
+        self.request = max(self.request, self.load_ends[0], stored, self.fetched)
         begin = max(self.load_ends[1], self.array_ends[0], self.request + REQUEST_CYCLES)
         self.load_ends = (self.load_ends[1], begin + cycles.load)
         now = max(self.array_ends[1], self.load_ends[1])
         if cycles.weights:
-            weights_begin = max(self.weights_end, self.array_begins + MEMORY_LATENCY)
+            record = max(self.fetched, self.array_begins)
+            weights_begin = max(self.weights_end, record + MEMORY_LATENCY)
             self.weights_end = weights_begin + cycles.weights
             now = max(now, weights_begin + cycles.first_weights)
         self.array_begins = now
@@ -315,7 +351,9 @@ class _Core:
                 )
                 self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
                 now = max(now, self.skip_ends[1])
-            now = max(now, self.half_stored[0]) + cycles.array / cycles.halves
+            now = max(now, self.half_stored[0])
+            self.half_begins.append(now)
+            now += cycles.array / cycles.halves
             if cycles.skip:
                 self.skip_freed = (self.skip_freed[1], now + self.latency)
             if half == cycles.halves - 1:

@@ -174,7 +174,7 @@ def _beat_cycles(stride: int, residue: int, banks: int, beat_pixels: int) -> flo
     columns = column_phases(
         stride=stride, banks=banks, columns=beat_pixels * banks, rotation=rotation
     )
-    return beat_cost(columns, beat_pixels)
+    return beat_cost(columns, beat_pixels, residue)
 
 
 def _store_cycles(conv: Convolution, target: TensorType, array: ArrayModel) -> int:

@@ -18,6 +18,8 @@ from flexcc.dse.latency import (
     TileWork,
     array_cycles,
     array_latency,
+    beat_cost,
+    halves_ahead,
     load_cycles,
     stage_cycles,
     store_cycles,
@@ -27,7 +29,7 @@ from flexcc.dse.latency import (
 from flexcc.dse.mapping import WeightMode, group_tiling, stage_of
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.types import Quantization, TensorType
-from flexcc.tiles import Stage, Tiling, tiling
+from flexcc.tiles import Stage, Tiling, best_rotation, column_phases, tiling
 from sim.store_program import Shape, StoreTile
 from tests.networks import ACCELERATORS, random_case
 
@@ -123,6 +125,44 @@ def test_weights_hold_the_array_back() -> None:
         START_CYCLES + REQUEST_CYCLES + 50
     )  # the first tile's array begins, and with it the fetch
     assert late[1] == begin + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
+
+
+def test_records_come_behind_those_of_the_tiles_before() -> None:
+    """The last half's go in when `ahead` halves are left; lists are ahead of loads and weights."""
+    halves, ahead, lists = 40, 6, 900
+    before = {"array": 100 * halves, "store": halves, "halves": halves, "ahead": ahead}
+    late = {"weights": 5000, "first_weights": 10}
+    first, plain = timeline([_work(**before), _work(**late)], ACCELERATOR)
+    _, behind_lists = timeline([_work(**before), _work(**late, lists=lists)], ACCELERATOR)
+    array_ends = START_CYCLES + REQUEST_CYCLES + 50 + 100 * halves
+    assert first == array_ends + LATENCY + 1 + MEMORY_LATENCY
+    fetched = array_ends - 100 * ahead
+    assert plain == fetched + MEMORY_LATENCY + 5000 + LATENCY + 80 + MEMORY_LATENCY
+    assert behind_lists == plain + lists
+
+
+def test_lists_wait_until_the_array_is_at_the_tile_before() -> None:
+    """So does what follows them: here the load, long before in the tile's turn."""
+    work = {"load": 3000, "array": 10, "store": 2}
+    plain = timeline([_work(**work) for _ in range(3)], ACCELERATOR)
+    lists = timeline([_work(**work), _work(**work), _work(**work, lists=4000)], ACCELERATOR)
+    assert lists[:2] == plain[:2]
+    array_begins = START_CYCLES + REQUEST_CYCLES + 2 * 3000
+    assert lists[2] == (
+        array_begins + 4000 + REQUEST_CYCLES + 3000 + 10 + LATENCY + 2 + MEMORY_LATENCY
+    )
+
+
+def test_the_fifos_hold_records_of_ten_halves() -> None:
+    assert halves_ahead(_small_tiles()) == 10
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0, 1.0), (1, 2.0)])
+def test_a_beat_costs_what_it_takes_where_it_begins(first: int, expected: float) -> None:
+    """Beats of 4 pixels with stride 2 all begin at an even column, or all at an odd one."""
+    rotation = best_rotation(stride=2, banks=4, beat_pixels=4, residue=0)
+    columns = column_phases(stride=2, banks=4, columns=32, rotation=rotation)
+    assert beat_cost(columns, 4, first) == expected
 
 
 def test_small_blocks_wait_for_halves() -> None:
