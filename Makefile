@@ -102,9 +102,10 @@ sim: ## DESIGN: simulate its RTL and compare all memory
 synth: ## DESIGN: count its cells with Yosys, build/DESIGN.synth
 bitstream: ## DESIGN: synthesise, place, route, build/DESIGN.bitstream
 program: ## DESIGN: load its bitstream into the board
+board: ## DESIGN: run it on the loaded board and compare all memory, PORT=/dev/ttyUSB0
 hw: ## DESIGN: the whole way to hardware, with the vendor's tools where those are needed
 
-csim sim synth bitstream program hw: setup
+csim sim synth bitstream program board hw: setup
 	$(PYTHON) -m designs.build $(DESIGN) $(BUILD)
 	$(MAKE) -C $(BUILD) $@ FLEXCC=$(CURDIR)/$(VENV)/bin/flexcc INPUT=$(abspath $(INPUT)) OUTPUT=$(abspath $(OUTPUT))
 
