@@ -46,10 +46,12 @@ class Move:
 _RULES: dict[str, tuple[bool, float]] = {
     "cycles_measured": (False, 0.0),
     "mac_efficiency": (True, 0.0),
+    "accuracy": (True, 0.0),
     "dsp": (False, 0.0),
     "lut": (False, 0.02),
     "ff": (False, 0.02),
     "ram18": (False, 0.0),
+    "uram": (False, 0.0),
     "fmax_mhz": (True, 0.15),
 }
 

@@ -9,31 +9,36 @@ from typing import Any
 from flexcc.bitstream import BitstreamReport
 from flexcc.report import Report
 
-__all__ = ["Figures", "design_figures", "figures_json", "read_figures"]
+__all__ = ["Figures", "design_figures", "figures_json", "read_figures", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What is guarded; None is what was not measured or does not exist.
 
-    Cycles are those of a whole run, `measured` in the simulated RTL. `lut` to `sha256` are of the
-    bitstream, see `BitstreamReport`; `dsp` are the explorer's, which the bitstream's must equal.
+    Cycles are those of a whole run, `measured` in the simulated RTL. `accuracy` is the share of
+    labelled samples that the integers get right. `lut` to `sha256` are of the bitstream, see
+    `BitstreamReport`; `dsp` are the explorer's, which the bitstream's must equal.
     """
 
     cycles_estimated: int
     cycles_measured: int | None
     mac_efficiency: float
     dsp: int
+    accuracy: float | None = None
     lut: int | None = None
     ff: int | None = None
     ram18: int | None = None
+    uram: int | None = None
     fmax_mhz: float | None = None
     tools: dict[str, str] | None = None
     sources_sha256: str | None = None
     sha256: str | None = None
 
 
-def design_figures(report: Report, bits: BitstreamReport | None) -> Figures:
+def design_figures(
+    report: Report, bits: BitstreamReport | None, accuracy: float | None = None
+) -> Figures:
     """The figures of a compiled design, and of its bitstream where one was made."""
     estimated, dsp = report.cycles.estimated, report.resources.dsp.used
     measured, efficiency = report.cycles.measured, report.mac_efficiency
@@ -46,6 +51,8 @@ def design_figures(report: Report, bits: BitstreamReport | None) -> Figures:
         cycles_measured=None if measured is None else int(measured),
         mac_efficiency=share,
         dsp=dsp,
+        accuracy=accuracy,
+        uram=None if report.resources.uram.available else 0,
     )
     if bits is None:
         return figures
@@ -62,12 +69,29 @@ def design_figures(report: Report, bits: BitstreamReport | None) -> Figures:
     return Figures(**values)
 
 
-def figures_json(figures: Figures) -> str:
-    """The text of a guard.json."""
-    return json.dumps(asdict(figures), indent=2, allow_nan=False) + "\n"
+_NOT_SIMULATED = "not simulated yet: make regression-full ACCEPT=1"
+_NOT_PLACED = "no bitstream made yet: make regression-full ACCEPT=1"
+_VENDOR = "placed by the vendor's tools alone; make synth counts cells before that"
+_UNLABELLED = "random weights, or samples without labels"
+
+
+def unknown(figures: Figures, *, board: bool) -> dict[str, str]:
+    """Why figures are None, by name; `board` is one whose bitstreams are made with open tools."""
+    reasons = {"cycles_measured": _NOT_SIMULATED, "accuracy": _UNLABELLED}
+    placed = _NOT_PLACED if board else _VENDOR
+    return {
+        name: reasons.get(name, placed) for name, value in asdict(figures).items() if value is None
+    }
+
+
+def figures_json(figures: Figures, *, board: bool) -> str:
+    """The text of a guard.json: the figures, and why some are `unknown`."""
+    values = asdict(figures) | {"unknown": unknown(figures, board=board)}
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
 def read_figures(path: Path) -> Figures:
     """The figures of a guard.json; TypeError for a key too many or too few."""
     values: dict[str, Any] = json.loads(path.read_text())
+    del values["unknown"]
     return Figures(**values)

@@ -6,6 +6,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from designs.design import DESIGNS, FOLDER, load_design
 from designs.regression.figures import Figures, design_figures
 from designs.whole.networks import WHOLE, compilation, load_whole
@@ -15,7 +17,8 @@ from flexcc.bitstream import BitstreamReport, write_bitstream
 from flexcc.build import load_build
 from flexcc.driver import require_equal
 from flexcc.dse.mapping import Mapping
-from flexcc.options import Backend, Options
+from flexcc.execute import run_build
+from flexcc.options import Backend, Options, RunOptions
 from flexcc.progress import Progress
 from flexcc.report import Report
 from flexcc.targets import load_device
@@ -25,6 +28,7 @@ __all__ = ["ALWAYS_PLACED", "ALWAYS_SIMULATED", "GUARDED", "Guarded", "Measureme
 # What every regression does besides compiling; the rest is left to the full one.
 ALWAYS_SIMULATED = ("mnist_conv_u250", "mnist_conv_ulx3s")
 ALWAYS_PLACED = ("mnist_conv_ulx3s",)
+_LABELLED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +84,42 @@ class Guarded:
             if simulate:
                 require_equal(report)
             mapping = load_build(output).mapping
+            accuracy = self._accuracy(output, reports)
             bits: BitstreamReport | None = None
             if place and load_device(self.target).board is not None:
                 bits = write_bitstream(output, Path(folder) / "bits", reports)
         return Measurement(
-            figures=design_figures(report, bits),
+            figures=design_figures(report, bits, accuracy),
             mapping=_lines(mapping),
             report=report,
         )
+
+    def reported(self, figures: Figures) -> Figures:
+        """With the measured cycles of the report in its folder, if that estimates the same."""
+        stored = self.folder / "report.json"
+        if not stored.exists():
+            return figures
+        report = json.loads(stored.read_text())
+        cycles, share = report["cycles"], report["mac_efficiency"]["measured"]
+        if cycles["measured"] is None or cycles["estimated"] != figures.cycles_estimated:
+            return figures
+        return replace(figures, cycles_measured=int(cycles["measured"]), mac_efficiency=share)
+
+    def _accuracy(self, build: Path, reports: Progress) -> float | None:
+        """The share of labelled samples that the integer reference gets right, None without any."""
+        if self.name in WHOLE or not load_design(self.name).calibration:
+            return None
+        with np.load(load_design(self.name).calibration_file) as data:
+            samples, labels = data["x"], data["y"]
+        # They are sorted by class.
+        chosen = np.linspace(0, len(samples) - 1, _LABELLED).astype(int)
+        inputs, outputs = build.with_name("labelled.npz"), build.with_name("scores.npz")
+        np.savez(inputs, x=samples[chosen])
+        run_build(RunOptions(build=build, input=inputs, output=outputs), reports)
+        with np.load(outputs) as arrays:
+            [scores] = (arrays[name] for name in arrays.files)
+        right = scores.reshape(_LABELLED, -1).argmax(axis=1) == labels[chosen]
+        return float(right.mean())
 
 
 def _lines(mapping: Mapping) -> str:

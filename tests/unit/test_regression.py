@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard of the designs: what fails it, what does not, and that one cycle is seen."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from designs.regression import GUARDED, Figures, Verdict, compare, moves_table, read_figures
+from designs.regression import (
+    GUARDED,
+    Figures,
+    Verdict,
+    compare,
+    figures_json,
+    guarded,
+    moves_table,
+    read_figures,
+)
 from designs.regression.__main__ import main
 from flexcc.dse import latency
 
@@ -17,6 +28,7 @@ STORED = Figures(
     cycles_measured=1010,
     mac_efficiency=0.8,
     dsp=73,
+    accuracy=0.993,
     lut=20_000,
     ff=20_000,
     ram18=50,
@@ -46,6 +58,46 @@ def test_eight_designs_are_guarded_on_two_boards() -> None:
         assert '"groups"' in design.mapping.read_text()
 
 
+def test_what_is_unknown_has_a_reason(tmp_path: Path) -> None:
+    bare = Figures(cycles_estimated=1, cycles_measured=None, mac_efficiency=0.5, dsp=1)
+    for board, lut in ((True, "no bitstream made yet"), (False, "the vendor's tools alone")):
+        text = figures_json(bare, board=board)
+        reasons = json.loads(text)["unknown"]
+        assert reasons.keys() == {n for n, value in asdict(bare).items() if value is None}
+        assert "make regression-full" in reasons["cycles_measured"]
+        assert lut in reasons["lut"]
+        (tmp_path / "guard.json").write_text(text)
+        assert read_figures(tmp_path / "guard.json") == bare
+    for design in GUARDED:
+        stored = json.loads(design.guard.read_text())
+        nulls = {name for name, value in stored.items() if value is None}
+        assert stored["unknown"].keys() == nulls, design.name
+
+
+def test_measured_cycles_come_from_a_report_of_the_same_estimate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [design] = [design for design in GUARDED if design.name == "enet"]
+    monkeypatch.setattr(guarded, "FOLDER", tmp_path)
+    bare = Figures(cycles_estimated=700, cycles_measured=None, mac_efficiency=0.9, dsp=1)
+    assert design.reported(bare) == bare
+    design.folder.mkdir()
+    report = {
+        "cycles": {"estimated": 700.0, "measured": 703.0},
+        "mac_efficiency": {"measured": 0.8},
+    }
+    (design.folder / "report.json").write_text(json.dumps(report))
+    assert design.reported(bare) == replace(bare, cycles_measured=703, mac_efficiency=0.8)
+    other = replace(bare, cycles_estimated=701)
+    assert design.reported(other) == other
+
+
+def test_ways_to_measure_exclude_each_other() -> None:
+    refused = CliRunner().invoke(main, ["--full", "--estimates"])
+    assert refused.exit_code == 2
+    assert "--full, --simulate and --estimates exclude each other" in refused.output
+
+
 def test_nothing_moves() -> None:
     assert verdicts(STORED) == {}
     # What was not measured now says nothing.
@@ -62,6 +114,7 @@ def test_nothing_moves() -> None:
         ("ff", 20_401, 20_399, 19_000),
         ("fmax_mhz", 56.0, 60.0, 70.0),
         ("mac_efficiency", 0.79, None, 0.81),
+        ("accuracy", 0.992, None, 0.994),
     ],
 )
 def test_a_figure_has_its_room(
