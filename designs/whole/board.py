@@ -120,8 +120,7 @@ def section() -> str:
 Several cores on one image, and one memory: all ports share the channels of the U250, four of 64
 bytes a cycle each, read and written together, 85 % of it usable, in which pages of 4 KB lie in
 turn. The interleaving is assumed: the address maps of the card's own platform do not do it. The
-estimate adds what the bytes take where that is longer than the engines, but no waiting of ports for
-each other: it lies below.
+estimate counts how long ports wait for each other ([dse.md](dse.md)); a test fails above 5 %.
 Simulated with seeded random weights, every byte compared. The goal is a fifteenth of the latency
 that FlexCNN's authors model for the network at 300 MHz. `python -m designs.whole.board` repeats it.
 

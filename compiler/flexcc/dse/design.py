@@ -4,9 +4,10 @@
 from dataclasses import dataclass
 
 from flexcc.dse.bound import Bound, lower_bound
+from flexcc.dse.memory import beats_per_cycle
 from flexcc.dse.objective import Objective
 from flexcc.dse.resources import multipliers, ram_blocks
-from flexcc.dse.solution import Estimate, Solution, estimate, shared_cycles
+from flexcc.dse.solution import Estimate, Solution, board_cycles, estimate
 from flexcc.targets.device import Device
 
 __all__ = ["Design", "design_of"]
@@ -82,7 +83,8 @@ def design_of(
     a = solution.accelerator
     found = estimate(solution)
     traffic = sum(stage.traffic.total for stage in found.stages)
-    alone = shared_cycles(found.stages, solution.carried)
+    of_channel = beats_per_cycle(device, clock_mhz) * device.memory_bytes
+    alone = board_cycles(solution, found.stages, round(solution.carried / of_channel))
     interval = max(alone, copies * traffic / solution.carried) / copies
     dsp = copies * multipliers(a, device.family)
     bram36 = copies * a.cores * ram_blocks(a)

@@ -8,12 +8,20 @@ from operator import add
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_tiles
 from flexcc.dse.buffers import fitted_buffers, largest_buffers
+from flexcc.dse.contention import Channels, StageBeats, contended_cycles
 from flexcc.dse.forms import Forms
 from flexcc.dse.latency import StageCycles, TileWork, tile_cycles, timeline
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.shapes import Shape
 from flexcc.dse.tile_search import Candidate, TileSearch
-from flexcc.dse.traffic import Traffic, stage_traffic
+from flexcc.dse.traffic import (
+    Traffic,
+    load_beats,
+    skip_beats,
+    stage_traffic,
+    store_beats,
+    weight_beats,
+)
 from flexcc.dse.uniform_tiles import uniform_tiles
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
@@ -24,6 +32,7 @@ __all__ = [
     "Solution",
     "StageEstimate",
     "assemble",
+    "board_cycles",
     "estimate",
     "shared_cycles",
     "solve",
@@ -174,3 +183,30 @@ def shared_cycles(stages: Iterable[StageEstimate], carried: float) -> float:
     reads what this one writes.
     """
     return sum(max(stage.cycles, stage.traffic.total / carried) for stage in stages)
+
+
+def board_cycles(solution: Solution, stages: Sequence[StageEstimate], channels: int) -> float:
+    """The cycles of a run on memory of so many channels, which ports share and wait for.
+
+    No less than `shared_cycles` of its `stages`.
+    """
+    a = solution.accelerator
+    rate = solution.carried / channels / a.beat_bytes
+    waited = contended_cycles(
+        list(_works(solution.candidates, a.cores)),
+        a,
+        [_stage_beats(item, a.cores) for item in solution.candidates],
+        Channels(number=channels, rate=rate),
+    )
+    return max(waited, shared_cycles(stages, solution.carried))
+
+
+def _stage_beats(candidate: Candidate, cores: int) -> StageBeats:
+    """Every core reads the weights that it keeps."""
+    tiling_, mode = candidate.tiling, candidate.group.weights
+    return StageBeats(
+        load=load_beats(tiling_),
+        skip=skip_beats(tiling_),
+        weights=weight_beats(tiling_, mode) * (cores if mode is WeightMode.KEEP else 1),
+        store=store_beats(tiling_),
+    )

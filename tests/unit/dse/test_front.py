@@ -71,7 +71,8 @@ def test_designs_keep_their_limits(graph: Graph) -> None:
     carried = bytes_per_cycle(limits.device(ZCU104), 150.0)
     assert carried == 16
     best = found.best
-    assert best.cycles == round(shared_cycles(best.estimate.stages, carried))
+    # One port at a time has the channel; engines hide most of that.
+    assert 1 <= best.cycles / shared_cycles(best.estimate.stages, carried) < 1.05
 
 
 def test_objectives_differ(graph: Graph, front: Front) -> None:
