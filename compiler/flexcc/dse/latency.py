@@ -18,6 +18,7 @@ from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles
 __all__ = [
     "BURST_CYCLES",
     "MEMORY_LATENCY",
+    "ON_CHIP_LATENCY",
     "REQUEST_CYCLES",
     "START_CYCLES",
     "StageCycles",
@@ -40,13 +41,16 @@ __all__ = [
 
 MEMORY_LATENCY = 100
 """Assumed cycles from a request to its first data, and from the last data written to its answer."""
+ON_CHIP_LATENCY = 10
+"""The same of on-chip memory, the way to it and back included."""
 START_CYCLES = MEMORY_LATENCY + 30
 """Cycles from the start to the first load: the program's first beats come and are parsed."""
 BURST_CYCLES = MEMORY_LATENCY / 64
 """Least distance of bursts in cycles: a memory has 64 of them under way at most."""
 WINDOW_PLANE_CYCLES = 15
 """A plane takes as many cycles and N more in the window engine at the least."""
-REQUEST_CYCLES = MEMORY_LATENCY + 14
+_PREPARE_CYCLES = 14
+REQUEST_CYCLES = MEMORY_LATENCY + _PREPARE_CYCLES
 """From the load before last of a buffer's half to the first data in the banks, at the least."""
 _HALF_CYCLES, _CHAIN = 28, 8
 _FIFO_WORDS = 64
@@ -266,7 +270,8 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
 class TileWork:
     """A tile: its stage and core, its cycles, and how many stored tiles of each core it needs.
 
-    `skip_waits` are those that the second tensor of a sum needs, None for one that is an input.
+    `skip_waits` are those that the second tensor of a sum needs, None for one that is an input. The
+    latencies are those of the memories where what it reads, adds and stores lies.
     """
 
     stage: int
@@ -274,6 +279,9 @@ class TileWork:
     waits: tuple[int, ...]
     core: int = 0
     skip_waits: tuple[int, ...] | None = None
+    load_latency: int = MEMORY_LATENCY
+    skip_latency: int = MEMORY_LATENCY
+    store_latency: int = MEMORY_LATENCY
 
 
 def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]:
@@ -299,7 +307,7 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
             max((core.done[n - 1] for core, n in zip(cores, waits, strict=True) if n), default=0.0)
             for waits in (work.waits, work.skip_waits or (0,) * len(cores))
         )
-        done.append(cores[work.core].run(work.cycles, stored, skip_stored))
+        done.append(cores[work.core].run(work, stored, skip_stored))
     return done
 
 
@@ -322,11 +330,14 @@ class _Core:
     skip_request: float = START_CYCLES
     weights_end: float = 0.0
 
-    def run(self, cycles: TileCycles, stored: float, skip_stored: float) -> float:
+    def run(self, work: TileWork, stored: float, skip_stored: float) -> float:
         """The end of the core's next tile.
 
         Its input is stored in cycle `stored`, the second tensor of a sum in `skip_stored`.
         """
+        cycles = work.cycles
+        load_request = work.load_latency + _PREPARE_CYCLES
+        skip_request = work.skip_latency + _PREPARE_CYCLES
         if len(self.half_begins) >= self.ahead:
             self.fetched = max(self.fetched, self.half_begins[-self.ahead])
         del self.half_begins[:-_FIFO_WORDS]
@@ -334,7 +345,7 @@ class _Core:
         if cycles.lists:
             self.fetched = max(self.fetched, self.array_begins) + cycles.lists
         self.request = max(self.request, self.load_ends[0], stored, self.fetched)
-        begin = max(self.load_ends[1], self.array_ends[0], self.request + REQUEST_CYCLES)
+        begin = max(self.load_ends[1], self.array_ends[0], self.request + load_request)
         self.load_ends = (self.load_ends[1], begin + cycles.load)
         now = max(self.array_ends[1], self.load_ends[1])
         if cycles.weights:
@@ -346,9 +357,7 @@ class _Core:
         for half in range(cycles.halves):
             if cycles.skip:
                 self.skip_request = max(self.skip_request, self.skip_ends[0], skip_stored)
-                begin = max(
-                    self.skip_ends[1], self.skip_freed[0], self.skip_request + REQUEST_CYCLES
-                )
+                begin = max(self.skip_ends[1], self.skip_freed[0], self.skip_request + skip_request)
                 self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
                 now = max(now, self.skip_ends[1])
             now = max(now, self.half_stored[0])
@@ -361,7 +370,7 @@ class _Core:
             ready = max(self.half_stored[1], now + self.latency)
             self.half_stored = (self.half_stored[1], ready + cycles.store / cycles.halves)
         self.array_ends = (self.array_ends[1], now)
-        self.done.append(self.half_stored[1] + MEMORY_LATENCY)
+        self.done.append(self.half_stored[1] + work.store_latency)
         return self.done[-1]
 
 

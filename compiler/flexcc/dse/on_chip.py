@@ -17,10 +17,9 @@ from flexcc.accelerator import ON_CHIP_STEP, Accelerator
 from flexcc.dse.lifetimes import REGION_BYTES, Lifetime, lifetimes
 from flexcc.dse.mapping import Mapping, Resident
 from flexcc.dse.placement import StageBytes, stage_bytes
-from flexcc.dse.solution import Estimate, StageEstimate
+from flexcc.dse.solution import Estimate, Solution, StageEstimate, estimate
 from flexcc.dse.tile_search import Candidate
 from flexcc.errors import InputError
-from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
 from flexcc.tiles import Tiling
 
@@ -92,29 +91,25 @@ def _banks(accelerator: Accelerator) -> int:
 
 
 def with_tensors_on_chip(
-    graph: Graph,
-    mapping: Mapping,
-    candidates: Sequence[Candidate],
-    estimate: Estimate,
-    *,
-    most_bytes: int,
-    carried: float,
+    solution: Solution, mapping: Mapping, most_bytes: int
 ) -> tuple[Mapping, Estimate]:
-    """The mapping with the tensors on chip that save most, and what the shared memory has left.
+    """A solution's mapping with the tensors on chip that save most, and what it then takes.
 
-    On-chip memory has `most_bytes` at the most, shared memory carries `carried` bytes a cycle.
+    On-chip memory has `most_bytes` at the most.
     """
-    tilings = [candidate.tiling for candidate in candidates]
-    lives = lifetimes(graph, tilings)
-    moved = [_moved(*pair) for pair in zip(candidates, estimate.stages, strict=True)]
-    packing = pack_tensors(lives, moved, most_bytes=most_bytes, carried=carried)
+    found = estimate(solution)
+    tilings = [candidate.tiling for candidate in solution.candidates]
+    lives = lifetimes(solution.graph, tilings)
+    moved = [_moved(*pair) for pair in zip(solution.candidates, found.stages, strict=True)]
+    packing = pack_tensors(lives, moved, most_bytes=most_bytes, carried=solution.carried)
     if not packing.places:
-        return mapping, estimate
+        return mapping, found
+    sooner = estimate(solution, packing.places.keys())
     stages = [
         _less_traffic(stage, tiling, bytes_.moved, packing)
-        for stage, tiling, bytes_ in zip(estimate.stages, tilings, moved, strict=True)
+        for stage, tiling, bytes_ in zip(sooner.stages, tilings, moved, strict=True)
     ]
-    return with_packing(mapping, lives, packing), replace(estimate, stages=tuple(stages))
+    return with_packing(mapping, lives, packing), replace(sooner, stages=tuple(stages))
 
 
 def with_packing(mapping: Mapping, lives: Sequence[Lifetime], packing: Packing) -> Mapping:
@@ -264,9 +259,9 @@ def _solve(model: cp_model.CpModel) -> cp_model.CpSolver:
     return solver
 
 
-def _moved(candidate: Candidate, estimate: StageEstimate) -> StageBytes:
+def _moved(candidate: Candidate, taken: StageEstimate) -> StageBytes:
     """The bytes of a stage by stored tensor: those of 16 bits are stored as two planes."""
-    found = stage_bytes(candidate, estimate)
+    found = stage_bytes(candidate, taken)
     stage = candidate.tiling.stage
     moved = dict(found.moved)
     if stage.output_tensor not in stage.stored_tensors:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network mapped on one array: the best tiles of every stage, and what the whole takes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import add
 
@@ -10,7 +10,14 @@ from flexcc.cores import core_tiles
 from flexcc.dse.buffers import fitted_buffers, largest_buffers
 from flexcc.dse.contention import Channels, StageBeats, contended_cycles
 from flexcc.dse.forms import Forms
-from flexcc.dse.latency import StageCycles, TileWork, tile_cycles, timeline
+from flexcc.dse.latency import (
+    MEMORY_LATENCY,
+    ON_CHIP_LATENCY,
+    StageCycles,
+    TileWork,
+    tile_cycles,
+    timeline,
+)
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.shapes import Shape
 from flexcc.dse.tile_search import Candidate, TileSearch
@@ -131,14 +138,21 @@ def assemble(
     )
 
 
-def estimate(solution: Solution) -> Estimate:
-    """The cycles of a run, and those that each stage adds."""
+def estimate(solution: Solution, near: Collection[str] = ()) -> Estimate:
+    """The cycles of a run, and those that each stage adds.
+
+    The stored tensors `near` are in on-chip memory, which answers sooner.
+    """
+    all_done: Sequence[float] = solution.done
+    if near:
+        a = solution.accelerator
+        all_done = timeline(list(_works(solution.candidates, a.cores, near)), a)
     stages = []
     before, tiles = 0, 0
     for item in solution.candidates:
         count = len(item.tiling.rows) * len(item.tiling.cols)
         tiles += count
-        end = max(before, round(max(solution.done[tiles - count : tiles])))
+        end = max(before, round(max(all_done[tiles - count : tiles])))
         stages.append(
             StageEstimate(
                 name=item.tiling.stage.name,
@@ -152,8 +166,13 @@ def estimate(solution: Solution) -> Estimate:
     return Estimate(cycles=before, stages=tuple(stages))
 
 
-def _works(candidates: Sequence[Candidate], cores: int) -> Iterator[TileWork]:
-    """The tiles of the whole network, stage by stage and core by core, each in its order."""
+def _works(
+    candidates: Sequence[Candidate], cores: int, near: Collection[str] = ()
+) -> Iterator[TileWork]:
+    """The tiles of the whole network, stage by stage and core by core, each in its order.
+
+    Tensors `near` are in on-chip memory; a stage that reads or stores others, too, waits for those.
+    """
     producers: dict[str, StoredTiles] = {}
     first = (0,) * cores
     for index, candidate in enumerate(candidates):
@@ -161,6 +180,12 @@ def _works(candidates: Sequence[Candidate], cores: int) -> Iterator[TileWork]:
         sources = [producers[name] for name in tiling_.stage.sources if name in producers]
         skip = producers.get(tiling_.stage.skip_tensor or "")
         mode: WeightMode = candidate.group.weights
+        second = tiling_.stage.skip_tensor
+        places = (tiling_.stage.sources, (second,), tiling_.stage.stored_tensors)
+        load, beside, store = (
+            ON_CHIP_LATENCY if all(name in near for name in names) else MEMORY_LATENCY
+            for names in places
+        )
         producers.update(stored_tiles(tiling_, first))
         order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
         tiles = tuple(tiling_.tiles())
@@ -172,6 +197,9 @@ def _works(candidates: Sequence[Candidate], cores: int) -> Iterator[TileWork]:
                     cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
                     waits=wait_tiles(tiles[number], sources, cores),
                     skip_waits=None if skip is None else skip.needed_beside(tiles[number]),
+                    load_latency=load,
+                    skip_latency=beside,
+                    store_latency=store,
                 )
         first = tuple(map(add, first, map(len, order)))
 

@@ -157,8 +157,6 @@ def explore(
     found, used = estimate(best), resources(best.accelerator, device)
     most = most_on_chip(best.accelerator, device, on_chip) if on_chip != 0 else 0
     if most:
-        mapping, found = with_tensors_on_chip(
-            best.graph, mapping, best.candidates, found, most_bytes=most, carried=carried
-        )
+        mapping, found = with_tensors_on_chip(best, mapping, most)
         used = replace(used, uram=on_chip_blocks(mapping.accelerator))
     return Exploration(graph=best.graph, mapping=mapping, estimate=found, resources=used)

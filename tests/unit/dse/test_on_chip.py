@@ -233,6 +233,7 @@ def test_exploration_keeps_tensors_on_chip() -> None:
     assert near.resources.uram == on_chip_blocks(near.mapping.accelerator) > 0
     for before, after in zip(away.estimate.stages, near.estimate.stages, strict=True):
         assert before.traffic.total == after.traffic.total + after.traffic.on_chip
+    assert near.estimate.cycles < away.estimate.cycles
     assert explore(graph, device, on_chip=None) == near
     # Nothing is small enough.
     assert explore(graph, device, on_chip=1).mapping == away.mapping
