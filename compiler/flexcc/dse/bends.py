@@ -4,7 +4,7 @@
 import numpy as np
 
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d, Table
 from flexcc.ir.requantize import requantization
 
 __all__ = ["bend_behind"]
@@ -24,7 +24,8 @@ def bend_behind(graph: Graph, carrier: Convolution, add: Add) -> Conv2d | None:
             pass
         case _:
             return None
-    pooled = any(isinstance(user, MaxPool2d) for user in graph.users(bend.output))
+    ends = [bend, *(user for user in graph.users(bend.output) if isinstance(user, Table))]
+    pooled = any(isinstance(user, MaxPool2d) for end in ends for user in graph.users(end.output))
     if (bend.weight != 1).any() or (pooled and not isinstance(carrier, Conv2d)):
         return None
     rq = requantization(bend, graph.tensors[add.output], graph.tensors[bend.output])

@@ -12,8 +12,9 @@ from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Chain
 from flexcc.dse.resources import multipliers
 from flexcc.dse.solver import explore
+from flexcc.ir.functions import X, apply
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.layers import Add, Conv2d, MaxPool2d
+from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d, Table
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.targets.device import Family, load_device
 from tests.models import transposed
@@ -47,7 +48,7 @@ def _prelu(source: str) -> Conv2d:
     )
 
 
-def _graph(carrier: Conv2d, prelu: Conv2d, *, sum_leaves: bool = False) -> Graph:
+def _graph(carrier: Convolution, prelu: Conv2d, *, sum_leaves: bool = False) -> Graph:
     """A convolution, to which its input is added, and what follows the sum."""
     layers = (carrier, Add(name="add", inputs=("conv_out", "x"), output="add_out"), prelu)
     shape = TensorType(channels=CHANNELS, height=8, width=16, quantization=_VALUES)
@@ -107,6 +108,20 @@ def test_a_pooling_is_not_put_behind_a_transposed_layer() -> None:
     assert fusion_groups(lower(replace(graph, layers=layers))) == (
         Chain(conv="conv", sum="add"),
         Chain(conv="prelu", pool="pool"),
+    )
+
+
+def test_neither_is_one_behind_a_table() -> None:
+    graph = _graph(transposed(_CARRIER), _PRELU)
+    table = Table(name="table", inputs=("prelu_out",), output="t", function=apply("Sigmoid", X))
+    pool = MaxPool2d(name="pool", inputs=("t",), output="y", kernel=(1, 1), strides=(1, 1))
+    tensors = {**graph.tensors, "t": graph.tensors["x"], "y": graph.tensors["x"]}
+    port = replace(graph.outputs[0], tensor="y", onnx_name="y")
+    layers = (*graph.layers, table, pool)
+    graph = replace(graph, tensors=tensors, layers=layers, outputs=(port,))
+    assert fusion_groups(lower(graph)) == (
+        Chain(conv="conv", sum="add"),
+        Chain(conv="prelu", table="table", pool="pool"),
     )
 
 
