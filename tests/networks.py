@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flexcc.accelerator import Accelerator
 from flexcc.dse.fuse_windows import fuse_windows
 from flexcc.dse.lower import fusion_groups, lower
+from flexcc.dse.lower_movement import lower_movement
 from flexcc.dse.mapping import Group, Mapping, WeightMode, chain_of, group_tiling, stage_of
 from flexcc.dse.space import first_shortage
 from flexcc.ir.arithmetic import output_of, rounded, sum_scaling, table_entries
@@ -31,6 +32,7 @@ from flexcc.ir.layers import (
     Layer,
     MaxPool2d,
     Pads,
+    Select,
     Table,
 )
 from flexcc.ir.requantize import requantization, requantize
@@ -241,15 +243,18 @@ def _random_sum(
     name: str,
     nodes: list[Layer],
     tensors: dict[str, TensorType],
+    *,
+    selections: bool,
 ) -> tuple[Add, str | None]:
     """The sum of the last layer's output and another tensor, which may be a new graph input.
 
-    Or that of a convolution beside the last layer, which this appends, or the same once more.
+    Or that of a convolution beside the last layer, which this appends, or the same once more. With
+    `selections` also an input whose rows or columns are repeated, or to which zeros are added.
     """
     last = nodes[-1]
     shape = tensors[last.output]
     other, port = last.output, None
-    kind = rng.choice(["input", "input", "sibling", "same"])
+    kind = rng.choice(["input", "input", "sibling", "same", *["selection"] * 2 * selections])
     if kind == "sibling" and isinstance(last, Convolution):
         values = np.random.default_rng(rng.getrandbits(32))
         other = f"{name}_sibling"
@@ -262,6 +267,11 @@ def _random_sum(
     elif kind == "input":
         other = port = f"{name}_second"
     tensors[other] = replace(shape, quantization=_quantization(rng)) if port else shape
+    if kind == "selection":
+        port = f"{name}_second"
+        selection = _selection(rng, f"{name}_selected", port, shape, tensors)
+        nodes.insert(-1, selection)
+        other = selection.output
     tensors[name] = replace(shape, quantization=_quantization(rng))
     inputs = [last.output, other]
     rng.shuffle(inputs)
@@ -269,6 +279,36 @@ def _random_sum(
     subtract = rng.random() < 0.3
     add = Add(name=name, inputs=tuple(inputs), output=name, clamp=clamp, subtract=subtract)
     return add, port
+
+
+def _selection(
+    rng: random.Random, name: str, source: str, shape: TensorType, tensors: dict[str, TensorType]
+) -> Select:
+    """What makes a tensor of `shape` of a smaller one; adds the types of both to `tensors`."""
+    channels = [c for c in (4, 8, 16, 32, 64) if c < shape.channels]
+    sides = [[f for f in (1, 2, 3) if not size % f] for size in (shape.height, shape.width)]
+    down, along = 1, 1
+    kept = shape.channels
+    if channels and rng.random() < 0.6:
+        kept = rng.choice(channels)
+    if kept == shape.channels or rng.random() < 0.2:
+        down, along = sides[0][-1], rng.choice([1, sides[1][-1]])
+    output = f"{name}_out"
+    tensors[output] = replace(shape, quantization=_quantization(rng))
+    tensors[source] = replace(
+        tensors[output],
+        channels=kept,
+        height=shape.height // down,
+        width=shape.width // along,
+    )
+    return Select(
+        name=name,
+        inputs=(source,),
+        output=output,
+        channels=(*range(kept), *(-1,) * (shape.channels - kept)),
+        rows=tuple(row // down for row in range(shape.height)),
+        columns=tuple(column // along for column in range(shape.width)),
+    )
 
 
 def random_network(
@@ -280,14 +320,15 @@ def random_network(
     tables: bool = False,
     sums: bool = False,
     bends: bool = False,
+    selections: bool = False,
     window_taps: int = 0,
 ) -> Graph:
     """A chain of `layers` convolutions, max-poolings and concatenations, some with further users.
 
     About half of the convolutions are transposed; with `slopes` most bend at zero. Concatenations
     join what has the same pixels, be it the input, one tensor twice, or another concatenation. With
-    `sums`, second tensors are added to about half of all outputs; with `bends` most sums go through
-    two slopes.
+    `sums`, second tensors are added to about half of all outputs, with `selections` some of smaller
+    ones; with `bends` most sums go through two slopes.
     With `window_taps` most convolutions have a depthwise layer of so many taps in front.
     """
     seconds: list[str] = []
@@ -353,7 +394,7 @@ def random_network(
                 tensors[table.output] = kind
                 nodes.append(table)
         if sums and rng.random() < 0.6:
-            add, second = _random_sum(rng, f"sum{number}", nodes, tensors)
+            add, second = _random_sum(rng, f"sum{number}", nodes, tensors, selections=selections)
             nodes.append(add)
             seconds += [second] if second else []
             if bends and rng.random() < 0.7:
@@ -546,14 +587,20 @@ def _network_for(rng: random.Random, layers: int, accelerator: Accelerator) -> G
         tables=accelerator.tables and not rare,
         sums=accelerator.sums,
         bends=accelerator.bends,
+        selections=accelerator.sums and not accelerator.wide,
         window_taps=accelerator.window_taps,
     )
     return widened(rng, graph) if accelerator.wide else graph
 
 
+def _lowered(rng: random.Random, layers: int, accelerator: Accelerator) -> Graph:
+    network = lower_movement(_network_for(rng, layers, accelerator))
+    return lower(network, array=(accelerator.m, accelerator.n))
+
+
 def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping whose buffers are as small as they may be."""
-    graph = lower(_network_for(rng, layers, accelerator))
+    graph = _lowered(rng, layers, accelerator)
     stages = _stages(graph, accelerator)
     groups = [_random_group(rng, stage, accelerator) for stage in stages]
     tilings = [
@@ -567,7 +614,7 @@ def random_case(rng: random.Random, layers: int, accelerator: Accelerator) -> Ca
 def case_on(rng: random.Random, layers: int, accelerator: Accelerator) -> Case:
     """A random network and a random mapping that is legal on `accelerator` as it is."""
     while True:
-        graph = lower(_network_for(rng, layers, accelerator))
+        graph = _lowered(rng, layers, accelerator)
         groups = [_legal_group(rng, stage, accelerator) for stage in _stages(graph, accelerator)]
         legal = tuple(group for group in groups if group is not None)
         if len(legal) == len(groups):
@@ -696,6 +743,12 @@ def evaluate(
             acc = _convolve(layer, values[name], source)
             rq = requantization(layer, source, target)
             values[layer.output] = requantize(acc, rq)
+        elif isinstance(layer, Select):
+            assert source.quantization is not None
+            picked = values[name][:, layer.rows][:, :, layer.columns]
+            zeros = np.full_like(picked[:1], source.quantization.zero_point)
+            picked = np.concatenate([picked, *[zeros] * layer.channels.count(-1)])
+            values[layer.output] = picked
         elif isinstance(layer, Table):
             assert source.quantization is not None
             assert target.quantization is not None

@@ -45,7 +45,7 @@ from flexcc.ir import (
 )
 from flexcc.ir.functions import Apply, Number, Variable
 from flexcc.ir.graph import Signature
-from flexcc.ir.layers import Add, Concat, Table
+from flexcc.ir.layers import Add, Concat, Select, Table
 from flexcc.ir.packing import AxisPacking, Packing
 from flexcc.program.decode import decode, from_bytes, listing
 from flexcc.program.encode import to_bytes
@@ -54,7 +54,7 @@ from flexcc.targets import Board, load_device
 __all__ = ["Build", "build_files", "load_build"]
 
 _TENSORS = (Port, TensorType, Quantization, Packing, AxisPacking)
-_LAYERS = (Add, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Table, Pads, Clamp, Cost)
+_LAYERS = (Add, Conv2d, ConvTranspose2d, MaxPool2d, Concat, Select, Table, Pads, Clamp, Cost)
 _GRAPH = (Graph, *_TENSORS, *_LAYERS, Apply, Number, Variable)
 _MAPPING = (Mapping, Group, Chain, Resident, WeightMode, Accelerator)
 _NETWORK, _ARRAYS, _PLAN = "network.json", "network.npz", "plan.json"

@@ -21,6 +21,7 @@ from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.ir.planes import LOWER, UPPER, plane_names
 from flexcc.ir.types import TensorType
 from flexcc.joins import Part, plane_count
+from flexcc.second import Second
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
 from flexcc.windows import ColumnBeats, Read, WindowAxis, column_beats, read_of
 
@@ -62,11 +63,12 @@ class Span:
 class Stage:
     """One trip through the accelerator: a convolution and, fused, the layers around it.
 
-    `input` is the convolution's input type, `raw` its output's, `skip` that of the tensor which a
-    sum adds to it, `output` that of the tensor stored. `bend` requantises sums one by one:
-    `summed` is their type, `bent` that of what becomes of them. With a `window` in front `read` is
-    the type of what memory holds, else None. `joined` are the tensors that what is read is a
-    concatenation of; empty if it is stored as it is. With `keeps` what is pooled is stored, too.
+    `input` is the convolution's input type, `raw` its output's, `second` the tensor which a sum
+    adds to it, as it is stored, of type `skip`, `output` that of the tensor stored. `bend`
+    requantises sums one by one: `summed` is their type, `bent` that of what becomes of them. With
+    a `window` in front `read` is the type of what memory holds, else None. `joined` are the
+    tensors that what is read is a concatenation of; empty if it is stored as it is. With `keeps`
+    what is pooled is stored, too.
     With `keep_zeros` taps whose weights are all zero stay in the reduction lists; without
     `may_bundle` each output phase has passes of its own.
     """
@@ -81,6 +83,7 @@ class Stage:
     read: TensorType | None = None
     raw: TensorType
     skip: TensorType | None = None
+    second: Second | None = None
     summed: TensorType | None = None
     bent: TensorType | None = None
     output: TensorType
@@ -133,11 +136,8 @@ class Stage:
 
     @property
     def skip_tensor(self) -> str | None:
-        """The tensor that is added to the convolution's output."""
-        if self.sum is None:
-            return None
-        first, second = self.sum.inputs
-        return second if first == self.conv.output else first
+        """The stored tensor that is added to the convolution's output."""
+        return None if self.second is None else self.second.tensor
 
     @property
     def output_tensor(self) -> str:
@@ -440,6 +440,12 @@ class Tiling:
     def half_planes(self) -> int:
         """Planes that a half of the output buffer holds; the last one of a tile may hold fewer."""
         return 1 if self.lists.taps.bundle > 1 else self.accelerator.planes_per_half
+
+    @property
+    def skip_planes(self) -> int:
+        """Planes of the second tensor of a sum that memory holds; the others are zeros."""
+        skip = self.stage.skip
+        return 0 if skip is None else -(-skip.channels // self.accelerator.n)
 
     @property
     def planes_of_halves(self) -> tuple[range, ...]:

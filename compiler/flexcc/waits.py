@@ -35,13 +35,13 @@ class StoredTiles:
         last_row = rows.start + (rows.count - 1) * rows.step
         return self._until(rows.start, last_row, cols.start + cols.count - 1)
 
-    def needed_beside(self, writer: Tile) -> tuple[int, ...]:
+    def needed_beside(self, writer: Tile, repeats: int = 1) -> tuple[int, ...]:
         """As above, up to the last one whose pixels are summed with those of `writer`.
 
-        Its outputs before pooling have the tensor's size.
+        Its outputs before pooling have the tensor's size, with `repeats` rows for each.
         """
         rows, cols = writer.rows.raw, writer.cols.raw
-        return self._until(rows.start, rows.stop - 1, cols.stop - 1)
+        return self._until(rows.start // repeats, (rows.stop - 1) // repeats, cols.stop - 1)
 
     def _until(self, first_row: int, last_row: int, last_col: int) -> tuple[int, ...]:
         result = [0] * len(self.first)

@@ -435,33 +435,41 @@ def _skips(
     """The pixels of a second tensor, each in the word where the output buffer has its own.
 
     A row phase of a plane is loaded as a plane of its own, column phases as those of a stride. All
-    row phases are loaded with equally many rows, some beyond the tensor's last.
+    row phases are loaded with equally many rows, some beyond the tensor's last. Of rows that are
+    repeated without phases each is a plane of its own, too. Planes that memory has not are padding.
     """
-    layout, taps = source.layout, tiling_.lists.taps
+    layout, taps, second = source.layout, tiling_.lists.taps, tiling_.stage.second
+    assert second is not None
     rows, cols = tile.rows.raw, tile.cols.raw
     groups = tile.groups(tiling_.accelerator.p)
     phase_words = len(tile.rows.grid) * groups
     first_beat = cols.start // layout.beat_pixels
     row_beats = (cols.stop - 1) // layout.beat_pixels - first_beat + 1
-    row_pitch = taps.y.out_step * layout.row_pitch
-    begin = source.address + rows.start * layout.row_pitch + first_beat * layout.beat_bytes
+    begin = source.address + first_beat * layout.beat_bytes
+    # Rows that a plane of a record holds, and the row of memory that each of these begins with.
+    apart = second.repeats > taps.y.out_step
+    mem_rows = 1 if apart else len(tile.rows.grid)
+    stop = rows.stop if apart else rows.start + taps.y.out_step
+    row_pitch = max(1, taps.y.out_step // second.repeats) * layout.row_pitch
     steps = taps.x.out_step
     unused = (0,) * (MAX_PHASES - steps)
-    waits = (0,) * tiling_.accelerator.cores if stored is None else stored.needed_beside(tile)
-    return tuple(
+    waits = (0,) * tiling_.accelerator.cores
+    if stored is not None:
+        waits = stored.needed_beside(tile, second.repeats)
+    loaded = tuple(
         Load(
             wait_tiles=waits[core],
             core_tiles=_other_cores(waits, core),
             row_beats=row_beats,
             row_pitch=row_pitch,
-            mem_rows=len(tile.rows.grid),
+            mem_rows=mem_rows,
             pad_top=0,
             pad_bottom=0,
             pad_left=0,
             mem_cols=len(cols),
             pad_right=0,
             row_words=groups,
-            plane_words=steps * phase_words,
+            plane_words=groups if apart else steps * phase_words,
             pad_value=0,
             first_pixel=cols.start % layout.beat_pixels,
             phases=steps,
@@ -469,12 +477,36 @@ def _skips(
             phase_base=(*(phase * phase_words for phase in range(steps)), *unused),
             phase_rot=(0,) * MAX_PHASES,
             addresses=tuple(
-                begin + plane * layout.plane_pitch + phase * layout.row_pitch
+                begin + plane * layout.plane_pitch + row // second.repeats * layout.row_pitch
                 for plane in planes
-                for phase in range(taps.y.out_step)
+                for row in range(rows.start, stop)
             ),
         )
         for planes in tiling_.planes_of_halves
+    )
+    return tuple(
+        load if planes.start < layout.planes else _zeros(load, source)
+        for load, planes in zip(loaded, tiling_.planes_of_halves, strict=True)
+    )
+
+
+def _zeros(load: Load, source: TensorPlan) -> Load:
+    """A load of `source` as a second tensor, with nothing but padding."""
+    quantization = source.type.quantization
+    assert quantization is not None
+    return replace(
+        load,
+        wait_tiles=0,
+        core_tiles=(0,) * len(load.core_tiles),
+        row_beats=0,
+        mem_rows=0,
+        pad_top=load.mem_rows,
+        pad_left=load.mem_cols,
+        mem_cols=0,
+        pad_value=_padding(quantization)[0],
+        first_pixel=0,
+        contiguous=0,
+        addresses=(0,) * len(load.addresses),
     )
 
 
@@ -864,6 +896,17 @@ def _rows_beyond(resolved: Sequence[_Resolved]) -> dict[str, int]:
     return result
 
 
+def _dead_second(stage: Stage, memory: Placement) -> int:
+    """What is added in lanes without a channel: what the second tensor holds there, or its zero."""
+    if stage.second is None:
+        return 0
+    stored = memory.tensors[stage.second.tensor]
+    if stage.raw.channels == stage.second.channels:
+        return stored.dead
+    assert stored.type.quantization is not None
+    return _padding(stored.type.quantization)[0]
+
+
 def build_plan(graph: Graph, mapping: Mapping) -> Plan:
     """Resolves a lowered graph and its mapping, which must be legal.
 
@@ -890,7 +933,7 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         )
     for stage in resolved:
         own = stage.tiling.stage
-        skip = 0 if own.skip_tensor is None else memory.tensors[own.skip_tensor].dead
+        skip = _dead_second(own, memory)
         for tensor in own.stored_tensors:
             memory.place(
                 tensor,

@@ -93,13 +93,12 @@ class Forms:
 
     def graph(self, *, m: int, p: int, n: int) -> Graph:
         """The network for an array of that shape."""
-        if not self._wanted:
-            return self._plain
         if (m, p, n) not in self._of:
             array = ArrayModel(
                 m=m, p=p, n=n, drain_cycles=m // min(m, n), beat_bytes=self._beat_bytes
             )
-            self._of[m, p, n] = lower(reshape(self._graph, array, self._wanted), self._without)
+            shaped = reshape(self._graph, array, self._wanted) if self._wanted else self._graph
+            self._of[m, p, n] = lower(shaped, self._without, (m, n))
         return self._of[m, p, n]
 
     def rough_stages(self, shape: Shape) -> list[Stage]:

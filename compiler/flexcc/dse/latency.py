@@ -119,7 +119,7 @@ def window_cycles(tiling: Tiling, tile: Tile) -> float:
 def skip_cycles(tiling: Tiling, tile: Tile) -> float:
     """Planes x rows x cycles to load a row of the second tensor, a burst; 0 without a sum.
 
-    Output phases of columns are loaded like those of a stride.
+    Output phases of columns are loaded like those of a stride, planes of zeros as padding.
     """
     if tiling.stage.skip is None:
         return 0.0
@@ -128,8 +128,10 @@ def skip_cycles(tiling: Tiling, tile: Tile) -> float:
     columns = column_phases(stride=step, banks=a.p, columns=len(cols), rotation=(0,) * step)
     beats = span_beats(cols.start, len(cols), a.beat_pixels)
     first = -(cols.start % a.beat_pixels) % step
-    row = max(beats * beat_cost(columns, a.beat_pixels, first), BURST_CYCLES)
-    return tiling.out_planes * len(tile.rows.raw) * row
+    each = beat_cost(columns, a.beat_pixels, first)
+    read = tiling.skip_planes * max(beats * each, BURST_CYCLES)
+    zeros = (tiling.out_planes - tiling.skip_planes) * -(-len(cols) // a.beat_pixels) * each
+    return len(tile.rows.raw) * (read + zeros)
 
 
 def array_cycles(tiling: Tiling, tile: Tile) -> int:
@@ -236,9 +238,12 @@ def halves_ahead(tiling: Tiling) -> int:
     ahead itself; their FIFOs hold 64 words each.
     """
     ahead = _FIFO_WORDS // _STORE_WORDS
-    if tiling.stage.skip is None:
+    second = tiling.stage.second
+    if second is None:
         return ahead
     planes = -(-tiling.out_planes // len(tiling.lists.groups))
+    if second.repeats > tiling.lists.taps.y.out_step:
+        planes *= max(len(row.raw) for row in tiling.rows)  # Each row is a plane of its own.
     return min(ahead, 1 + _FIFO_WORDS // (_SKIP_WORDS + planes))
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from flexcc.dse.bends import bend_behind
 from flexcc.dse.lower_interpolation import enlargement, lower_interpolation
 from flexcc.dse.lower_means import LONGEST_LIST
+from flexcc.dse.lower_movement import movement_as_convolution
+from flexcc.dse.lower_second import is_loaded, may_be_loaded
 from flexcc.dse.mapping import Chain
 from flexcc.dse.names import Names
 from flexcc.dse.technique import Technique
@@ -49,16 +51,28 @@ _WINDOW_MAX = 255
 class _Rewriter:
     """The layers and tensors of the graph being written."""
 
-    def __init__(self, graph: Graph, without: Collection[Technique]) -> None:
+    def __init__(
+        self, graph: Graph, without: Collection[Technique], array: tuple[int, int] | None
+    ) -> None:
         self.graph = graph
+        self.array = array
         self.fuses = Technique.FUSION not in without
         self.joins = Technique.LAYOUT not in without
         self.layers: list[Layer] = []
         self.tensors: dict[str, TensorType] = dict(graph.tensors)
         self.new_name = Names(graph).new
 
+    def loads(self, layer: Select, carrier: Convolution) -> bool:
+        """Whether the load of a sum's second tensor makes what `layer` does."""
+        if self.array is None:
+            return False
+        m, n = self.array
+        return is_loaded(self.graph, layer, carrier, m=m, n=n)
 
-def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
+
+def lower(
+    graph: Graph, without: Collection[Technique] = (), array: tuple[int, int] | None = None
+) -> Graph:
     """An equal graph in which every layer belongs to a chain that begins with a convolution.
 
     - A sum directly follows the convolution that makes one of its operands, the later one if it
@@ -67,6 +81,8 @@ def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
     - A column stride that the loader cannot split becomes a smaller one and a subsampling.
     - What a concatenation joins has its scale: others go through a 1x1 convolution that rescales.
       It then moves no byte: its channels are where its inputs are.
+
+    - A selection stays that the load of a sum's second tensor makes on M rows and N lanes, `array`.
 
     `without` fusion every layer but a convolution is carried by an identity, without layout
     another one copies what is joined.
@@ -79,7 +95,7 @@ def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
         problems.append(f"{graph.name}: there is no layer to run; the outputs are the inputs")
     if problems:
         raise InputError("\n".join(problems))
-    rewriter = _Rewriter(graph, without)
+    rewriter = _Rewriter(graph, without, array)
     for layer in graph.layers:
         match layer:
             case Conv2d():
@@ -94,6 +110,8 @@ def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
                 rewriter.layers += _lower_pool(layer, rewriter)
             case Concat():
                 rewriter.layers += _lower_concat(layer, rewriter)
+            case Select():
+                pass  # With the sum that alone reads it.
             case Interpolate2d():
                 made, types = lower_interpolation(layer, rewriter.tensors, rewriter.new_name)
                 rewriter.layers += made
@@ -104,7 +122,7 @@ def lower(graph: Graph, without: Collection[Technique] = ()) -> Graph:
 
 
 def _problem(graph: Graph, layer: Layer) -> str | None:
-    engine = _missing_engine(layer)
+    engine = _missing_engine(graph, layer)
     if engine is not None:
         return f"{layer.name}: it needs {engine}, which is not built yet"
     if isinstance(layer, AveragePool2d):
@@ -172,11 +190,13 @@ def _size(tensor: TensorType) -> tuple[int, int, int]:
     return tensor.channels, tensor.height, tensor.width
 
 
-def _missing_engine(layer: Layer) -> str | None:
+def _missing_engine(graph: Graph, layer: Layer) -> str | None:
     """What a layer needs that the accelerator does not have."""
     match layer:
         case LocalNorm():
             return "an engine that normalises over channels"
+        case Select() if may_be_loaded(graph, layer):
+            return None
         case Select() | DepthToSpace() | SpaceToDepth():
             return "layouts that pick and move parts of tensors"
     return None
@@ -243,7 +263,17 @@ def _carrier(add: Add, rewriter: _Rewriter) -> Convolution | None:
 
 
 def _lower_sum(add: Add, rewriter: _Rewriter) -> list[Layer]:
+    producers = (rewriter.graph.producer(name) for name in add.inputs)
+    selections = [layer for layer in producers if isinstance(layer, Select)]
     carrier = _carrier(add, rewriter)
+    for layer in selections:
+        if carrier is not None and rewriter.loads(layer, carrier):
+            rewriter.layers.append(layer)
+            continue
+        moved = movement_as_convolution(layer, rewriter.tensors[layer.inputs[0]])
+        assert moved is not None, "what a load may make a convolution can copy"
+        rewriter.layers.append(moved)
+        carrier = _carrier(add, rewriter)
     if carrier is not None:
         # Nothing else reads it, so it may come as late as this.
         rewriter.layers.remove(carrier)
@@ -371,6 +401,6 @@ def fusion_groups(graph: Graph, without: Collection[Technique] = ()) -> tuple[Ch
         chains.append(Chain(conv=layer.name, sum=add, bend=bend, table=table, pool=pooled))
     covered = {name for chain in chains for name in chain.names}
     for layer in graph.layers:
-        if layer.name not in covered and not isinstance(layer, Concat):
+        if layer.name not in covered and not isinstance(layer, Concat | Select):
             raise ValueError(f"{layer.name}: the graph has not been lowered")
     return tuple(chains)

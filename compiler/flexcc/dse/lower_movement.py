@@ -12,6 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.dse.lower_second import lower_second, may_be_loaded
 from flexcc.ir.affine import quantize_array
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import (
@@ -32,11 +33,17 @@ _NONE = Pads()
 
 
 def lower_movement(graph: Graph) -> Graph:
-    """An equal integer graph whose movements are convolutions, as far as they can be."""
+    """An equal integer graph whose movements are convolutions, as far as they can be.
+
+    Those stay which the load of a sum's second tensor may make.
+    """
+    graph = lower_second(graph)
     return replace(graph, layers=tuple(_lowered(graph, layer) for layer in graph.layers))
 
 
 def _lowered(graph: Graph, layer: Layer) -> Layer:
+    if may_be_loaded(graph, layer):
+        return layer
     moved = movement_as_convolution(layer, graph.tensors[layer.inputs[0]])
     return layer if moved is None else moved
 

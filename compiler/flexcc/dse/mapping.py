@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
+from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Select, Table
 from flexcc.joins import stored_parts
+from flexcc.second import second_of
 from flexcc.tiles import Stage, Tiling, tiling
 
 __all__ = [
@@ -160,10 +161,11 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
     parts = stored_parts(graph, source)
     pool = _named(layers, chain.pool, MaxPool2d)
     pooled = None if pool is None else pool.inputs[0]
-    skip = None
+    second = skip = None
     if add is not None:
-        first, second = add.inputs
-        skip = graph.tensors[second if first == conv.output else first]
+        first, last = add.inputs
+        second = second_of(graph, last if first == conv.output else first)
+        skip = graph.tensors[second.tensor]
     output = layers[chain.names[-1]].output
     return Stage(
         window=window,
@@ -176,13 +178,14 @@ def stage_of(graph: Graph, chain: Chain) -> Stage:
         read=None if window is None else graph.tensors[source],
         raw=graph.tensors[conv.output],
         skip=skip,
+        second=second,
         summed=None if bend is None else graph.tensors[bend.inputs[0]],
         bent=None if bend is None else graph.tensors[bend.output],
         output=graph.tensors[output],
         joined=() if parts[0].tensor == source else parts,
         keeps=pooled is not None and (graph.is_output(pooled) or len(graph.users(pooled)) > 1),
         # Lanes of a second tensor that repeat others would not repeat in its sum.
-        may_bundle=not any(isinstance(user, Add) for user in graph.users(output)),
+        may_bundle=not any(isinstance(user, Add | Select) for user in graph.users(output)),
     )
 
 

@@ -179,9 +179,11 @@ def _works(
         tiling_ = candidate.tiling
         sources = [producers[name] for name in tiling_.stage.sources if name in producers]
         skip = producers.get(tiling_.stage.skip_tensor or "")
+        second = tiling_.stage.second
+        repeats = 1 if second is None else second.repeats
         mode: WeightMode = candidate.group.weights
-        second = tiling_.stage.skip_tensor
-        places = (tiling_.stage.sources, (second,), tiling_.stage.stored_tensors)
+        seconds = () if second is None else (second.tensor,)
+        places = (tiling_.stage.sources, seconds, tiling_.stage.stored_tensors)
         load, beside, store = (
             ON_CHIP_LATENCY if all(name in near for name in names) else MEMORY_LATENCY
             for names in places
@@ -196,7 +198,7 @@ def _works(
                     core=core,
                     cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
                     waits=wait_tiles(tiles[number], sources, cores),
-                    skip_waits=None if skip is None else skip.needed_beside(tiles[number]),
+                    skip_waits=None if skip is None else skip.needed_beside(tiles[number], repeats),
                     load_latency=load,
                     skip_latency=beside,
                     store_latency=store,

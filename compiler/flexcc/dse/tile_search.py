@@ -316,4 +316,5 @@ def _geometry(stage: Stage, lists: StageLists) -> tuple[object, ...]:
         pool and (pool.kernel, pool.strides, pool.pads),
         window and (window.weight.shape, window.strides, window.pads, window.slope is None),
         (stage.parts, stage.keeps, stage.keep_zeros),
+        stage.second and stage.second.repeats,
     )

@@ -64,7 +64,7 @@ def skip_beats(tiling: Tiling) -> int:
     beat_pixels = tiling.accelerator.beat_pixels
     rows = sum(len(row.raw) for row in tiling.rows)
     beats = sum(span_beats(col.raw.start, len(col.raw), beat_pixels) for col in tiling.cols)
-    return tiling.out_planes * rows * beats
+    return tiling.skip_planes * rows * beats
 
 
 def image_beats(tiling: Tiling, *, stream: bool) -> tuple[int, int]:

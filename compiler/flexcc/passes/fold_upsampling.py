@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folds resizing to the nearest pixel into the convolutions behind it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Conv2d, ConvTranspose2d, Layer, Pads, Select
+from flexcc.ir.repetition import times_repeated
 from flexcc.passes.base import Pass
 from flexcc.passes.rewrite import with_layers, without_dead_layers
 
@@ -50,16 +50,11 @@ def _factors(graph: Graph, layer: Layer) -> tuple[int, int] | None:
     if not isinstance(layer, Select):
         return None
     source = graph.tensors[layer.inputs[0]]
-    rows, columns = _repeats(source.height, layer.rows), _repeats(source.width, layer.columns)
+    rows = times_repeated(layer.rows, source.height)
+    columns = times_repeated(layer.columns, source.width)
     if layer.channels != tuple(range(source.channels)) or not rows or not columns:
         return None
     return None if (rows, columns) == (1, 1) else (rows, columns)
-
-
-def _repeats(size: int, indices: Sequence[int]) -> int:
-    """How often each of `size` pixels stands in a row; 0 if they are picked in another way."""
-    factor = len(indices) // size
-    return factor if tuple(indices) == tuple(np.repeat(np.arange(size), factor)) else 0
 
 
 def _folded(conv: Conv2d, source: str, factors: tuple[int, int]) -> ConvTranspose2d | None:

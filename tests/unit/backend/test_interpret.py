@@ -12,7 +12,7 @@ from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.backend.program import program_words
-from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode
+from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode, stage_of
 from flexcc.ir.graph import Graph, Port
 from flexcc.ir.layers import Add, Conv2d, Pads
 from flexcc.ir.types import Quantization, TensorType
@@ -101,6 +101,26 @@ def test_sums(seed: int, shape: int) -> None:
     plan, counts = _run(case, seed)
     assert counts[0] == counts[1]
     assert any(stage.sum for stage in plan.stages) == case.mapping.accelerator.sums
+
+
+@pytest.mark.parametrize("kind", ["zeros", "repeats"])
+@pytest.mark.parametrize("shape", range(14))
+def test_second_tensors_that_are_stored_in_part(shape: int, kind: str) -> None:
+    """Loads that add channels of zeros, and such that repeat rows."""
+    rng = random.Random(f"second {shape} {kind}")
+    accelerator = replace(ACCELERATORS[shape], sums=True)
+    found = 0
+    while found < 2:
+        case = random_case(rng, rng.choice([1, 2, 3]), accelerator)
+        stages = [stage_of(case.graph, group.chain) for group in case.mapping.groups]
+        seconds = [(stage.second, stage.raw.channels) for stage in stages if stage.second]
+        kinds = {
+            "zeros": any(second.channels < channels for second, channels in seconds),
+            "repeats": any(second.repeats > 1 for second, _ in seconds),
+        }
+        if kinds[kind]:
+            found += 1
+            _run(case, found)
 
 
 @pytest.mark.parametrize("shape", range(len(ACCELERATORS)))
