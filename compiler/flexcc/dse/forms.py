@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from flexcc.dse.fuse_windows import fuse_windows
+from flexcc.dse.join_by_sum import join_by_sum
 from flexcc.dse.layer_cost import ArrayModel
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.lower_means import lower_means
@@ -97,7 +98,10 @@ class Forms:
             array = ArrayModel(
                 m=m, p=p, n=n, drain_cycles=m // min(m, n), beat_bytes=self._beat_bytes
             )
-            shaped = reshape(self._graph, array, self._wanted) if self._wanted else self._graph
+            graph = self._graph
+            if self.sums and not self._without:
+                graph = join_by_sum(graph, m=m, n=n)
+            shaped = reshape(graph, array, self._wanted) if self._wanted else graph
             self._of[m, p, n] = lower(shaped, self._without, (m, n))
         return self._of[m, p, n]
 
