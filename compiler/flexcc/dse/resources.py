@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an accelerator takes of a device. Figures that only synthesis can tell are None."""
+"""What an accelerator takes of a device: multipliers, RAM, LUTs and registers."""
 
 from dataclasses import dataclass
 
 from flexcc.accelerator import Accelerator
+from flexcc.dse.rams import core_rams, ram_halves
 from flexcc.targets.device import Device, Family
 
 __all__ = [
@@ -19,12 +20,6 @@ __all__ = [
 
 CONTROL_MULTIPLIERS = 1
 """The store engine multiplies the rows and beats of a request, 16 by 16 bits."""
-_AXI_FIFO_BEATS = 128
-_BLOCK_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096))
-_SHALLOW_WORDS = 64
-_WINDOW_CHANNEL_BITS = {False: 150, True: 256}
-"""Without slopes and with them."""
-_SLOPE_BITS = 106
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,40 +76,18 @@ def multipliers(accelerator: Accelerator, family: Family) -> int:
     return a.cores * (array + lanes + window + CONTROL_MULTIPLIERS)
 
 
-def _blocks(words: int, bits: int) -> int:
-    """Blocks of 36 Kbit for a RAM, by the best of their shapes; shallow RAMs are made of LUTs."""
-    if words <= _SHALLOW_WORDS:
-        return 0
-    return min(-(-bits // width) * -(-words // depth) for width, depth in _BLOCK_SHAPES)
-
-
 def ram_blocks(accelerator: Accelerator) -> int:
-    """Blocks of 36 Kbit that the buffers of one core need by their geometry.
-
-    A bound for exploration, not a figure of any tool: P banks of two halves for activations and
-    for outputs, M rows of the weight ring, parameters, lists, three AXI FIFOs, and the lines and
-    channels of the window engine. Sums take another buffer like that for outputs, and a FIFO;
-    tables half a block a lane.
-    """
-    a = accelerator
-    word = a.n * 8
-    tables = -(-a.p * a.q // 2) if a.tables else 0
-    window = 0
-    if a.window_taps:
-        window = _blocks(2 * a.window_channels, _WINDOW_CHANNEL_BITS[a.slopes])
-    if a.window_taps > 1:
-        window += 2 * _blocks(a.window_beats, a.beat_bytes * 8)
-    return window + (
-        a.p * (_blocks(2 * a.act_words, word) + (1 + a.sums) * _blocks(2 * a.out_words, word))
-        + a.m * _blocks(a.weight_words, word)
-        + _blocks(a.param_passes * a.drain_cycles, a.q * a.record_bytes * 8)
-        + (_blocks(a.param_passes * a.drain_cycles, a.q * _SLOPE_BITS) if a.bends else 0)
-        + _blocks(2 * a.list_entries, 64)
-        + (3 + a.sums) * _blocks(_AXI_FIFO_BEATS, a.beat_bytes * 8)
-        + tables
-    )
+    """Blocks of 36 Kbit of one core; two RAMs of 18 Kbit share one."""
+    return -(-sum(map(ram_halves, core_rams(accelerator))) // 2)
 
 
 def resources(accelerator: Accelerator, device: Device) -> Resources:
-    """What is known of `accelerator` on `device` without synthesis."""
-    return Resources(dsp=multipliers(accelerator, device.family))
+    """What `accelerator` takes of `device`: multipliers and, on UltraScale+, RAM as Yosys maps it.
+
+    No RAM but on-chip memory is UltraRAM.
+    """
+    a, dsp = accelerator, multipliers(accelerator, device.family)
+    if device.family is not Family.XCUP:
+        return Resources(dsp=dsp)
+    halves = a.cores * sum(map(ram_halves, core_rams(a)))
+    return Resources(dsp=dsp, bram36=-(-halves // 2), uram=0)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Multipliers exactly, RAM blocks by geometry."""
+"""Multipliers and RAM blocks exactly."""
 
 from dataclasses import replace
 
 import pytest
 
+from designs.versatility.area import stored as stored_areas
 from flexcc.accelerator import Accelerator
+from flexcc.dse.rams import Ram, core_rams, ram_halves, ram_luts
 from flexcc.dse.resources import multipliers, ram_blocks, resources
 from flexcc.targets import Family, load_device
+from sim.baseline.area import ACCELERATOR as MAPPED
 
 ACCELERATOR = Accelerator(
     m=8,
@@ -41,20 +44,51 @@ def test_multipliers(accelerator: Accelerator, family: Family, expected: int) ->
 
 
 def test_ram_blocks() -> None:
-    # 64 bits: 2048 words take 4 blocks a bank, 512 words 1; 8 rows of weights 1 each; parameters
-    # 256 x 256 bits 4; lists 1024 x 64 bits 2; three FIFOs of 128 x 512 bits 8 each.
-    assert ram_blocks(ACCELERATOR) == 5 * (4 + 1) + 8 * 1 + 4 + 2 + 3 * 8
-    assert ram_blocks(replace(ACCELERATOR, weight_words=64)) == 5 * 5 + 4 + 2 + 24
+    # Halves of 18 Kbit. Of 64 bits, 2048 words take 8 a bank, 512 words 2, in four lanes of 16
+    # bits as well; 8 rows of weights 2 each; 256 parameters of 156 bits 5; lists and records 4 and
+    # 2; FIFOs of 512 beats 15 each, with strobes 16.
+    halves = 5 * (8 + 2) + 8 * 2 + 5 + 4 + 2 + 3 * 15 + 16
+    assert ram_blocks(ACCELERATOR) == halves / 2
+    assert ram_blocks(replace(ACCELERATOR, weight_words=64)) == halves / 2 - 8
 
 
 def test_slopes_widen_records_and_tables_take_half_a_block_a_lane() -> None:
     plain = ram_blocks(ACCELERATOR)
-    assert ram_blocks(replace(ACCELERATOR, slopes=True)) == plain + 4
+    assert ram_blocks(replace(ACCELERATOR, slopes=True)) == plain + 3
     assert ram_blocks(replace(ACCELERATOR, tables=True)) == plain + 5
-    assert ram_blocks(replace(ACCELERATOR, q=1, tables=True)) == plain - 2 + 3
+    # 512 parameters of 78 bits are 3 halves.
+    assert ram_blocks(replace(ACCELERATOR, q=1, tables=True)) == plain + 2
+
+
+@pytest.mark.parametrize(
+    ("words", "bits", "lane", "halves", "luts"),
+    [
+        (64, 64, 0, 0, 80),
+        (64, 128, 0, 0, 152),
+        (128, 64, 0, 2, 0),
+        (256, 64, 0, 2, 0),
+        (512, 512, 0, 15, 0),
+        (512, 576, 0, 16, 0),
+        (1024, 64, 16, 4, 0),
+        (2048, 64, 0, 8, 0),
+        (4096, 8, 0, 2, 0),
+        (32, 156, 0, 0, 96),
+    ],
+)
+def test_rams_are_made_of_what_yosys_takes(
+    words: int, bits: int, lane: int, halves: int, luts: int
+) -> None:
+    ram = Ram(name="r", words=words, bits=bits, lane=lane)
+    assert (ram_halves(ram), ram_luts(ram)) == (halves, luts)
+
+
+def test_the_rams_of_a_mapped_core_are_counted_exactly() -> None:
+    """`tests/synth` maps it again."""
+    assert sum(map(ram_halves, core_rams(MAPPED))) == stored_areas().core.block_rams
 
 
 def test_what_only_synthesis_tells_is_not_guessed() -> None:
     known = resources(ACCELERATOR, load_device("u250"))
-    assert known.dsp == 213
-    assert (known.bram36, known.uram, known.lut, known.ff) == (None, None, None, None)
+    assert (known.dsp, known.bram36, known.uram) == (213, 69, 0)
+    assert (known.lut, known.ff) == (None, None)
+    assert resources(replace(ACCELERATOR, packed=False), load_device("ulx3s-85f")).bram36 is None
