@@ -110,7 +110,7 @@ Mean error {sum(errors) / len(errors):.2%}, worst {max(errors):.2%}; a test fail
 
 The {_WORST} worst layers of each network, of those that take {SHARE:.1%} of its run or more
 ({counts}). A layer is measured from the last step of the one before to its own. A test fails when
-another layer than those it names is off by more than 15 %.
+one is off by more than 15 %.
 
 | network | layer | estimated | measured | error |
 |---|---|---|---|---|
