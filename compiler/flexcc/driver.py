@@ -298,10 +298,11 @@ def _quantize(model: Any, options: Options) -> _Quantized:
 
 def _integers(options: SourceOptions, model: Any) -> Graph:
     """The integer graph alone."""
-    graph = passes.lower(import_network(model).graph)
+    network = import_network(model)
+    graph = passes.lower(network.graph)
     if _is_integer(graph):
         return graph
-    samples = _calibration(import_network(model), graph, options)
+    samples = _calibration(network, graph, options)
     return passes.lower(quantize(graph, samples, options.quantization).graph)
 
 

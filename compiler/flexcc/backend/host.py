@@ -9,7 +9,7 @@ from flexcc.backend.render import render
 from flexcc.backend.tensors import TensorPlan
 from flexcc.backend.views import ArrayView, HostView, PortView
 from flexcc.ir.graph import Graph, Port
-from flexcc.ir.packing import AxisPacking
+from flexcc.ir.packing import AxisPacking, block_axis
 from flexcc.resources import TEMPLATES
 
 __all__ = ["host_files", "host_view"]
@@ -85,7 +85,7 @@ def _port(graph: Graph, plan: Plan, port: Port, array: int) -> PortView:
         for axis in (1, 2, 3):
             dimension = port.axes.index(axis)
             strides[axis - 1] = prod(port.onnx_shape[dimension + 1 :])
-    y, x = _plain(own.height), _plain(own.width)
+    y, x = block_axis(own.height, 1), block_axis(own.width, 1)
     if packed.packing is not None:
         y, x = packed.packing.y, packed.packing.x
     stored = plan.joined.get(port.tensor, (port.tensor,))
@@ -124,10 +124,6 @@ def _part(tensor: TensorPlan, first: int) -> str:
         tensor.dead,
     )
     return f"{{{', '.join(map(str, values))}}}"
-
-
-def _plain(size: int) -> AxisPacking:
-    return AxisPacking(lanes=1, distance=1, step=1, offset=0, size=size, extent=size)
 
 
 def _axis(axis: AxisPacking) -> str:

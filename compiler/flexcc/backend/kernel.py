@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flexcc.backend.render import render
 from flexcc.backend.views import BusView, KernelView
+from flexcc.program.registers import Register
 from flexcc.targets import Device
 
 __all__ = ["KERNEL_SCRIPT", "kernel_file", "kernel_view"]
@@ -24,7 +25,7 @@ _SINGLE = (
         ports=(("INTERRUPT", "interrupt_o"),),
     ),
 )
-_BASE_OFFSET, _FREE_OFFSET = 0x18, 0x80
+_FREE_OFFSET = 0x80
 
 
 def kernel_view(
@@ -55,7 +56,7 @@ def kernel_view(
         for name, ports in buses.items()
     )
     masters = [bus.name for bus in interfaces if bus.mode == "master"]
-    offsets = [_BASE_OFFSET, *(_FREE_OFFSET + 8 * i for i in range(len(masters) - 1))]
+    offsets = [Register.BASE_LOW, *(_FREE_OFFSET + 8 * i for i in range(len(masters) - 1))]
     return KernelView(
         version=version,
         model=model,

@@ -20,7 +20,7 @@ from flexcc.ir.layers import (
     Select,
 )
 from flexcc.passes.base import Pass
-from flexcc.passes.eliminate_identity import without_identity
+from flexcc.passes.eliminate_identity import EliminateIdentity
 from flexcc.passes.rewrite import with_layers
 
 __all__ = ["RemoveDeadChannels"]
@@ -52,10 +52,8 @@ class RemoveDeadChannels(Pass):
                 for name, kind in graph.tensors.items()
             },
         )
-        for name in [layer.name for layer in narrowed.layers if isinstance(layer, Select)]:
-            layer = next(layer for layer in narrowed.layers if layer.name == name)
-            narrowed = without_identity(narrowed, layer)
-        return narrowed
+        # A selection of what is left may be one of everything.
+        return EliminateIdentity().run(narrowed)
 
 
 def _live(graph: Graph) -> dict[str, Mask]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flexcc.accelerator import Accelerator
 from flexcc.backend.plan import ArrayBend, build_plan
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Chain
@@ -18,6 +17,7 @@ from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d, Table
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.targets.device import Family, load_device
 from tests.models import transposed
+from tests.networks import ACCELERATORS
 
 CHANNELS = 8
 _VALUES = Quantization(scale=0.0625, zero_point=3)
@@ -140,21 +140,7 @@ def test_the_record_holds_what_channels_share() -> None:
 
 
 def test_lanes_behind_sums_multiply_too() -> None:
-    plain = Accelerator(
-        m=8,
-        p=4,
-        n=8,
-        q=2,
-        packed=True,
-        beat_bytes=64,
-        act_words=64,
-        weight_words=64,
-        param_passes=4,
-        out_words=64,
-        list_entries=16,
-        slopes=True,
-        sums=True,
-    )
+    plain = replace(ACCELERATORS[0], slopes=True, sums=True)
     bent = replace(plain, bends=True)
     assert multipliers(bent, Family.XCUP) - multipliers(plain, Family.XCUP) == 2 * 4 * 2
     with pytest.raises(ValueError, match="bends needs sums and slopes"):

@@ -60,7 +60,7 @@ Words:
     FLEX_PIPELINE;
     FLEX_TRIP_COUNT(64, 1048576);
     if (i % kWords == 0) beat = port.read();
-    const uint64_t word[1] = {word_of<Config>(beat, i % kWords)};
+    const uint64_t word[1] = {word_of(beat, i % kWords)};
     const bool header = left == 0;
     bool tick = false;
     if (ended) continue;

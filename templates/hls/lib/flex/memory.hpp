@@ -100,15 +100,15 @@ class memory_port<Config, beat_t<Config>*> {
   uint32_t answered_ = 0;
 };
 
-/// 64-bit word `index` of a beat.
-template <typename Config>
-uint64_t word_of(const beat_t<Config>& beat, unsigned index) {
+/// Little-endian 64-bit word `index` of a beat, or of another piece of memory.
+template <size_t Size>
+uint64_t word_of(const hls::vector<uint8_t, Size>& piece, unsigned index) {
   FLEX_INLINE;
   uint64_t word = 0;
 Bytes:
   for (unsigned i = 0; i < 8; ++i) {
     FLEX_UNROLL;
-    word |= static_cast<uint64_t>(beat[index * 8 + i]) << (8 * i);
+    word |= static_cast<uint64_t>(piece[index * 8 + i]) << (8 * i);
   }
   return word;
 }

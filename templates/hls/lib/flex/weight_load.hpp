@@ -17,37 +17,23 @@
 
 namespace flex {
 
-/// Little-endian 64-bit word `index` of a piece of an image.
-template <unsigned Bytes>
-uint64_t image_word(const hls::vector<uint8_t, Bytes>& piece, unsigned index) {
-  FLEX_INLINE;
-  uint64_t word = 0;
-Bytes_:
-  for (unsigned i = 0; i < 8; ++i) {
-    FLEX_UNROLL;
-    word |= static_cast<uint64_t>(piece[index * 8 + i]) << (8 * i);
-  }
-  return word;
-}
-
 /// The numbers of kQ channels.
 template <typename Config>
 channels_t<Config> decode_channels(
     const hls::vector<uint8_t, Config::kQ * derived<Config>::kRecordBytes>& piece) {
-  constexpr unsigned kBytes = Config::kQ * derived<Config>::kRecordBytes;
   FLEX_INLINE;
   constexpr unsigned kWords = derived<Config>::kRecordBytes / 8;
   channels_t<Config> channels;
 Channels:
   for (unsigned q = 0; q < Config::kQ; ++q) {
     FLEX_UNROLL;
-    const uint64_t above[kParameterWords] = {image_word<kBytes>(piece, q * kWords),
-                                             image_word<kBytes>(piece, q * kWords + 1)};
+    const uint64_t above[kParameterWords] = {word_of(piece, q * kWords),
+                                             word_of(piece, q * kWords + 1)};
     channels.channel[q].above = decode_parameter(above);
     channels.channel[q].below = slope_t{};
     if (Config::kSlopes) {
-      const uint64_t below[kSlopeWords] = {image_word<kBytes>(piece, q * kWords + kWords - 2),
-                                           image_word<kBytes>(piece, q * kWords + kWords - 1)};
+      const uint64_t below[kSlopeWords] = {word_of(piece, q * kWords + kWords - 2),
+                                           word_of(piece, q * kWords + kWords - 1)};
       channels.channel[q].below = decode_slope(below);
     }
   }
@@ -137,7 +123,7 @@ Records:
       }
       bool image_done;
       if (in_header) {
-        const uint64_t header[kWeightImageWords] = {word_of<Config>(beat, 0)};
+        const uint64_t header[kWeightImageWords] = {word_of(beat, 0)};
         image = decode_weight_image(header);
         channels_left = image.has_params ? derived<Config>::kL : 0;
         words_left = image.weight_words;
