@@ -227,7 +227,7 @@ def test_exploration_keeps_tensors_on_chip() -> None:
     away = explore(graph, device)
     near = explore(graph, device, on_chip=None)
     assert not away.mapping.residents
-    assert away.resources.uram is None
+    assert not away.resources.uram
     assert near.mapping.residents
     assert near.mapping.groups == away.mapping.groups
     assert near.resources.uram == on_chip_blocks(near.mapping.accelerator) > 0
