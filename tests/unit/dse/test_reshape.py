@@ -211,7 +211,7 @@ def test_e_nets_decoder_in_blocks() -> None:
     }
     assert _costs(reshaped, array) == {
         "c1": 5184,
-        "t2": 3240,
+        "t2": 2916,
         "c3": 5184,
         "d1": 5184,
         "d2": 10368,
@@ -224,8 +224,8 @@ def test_e_nets_decoder_in_blocks() -> None:
     assert packings == {
         "x": "none",
         "c1": "block:4x1",
-        "t2": "block:2x2",
-        "c3": "block:1x2",
+        "t2": "block:4x1",
+        "c3": "none",
         "d1": "block:4x2",
         "d2": "block:4x1",
         "d3": "none",
