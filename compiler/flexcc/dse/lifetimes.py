@@ -108,13 +108,15 @@ def _tile_waits(tilings: Sequence[Tiling]) -> Iterator[list[tuple[int, tuple[int
     for tiling in tilings:
         stage, tiles, order = tiling.stage, tuple(tiling.tiles()), _order(tiling)
         sources = [producers[name] for name in stage.sources if name in producers]
-        skip = producers.get(stage.skip_tensor or "")
+        second = stage.second
+        skip = None if second is None else producers.get(second.tensor)
         found = []
         for core, own in enumerate(order):
             for number in own:
                 waits = wait_tiles(tiles[number], sources, cores)
-                if skip is not None:
-                    waits = tuple(map(max, waits, skip.needed_beside(tiles[number])))
+                if second is not None and skip is not None:
+                    beside = skip.needed_beside(tiles[number], second.repeats)
+                    waits = tuple(map(max, waits, beside))
                 found.append((core, waits))
         yield found
         producers.update(stored_tiles(tiling, first))
