@@ -12,6 +12,7 @@
 namespace flex_model {
 
 constexpr const char* kName = "net.onnx";
+constexpr std::uint64_t kWeightsAddress = 0;
 constexpr std::uint64_t kWeightsBytes = 4000;
 constexpr std::uint32_t kWeightsCrc32 = 0x0012ab34u;
 constexpr std::uint64_t kTensorsEnd = 61440;
