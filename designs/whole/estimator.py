@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from designs.area.table import section as area_section
 from designs.design import FOLDER
 
 __all__ = ["SHARE", "Comparison", "layers", "page", "runs", "write_page"]
@@ -116,8 +117,7 @@ one is off by more than 15 %.
 |---|---|---|---|---|
 {_rows(worst)}
 
-Multipliers are counted exactly: `tests/synth` maps whole cores with Yosys and compares.
-"""
+{area_section()}"""
 
 
 def write_page() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flexcc.dse.area import cells
 from sim.baseline.area import ACCELERATOR, compare
 from sim.synthesis import Area, area
 from sim.yosys import SynthesisError
@@ -64,3 +65,6 @@ def test_versatility_costs_no_more_than_three_percent() -> None:
     assert core.luts + core.lut_rams <= 1.03 * (plain.luts + plain.lut_rams)
     assert core.registers <= 1.03 * plain.registers
     assert core.multipliers == plain.multipliers
+    estimated = cells(ACCELERATOR, top=False)
+    assert estimated.lut == pytest.approx(core.luts + core.lut_rams, rel=0.1)
+    assert estimated.ff == pytest.approx(core.registers, rel=0.1)

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from flexcc.accelerator import Accelerator
+from flexcc.dse.area import cells
 from flexcc.dse.rams import core_rams, ram_halves
 from flexcc.targets.device import Device, Family
 
@@ -84,10 +85,14 @@ def ram_blocks(accelerator: Accelerator) -> int:
 def resources(accelerator: Accelerator, device: Device) -> Resources:
     """What `accelerator` takes of `device`: multipliers and, on UltraScale+, RAM as Yosys maps it.
 
-    No RAM but on-chip memory is UltraRAM.
+    LUTs and registers are estimates (`flexcc.dse.area`), for UltraScale+ as well, and for designs
+    of 8 bits without on-chip memory. No RAM but on-chip memory is UltraRAM.
     """
     a, dsp = accelerator, multipliers(accelerator, device.family)
     if device.family is not Family.XCUP:
         return Resources(dsp=dsp)
-    halves = a.cores * sum(map(ram_halves, core_rams(a)))
-    return Resources(dsp=dsp, bram36=-(-halves // 2), uram=0)
+    blocks = -(-a.cores * sum(map(ram_halves, core_rams(a))) // 2)
+    if a.wide or a.on_chip_bytes:
+        return Resources(dsp=dsp, bram36=blocks, uram=0)
+    area = cells(a)
+    return Resources(dsp=dsp, bram36=blocks, uram=0, lut=round(area.lut), ff=round(area.ff))

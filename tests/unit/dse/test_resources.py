@@ -87,8 +87,23 @@ def test_the_rams_of_a_mapped_core_are_counted_exactly() -> None:
     assert sum(map(ram_halves, core_rams(MAPPED))) == stored_areas().core.block_rams
 
 
-def test_what_only_synthesis_tells_is_not_guessed() -> None:
+def test_what_has_no_formula_is_not_guessed() -> None:
     known = resources(ACCELERATOR, load_device("u250"))
     assert (known.dsp, known.bram36, known.uram) == (213, 69, 0)
-    assert (known.lut, known.ff) == (None, None)
-    assert resources(replace(ACCELERATOR, packed=False), load_device("ulx3s-85f")).bram36 is None
+    assert known.lut is not None
+    assert known.ff is not None
+    assert 15_000 < known.lut < known.ff < 60_000
+    wide = resources(replace(ACCELERATOR, wide=True), load_device("u250"))
+    assert (wide.uram, wide.lut, wide.ff) == (0, None, None)
+    board = resources(replace(ACCELERATOR, packed=False), load_device("ulx3s-85f"))
+    assert (board.bram36, board.lut, board.ff) == (None, None, None)
+
+
+def test_cores_stand_side_by_side() -> None:
+    one = resources(ACCELERATOR, load_device("u250"))
+    two = resources(replace(ACCELERATOR, cores=2), load_device("u250"))
+    assert one.lut is not None
+    assert two.lut is not None
+    # The control registers are there once.
+    assert 1.9 < two.lut / one.lut < 2
+    assert two.bram36 == 138
