@@ -43,6 +43,8 @@ from designs.whole.hls import main as measure_hls
 from designs.whole.hls import section as hls_section
 from designs.whole.networks import WHOLE
 from designs.whole.networks import main as measure_networks
+from designs.whole.on_chip import main as measure_on_chip
+from designs.whole.on_chip import section as on_chip_section
 from designs.whole.tables import section as whole_section
 from flexcc.console import progress
 from flexcc.errors import InputError
@@ -75,6 +77,7 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     **{f"hls/{name}": _alone(measure_hls, name) for name in ON_HLS},
     "cores": lambda _: measure_cores(),
     **{f"{name}/board": _alone(measure_boards, name) for name in BOARDS},
+    "on_chip": lambda _: measure_on_chip(),
     "exploration": exploration.main,
     "ablation": lambda _: measure_ablation(),
     "enet/accuracy": _segmentation,
@@ -106,6 +109,7 @@ the design yet, so every figure in ms names its clock as assumed.
 {hls_section()}
 {cores_section()}
 {boards_section()}
+{on_chip_section()}
 {exploration.section()}
 {ablation_section()}
 {enet_section(enet_accuracy.stored())}

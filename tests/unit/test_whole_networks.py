@@ -22,6 +22,9 @@ from designs.whole.exploration import CASES
 from designs.whole.exploration import section as explorations_section
 from designs.whole.exploration import stored as stored_explorations
 from designs.whole.networks import WHOLE, Whole, load_whole, stored_report
+from designs.whole.on_chip import RUNS as ON_CHIP
+from designs.whole.on_chip import section as on_chip_section
+from designs.whole.on_chip import stored as stored_on_chip
 from designs.whole.tables import section
 from flexcc.measured import ArrayCycles
 from flexcc.targets import load_device
@@ -41,6 +44,7 @@ def test_the_page_states_the_stored_figures() -> None:
     assert section() in page, REMEDY
     assert cores_section() in page, REMEDY
     assert boards_section() in page, REMEDY
+    assert on_chip_section() in page, REMEDY
     assert explorations_section() in page, REMEDY
     assert trained_section() in page, REMEDY
     assert hls.section() in page, "run `python -m designs.results`"
@@ -138,3 +142,12 @@ def test_explorations_take_seconds() -> None:
     for item in found:
         assert item.seconds < 30
         assert item.bound <= item.cycles
+
+
+def test_tensors_on_chip_cost_no_cycles() -> None:
+    figures = stored_on_chip()
+    assert "enet" in figures
+    assert set(figures) <= set(ON_CHIP)
+    for found in figures.values():
+        assert found.cycles <= found.before
+        assert found.near > found.shared
