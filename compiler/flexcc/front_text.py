@@ -30,6 +30,7 @@ FRONT_HEADER = (
     "MAC efficiency",
     "DSP",
     "BRAM36",
+    "LUT",
     "MB moved",
     "",
 )
@@ -70,6 +71,7 @@ def front_rows(front: Front, *, every: bool = False) -> Iterator[tuple[str, ...]
             f"{design.efficiency:.1%}",
             f"{design.dsp:,} ({design.dsp_share:.0%})",
             f"{design.bram36:,} ({design.bram36_share:.0%})",
+            "" if design.lut is None else f"{design.lut:,}",
             f"{design.traffic / 1e6:.1f}",
             "" if kind == "other" else kind,
         )
@@ -97,6 +99,8 @@ def _record(front: Front, design: Design) -> dict[str, object]:
         "mac_efficiency": round(design.efficiency, 6),
         "dsp": design.dsp,
         "bram36": design.bram36,
+        "lut": design.lut,
+        "ff": design.ff,
         "bytes_moved": design.traffic,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flexcc.dse.bound import Bound, lower_bound
 from flexcc.dse.memory import beats_per_cycle
 from flexcc.dse.objective import Objective
-from flexcc.dse.resources import multipliers, ram_blocks
+from flexcc.dse.resources import multipliers, ram_blocks, resources
 from flexcc.dse.solution import Estimate, Solution, board_cycles, estimate
 from flexcc.targets.device import Device
 
@@ -19,8 +19,9 @@ class Design:
 
     `cycles` are those of an image when all cores and copies share the memory channels;
     `estimate.cycles` when each port has a channel of its own, as it is simulated. `interval` is the
-    mean distance of images in cycles. `dsp` and `bram36` are those of all cores and copies, the
-    latter by the buffers' geometry. `efficiency` is useful MAC by those the arrays could make.
+    mean distance of images in cycles. `dsp`, `bram36`, `lut` and `ff` are those of all cores and
+    copies, the last two estimates or None, as of `Resources`. `efficiency` is useful MAC by those
+    the arrays could make.
     """
 
     solution: Solution
@@ -32,6 +33,8 @@ class Design:
     interval: float
     dsp: int
     bram36: int
+    lut: int | None
+    ff: int | None
     dsp_share: float
     bram36_share: float
     traffic: int
@@ -88,6 +91,7 @@ def design_of(
     interval = max(alone, copies * traffic / solution.carried) / copies
     dsp = copies * multipliers(a, device.family)
     bram36 = copies * a.cores * ram_blocks(a)
+    used = resources(a, device)
     return Design(
         solution=solution,
         estimate=found,
@@ -98,6 +102,8 @@ def design_of(
         interval=interval,
         dsp=dsp,
         bram36=bram36,
+        lut=None if used.lut is None else copies * used.lut,
+        ff=None if used.ff is None else copies * used.ff,
         dsp_share=dsp / device.dsp,
         bram36_share=bram36 / device.bram36,
         traffic=traffic,

@@ -67,6 +67,9 @@ def test_designs_keep_their_limits(graph: Graph) -> None:
     for design in found.designs:
         assert design.dsp <= 0.2 * ZCU104.dsp
         assert design.bram36 <= 60
+        assert design.lut is not None
+        assert design.ff is not None
+        assert design.dsp < design.lut < design.ff
         assert design.clock_mhz == 150.0
     carried = bytes_per_cycle(limits.device(ZCU104), 150.0)
     assert carried == 16
