@@ -94,7 +94,7 @@ def _record(front: Front, design: Design) -> dict[str, object]:
         "images_per_second": round(design.images_per_second, 3),
         "bound_cycles": round(design.bound.cycles),
         "bound_by": design.bound.engine,
-        "cycles_layer_by_layer": round(design.bound.layers),
+        "closed_form_cycles": round(design.solution.cost),
         "gap": round(design.gap, 6),
         "mac_efficiency": round(design.efficiency, 6),
         "dsp": design.dsp,
@@ -122,12 +122,16 @@ def reasons_text(
     time = f"{best.milliseconds:.3f} ms at {best.clock_mhz:g} MHz (assumed)"
     counts = f"{len(front.designs)} mapped, {len(front.refused)} without a legal mapping"
     bound = f"{best.bound.cycles:,.0f} cycles of {best.bound.engine}"
-    layers = f"its layers one by one: {best.bound.layers:,.0f}"
     lines = [
         f"{head}, {best.cycles:,} cycles, {time}",
         f"{front.shapes} arrays looked at, {counts}",
-        f"bound of this array: {bound}; gap {best.gap:.1%}; {layers}",
+        f"bound of this array's engines: {bound}; gap {best.gap:.1%}",
     ]
+    if front.bound is not None and front.gap is not None:
+        lines.append(
+            f"bound of all arrays by closed forms: {front.bound:,.0f} cycles; "
+            f"this design {best.solution.cost:,.0f}, gap {front.gap:.1%}"
+        )
     others = [design for design in front.designs if design is not best]
     if others:
         other = min(others, key=lambda design: (design.key(objective), design.dsp))

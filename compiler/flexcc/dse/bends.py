@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layer of single values runs behind a sum, on its way into the output buffer."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Add, Conv2d, Convolution, MaxPool2d, Table
 from flexcc.ir.requantize import requantization
+from flexcc.ir.types import TensorType
 
 __all__ = ["bend_behind"]
 
@@ -28,6 +31,11 @@ def bend_behind(graph: Graph, carrier: Convolution, add: Add) -> Conv2d | None:
     pooled = any(isinstance(user, MaxPool2d) for end in ends for user in graph.users(end.output))
     if (bend.weight != 1).any() or (pooled and not isinstance(carrier, Conv2d)):
         return None
-    rq = requantization(bend, graph.tensors[add.output], graph.tensors[bend.output])
-    same = (np.ptp(values) == 0 for values in (rq.multiplier, rq.shift, rq.bias))
-    return bend if all(same) else None
+    return bend if _alike(bend, graph.tensors[add.output], graph.tensors[bend.output]) else None
+
+
+@lru_cache(maxsize=1024)
+def _alike(bend: Conv2d, source: TensorType, target: TensorType) -> bool:
+    """Whether all channels of `bend` have one requantisation above zero."""
+    rq = requantization(bend, source, target)
+    return all(np.ptp(values) == 0 for values in (rq.multiplier, rq.shift, rq.bias))

@@ -41,6 +41,7 @@ class Forms:
         without: Collection[Technique],
     ) -> None:
         require_wide_convolutions(graph)
+        self.names = frozenset(layer.name for layer in graph.layers)
         graph = lower_means(lower_movement(lower_products(graph)))
         self._without = frozenset(without)
         self._may_bundle = Technique.LAYOUT not in self._without
@@ -49,6 +50,7 @@ class Forms:
         self._keep_zeros, self._windows = keep_zeros, False
         self._plain = lower(graph, self._without)
         self._of: dict[tuple[int, int, int], Graph] = {}
+        self._stages: dict[tuple[int, bool], tuple[Graph, list[Stage]]] = {}
         self.window_taps = window_taps_of(self.stages(self._plain))
 
     def alternatives(self) -> tuple["Forms", ...]:
@@ -76,6 +78,11 @@ class Forms:
         return given_shape(
             array, device, sums=self.sums, taps=self.window_taps, bends=self.bends, wide=self.wide
         )
+
+    @cached_property
+    def inputs(self) -> frozenset[str]:
+        """The network's input tensors."""
+        return frozenset(port.tensor for port in self._plain.inputs)
 
     @cached_property
     def sums(self) -> bool:
@@ -109,8 +116,18 @@ class Forms:
         """The stages for a shape's rows and lanes, whatever its columns."""
         return self.stages(self.graph(m=shape.m, p=_ROUGH_COLUMNS, n=shape.n))
 
+    def plain_stages(self) -> list[Stage]:
+        """The stages of the network without reshapes."""
+        return self.stages(self._plain)
+
     def stages(self, graph: Graph) -> list[Stage]:
-        """The stages of a form of the network."""
+        """The stages of a form of the network, the same objects every time."""
+        key = id(graph), self._windows
+        if key not in self._stages:
+            self._stages[key] = graph, self._stages_of(graph)
+        return self._stages[key][1]
+
+    def _stages_of(self, graph: Graph) -> list[Stage]:
         chains = fusion_groups(graph, self._without)
         if self._windows:
             chains = fuse_windows(graph, chains)

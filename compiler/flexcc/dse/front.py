@@ -9,6 +9,8 @@ those next to the best, as long as their bounds leave hope.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from flexcc.dse.array_bounds import FormBounds, Needs
+from flexcc.dse.best_first import best_first
 from flexcc.dse.buffers import RAM_SHARE
 from flexcc.dse.design import Design, design_of
 from flexcc.dse.forms import Forms
@@ -19,7 +21,7 @@ from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import multipliers, ram_blocks
 from flexcc.dse.shape_bounds import ShapeBounds
 from flexcc.dse.shapes import Shape, all_shapes, share_of
-from flexcc.dse.solution import Solution, solve
+from flexcc.dse.solution import Solution, choose_tiles, solve
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution
@@ -30,6 +32,8 @@ from flexcc.targets.device import Device
 __all__ = ["Front", "Refusal", "explore_front", "useful_macs_of"]
 
 _NEAR_BEST = 1.02
+_PROVEN = 1.03
+"""So near the bound of all arrays the search for a faster one ends."""
 _SHOWN = 8
 """Reasons told when nothing fits."""
 _LEAST_GAIN = 0.99
@@ -61,7 +65,8 @@ class Front:
 
     `designs` are all mapped ones from the fastest on, `best` is one of them, and so are those of
     the Pareto `front`: no other has fewer cycles between images and as few multipliers. `shapes`
-    is how many arrays were looked at.
+    is how many arrays were looked at. Of latency, `bound` is what no tiles on any of them fall
+    below by the sum of closed forms, which `Solution.cost` is for a design.
     """
 
     best: Design
@@ -69,6 +74,12 @@ class Front:
     front: tuple[Design, ...]
     refused: tuple[Refusal, ...]
     shapes: int
+    bound: float | None
+
+    @property
+    def gap(self) -> float | None:
+        """How much more than the bound the best design takes, as a share of it."""
+        return None if self.bound is None else self.best.solution.cost / self.bound - 1
 
 
 def useful_macs_of(graph: Graph) -> int:
@@ -101,9 +112,13 @@ def explore_front(
     points = explorer.points(array, range(1, MAX_CORES + 1) if cores is None else (cores,))
     for point in _spread(_undercut(points), effort):
         explorer.try_point(point)
-    explorer.refine(points, effort)
+    bound = None
+    if objective is Objective.LATENCY:
+        bound = explorer.prove(points, effort)
+    else:
+        explorer.refine(points, effort)
     explorer.polish()
-    return explorer.front(len(points))
+    return explorer.front(len(points), bound)
 
 
 class _Explorer:
@@ -198,6 +213,53 @@ class _Explorer:
                 if design.key(self._objective) <= most:
                     self._designs[point] = self._design(polish(design.solution))
 
+    def prove(self, points: Sequence[_Point], effort: int) -> float:
+        """Looks for tiles on every array that may beat the best; a bound for all.
+
+        By the closed forms, and until the bound is the best, after half of `effort` arrays near the
+        best, or tiles were chosen for three times as many as `effort`. Each new best is mapped.
+        """
+        share = {cores: share_of(self._left, cores) for cores in range(1, MAX_CORES + 1)}
+        needs = {key: Needs(forms, self._carried) for key, forms in self._networks.items()}
+        bounds = {
+            key: FormBounds(forms, self._device.memory_bytes, self._carried)
+            for key, forms in self._networks.items()
+        }
+        found = {point: design.solution.cost for point, design in self._designs.items()}
+        most = left = 3 * effort
+
+        def cost(point: _Point) -> float:
+            nonlocal left
+            if point in self._refused:
+                return float("inf")
+            if point not in found:
+                left -= 1
+                forms = self._networks[point.windows]
+                try:
+                    chosen = choose_tiles(
+                        forms, point.shape, share[point.cores], point.cores, self._carried
+                    )
+                except DoesNotFitError as error:
+                    self._refused[point] = Refusal(cores=point.cores, reason=str(error))
+                    return float("inf")
+                found[point] = chosen.cost
+                if chosen.cost == min(found.values()):
+                    self._designs[point] = self._design(chosen.solution())
+            return found[point]
+
+        def sharper(number: int, level: int) -> float:
+            point = points[number]
+            if level == 2:
+                return cost(point)
+            return bounds[point.windows].bound(point.shape, point.cores)
+
+        def enough() -> float:
+            best = min(found.values(), default=float("inf"))
+            return best / (_PROVEN if most - left >= effort // 2 else 1.0) if left > 0 else 0.0
+
+        first = [needs[point.windows].bound(point.shape, point.cores) for point in points]
+        return best_first(first, sharper, levels=2, enough=enough)
+
     def refine(self, points: Sequence[_Point], effort: int) -> None:
         """Maps points by what the objective may hope for, until those left can gain nothing."""
         cycles = self._most_cycles
@@ -237,7 +299,7 @@ class _Explorer:
             case Objective.EFFICIENCY:
                 return -self._macs / (point.bound * macs)
 
-    def front(self, shapes: int) -> Front:
+    def front(self, shapes: int, bound: float | None) -> Front:
         """What was found.
 
         Raises:
@@ -257,6 +319,7 @@ class _Explorer:
             front=tuple(_pareto(designs)),
             refused=refused,
             shapes=shapes,
+            bound=bound,
         )
 
     def _why_nothing(self, refused: Sequence[Refusal]) -> str:
@@ -297,7 +360,7 @@ def _undercut(points: Iterable[_Point]) -> list[_Point]:
 
 
 def _spread(points: Sequence[_Point], count: int) -> list[_Point]:
-    """At most `count` of the points, evenly from the first to the last."""
+    """At most `count` of the points, two or more, evenly from the first to the last."""
     if len(points) <= count:
         return list(points)
     last = len(points) - 1

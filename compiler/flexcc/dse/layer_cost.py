@@ -191,15 +191,24 @@ def _best_lists(
     split = conv.strides[1] // _column_stride(conv, target) if isinstance(conv, Conv2d) else 1
     raw = replace(target, width=target.width * split)
     stage = Stage(conv=conv, input=source, raw=raw, output=raw)
-    lists = best_lists(
-        stage,
-        m=array.m,
-        p=array.p,
-        n=array.n,
-        q=array.m // array.drain_cycles,
-        drain_cycles=array.drain_cycles,
-    )
-    return lists, array_cycles(stage, lists, array.p, array.drain_cycles)
+
+    def cycles(lists: StageLists) -> int:
+        return array_cycles(stage, lists, array.p, array.drain_cycles)
+
+    choices = _list_choices(conv, source, raw, (array.m, array.n, array.m // array.drain_cycles))
+    lists = min(choices, key=cycles)
+    return lists, cycles(lists)
+
+
+@lru_cache(maxsize=16384)
+def _list_choices(
+    conv: Convolution, source: TensorType, raw: TensorType, size: tuple[int, int, int]
+) -> tuple[StageLists, ...]:
+    """The lists with each number of phases a pass on (M, N, Q) = `size`, whatever the columns."""
+    m, n, q = size
+    stage = Stage(conv=conv, input=source, raw=raw, output=raw)
+    choices = bundle_choices(stage, m=m, n=n, q=q)
+    return tuple(stage_lists(stage, m=m, n=n, bundle=bundle) for bundle in choices)
 
 
 def array_cycles(stage: Stage, lists: StageLists, p: int, drain_cycles: int) -> int:

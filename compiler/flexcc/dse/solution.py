@@ -35,11 +35,13 @@ from flexcc.targets.device import Device
 from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
 
 __all__ = [
+    "Chosen",
     "Estimate",
     "Solution",
     "StageEstimate",
     "assemble",
     "board_cycles",
+    "choose_tiles",
     "estimate",
     "shared_cycles",
     "solve",
@@ -90,6 +92,11 @@ class Solution:
         """Cycles of a run, by the timeline."""
         return max(self.done)
 
+    @property
+    def cost(self) -> float:
+        """The sum of the closed forms of its stages: what the search for tiles minimises."""
+        return sum(item.cost for item in self.candidates)
+
 
 def solve(
     forms: Forms,
@@ -107,6 +114,43 @@ def solve(
     Raises:
         DoesNotFitError: a stage has none.
     """
+    return choose_tiles(forms, shape, device, cores, carried, uniform=uniform).solution()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chosen:
+    """Tiles chosen for an accelerator, which are not played yet."""
+
+    graph: Graph
+    shape: Shape
+    accelerator: Accelerator
+    candidates: tuple[Candidate, ...]
+    carried: float
+
+    @property
+    def cost(self) -> float:
+        """As that of the solution."""
+        return sum(item.cost for item in self.candidates)
+
+    def solution(self) -> Solution:
+        """What the tiles make together."""
+        return assemble(self.graph, self.shape, self.accelerator, self.candidates, self.carried)
+
+
+def choose_tiles(
+    forms: Forms,
+    shape: Shape,
+    device: Device,
+    cores: int,
+    carried: float,
+    *,
+    uniform: bool = False,
+) -> Chosen:
+    """The best tiles for one array shape by the closed form of each stage, as `solve`.
+
+    Raises:
+        DoesNotFitError: a stage has none.
+    """
     graph = forms.graph(m=shape.m, p=shape.p, n=shape.n)
     stages = forms.stages(graph)
     search = TileSearch(largest_buffers(stages, shape, device, cores), carried)
@@ -114,7 +158,13 @@ def solve(
         candidates = uniform_tiles(search, stages)
     else:
         candidates = [item for stage in stages for item in search.best(stage)]
-    return assemble(graph, shape, search.accelerator, candidates, carried)
+    return Chosen(
+        graph=graph,
+        shape=shape,
+        accelerator=search.accelerator,
+        candidates=tuple(candidates),
+        carried=carried,
+    )
 
 
 def assemble(

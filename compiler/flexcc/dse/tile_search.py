@@ -13,9 +13,10 @@ from flexcc.dse.mapping import Group, WeightMode, chain_of
 from flexcc.dse.space import Shortage, column_choices, first_shortage, legal_modes, row_choices
 from flexcc.dse.traffic import stage_traffic
 from flexcc.errors import DoesNotFitError
+from flexcc.ir.layers import Conv2d
 from flexcc.tiles import Stage, StageLists, Tile, Tiling, tiling
 
-__all__ = ["Candidate", "TileSearch", "choices_of"]
+__all__ = ["Candidate", "TileSearch", "choices_of", "geometry", "leaves_pixels_out"]
 
 _NEARLY_AS_FAST = 1.0005
 
@@ -113,7 +114,7 @@ class TileSearch:
 
     def _of_size(self, stage: Stage, rows: int, columns: int) -> Candidate:
         a = self.accelerator
-        lists = self._lists(stage)
+        lists = self.lists_of(stage)
         mode = self._modes(lists)[0]
         choices = dict(choices_of(stage, a, lists))
         width = max((w for w in choices if w <= columns), default=min(choices))
@@ -122,15 +123,15 @@ class TileSearch:
         shortage = first_shortage(tiles, mode)
         if shortage is not None:
             raise DoesNotFitError(f"{shortage} (array {a.m},{a.p},{a.n})")
-        return self._candidate(tiles, mode)
+        return self.candidate(tiles, mode)
 
     def every(self, stage: Stage) -> Iterator[Candidate]:
         """All legal tiles of a stage, each in all weight modes that the rings allow."""
-        lists = self._lists(stage)
+        lists = self.lists_of(stage)
         for mode in self._modes(lists):
             for width, heights in choices_of(stage, self.accelerator, lists):
                 for height in self._legal(stage, lists, width, heights, mode):
-                    yield self._candidate(self._tiling(stage, lists, height, width), mode)
+                    yield self.candidate(self._tiling(stage, lists, height, width), mode)
 
     def runner_up(self, chosen: Candidate) -> Candidate | None:
         """The best legal tiles of the stage other than those chosen, or None."""
@@ -145,7 +146,8 @@ class TileSearch:
                     best = other
         return best
 
-    def _lists(self, stage: Stage) -> StageLists:
+    def lists_of(self, stage: Stage) -> StageLists:
+        """The reduction lists of a stage."""
         a = self.accelerator
         return best_lists(stage, m=a.m, p=a.p, n=a.n, q=a.q, drain_cycles=a.drain_cycles)
 
@@ -155,8 +157,8 @@ class TileSearch:
 
     def _best_tiles(self, stage: Stage) -> Candidate:
         a = self.accelerator
-        lists = self._lists(stage)
-        key = _geometry(stage, lists)
+        lists = self.lists_of(stage)
+        key = geometry(stage, lists)
         if key not in self._known:
             self._known[key] = self._search(stage, lists)
         found = self._known[key]
@@ -206,6 +208,19 @@ class TileSearch:
     ) -> _Floor:
         a = self.accelerator
         whole = self._tiling(stage, lists, stage.output.height, width)
+        if leaves_pixels_out(stage):
+            # The largest tiles are not those that make and read the least.
+            return _Floor(
+                width=width,
+                heights=heights,
+                busy=0.0,
+                moved=0.0,
+                array=0.0,
+                half=0.0,
+                columns=len(whole.cols),
+                groups=len(lists.groups),
+                latency=array_latency(a),
+            )
         cycles = stage_cycles(whole, mode)
         # Weights are fetched once at least, by each core; streamed ones with the pixels.
         weights = cycles.weights / (a.cores if mode is WeightMode.STREAM else 1)
@@ -235,7 +250,7 @@ class TileSearch:
             tiles = self._tiling(stage, lists, height, floor.width)
             first = load_cycles(tiles, Tile(rows=tiles.rows[0], cols=tiles.cols[0]))
             if first + floor.array + floor.latency <= most:
-                item = self._candidate(tiles, mode)
+                item = self.candidate(tiles, mode)
                 most = min(most, item.cost * _NEARLY_AS_FAST)
                 yield item
 
@@ -264,7 +279,8 @@ class TileSearch:
             lists=lists,
         )
 
-    def _candidate(self, tiles: Tiling, mode: WeightMode) -> Candidate:
+    def candidate(self, tiles: Tiling, mode: WeightMode) -> Candidate:
+        """What these tiles cost in this mode; nobody asks whether they are legal."""
         stage = tiles.stage
         group = Group(
             chain=chain_of(stage),
@@ -303,7 +319,23 @@ def _fused_or_apart(stage: Stage, tiles_of: Callable[[Stage], Candidate]) -> lis
     return two
 
 
-def _geometry(stage: Stage, lists: StageLists) -> tuple[object, ...]:
+def leaves_pixels_out(stage: Stage) -> bool:
+    """Whether windows lie apart: large tiles make and read what is between, small ones do not."""
+    windows = [
+        (layer.strides, layer.weight.shape[2:], layer.dilations)
+        for layer in (stage.window, stage.conv)
+        if isinstance(layer, Conv2d)
+    ]
+    if stage.pool is not None:
+        windows.append((stage.pool.strides, stage.pool.kernel, (1, 1)))
+    return any(
+        stride > dilation * (kernel - 1) + 1
+        for window in windows
+        for stride, kernel, dilation in zip(*window, strict=True)
+    )
+
+
+def geometry(stage: Stage, lists: StageLists) -> tuple[object, ...]:
     """Equal for stages whose tiles cost the same and are equally legal.
 
     The lists stand for the convolution; those of equal taps are one object.

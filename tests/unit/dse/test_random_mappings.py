@@ -2,26 +2,34 @@
 """The explorer against chance: 2,000 random legal mappings, none of them faster."""
 
 import random
+from pathlib import Path
 
 import pytest
 
 from designs.design import load_design
+from designs.models import NETWORKS
+from designs.whole.exploration import stored
 from flexcc.driver import integer_graph
 from flexcc.dse import Reshape
+from flexcc.dse.array_bounds import Needs
 from flexcc.dse.buffers import largest_buffers
 from flexcc.dse.forms import Forms
 from flexcc.dse.front import explore_front
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.shapes import all_shapes, share_of
 from flexcc.dse.solution import assemble, estimate, shared_cycles
-from flexcc.dse.tile_search import TileSearch
+from flexcc.dse.space import first_shortage, legal_modes
+from flexcc.dse.tile_search import Candidate, TileSearch, choices_of
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
 from flexcc.options import SourceOptions
+from flexcc.program.formats import MAX_CORES
 from flexcc.targets import load_device
+from flexcc.tiles import Stage, tiling
 from tests.networks import random_network
 
 _ARRAYS, _OF_EACH = 50, 40
+_SEED = 1
 
 
 def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[float]:
@@ -51,6 +59,101 @@ def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[flo
             solution = assemble(form, shape, search.accelerator, tiles, carried)
             cycles.append(shared_cycles(estimate(solution).stages, carried))
     return cycles
+
+
+def _random_tiles(search: TileSearch, stage: Stage, choose: random.Random) -> Candidate | None:
+    """Legal tiles of a random size in a random weight mode; None if a few trials find none."""
+    a, lists = search.accelerator, search.lists_of(stage)
+    modes = legal_modes(lists, weight_words=a.weight_words, param_passes=a.param_passes)
+    choices = list(choices_of(stage, a, lists))
+    for _ in range(50):
+        width, heights = choose.choice(choices)
+        cut = tiling(
+            stage,
+            a,
+            tile_rows=choose.choice(heights),
+            tile_cols=width,
+            bundle=lists.taps.bundle,
+            lists=lists,
+        )
+        mode = choose.choice(modes)
+        if first_shortage(cut, mode) is None:
+            return search.candidate(cut, mode)
+    return None
+
+
+def _best_of_random(graph: Graph, target: str, seed: int, most: float) -> tuple[float, int]:
+    """The least cycles of 2,000 random mappings, if below `most`, and how many were played.
+
+    Arrays that take longer for the products alone are counted and not played.
+    """
+    choose = random.Random(seed)
+    device = load_device(target)
+    carried = bytes_per_cycle(device, device.clock_mhz)
+    networks = [
+        forms
+        for reshapes in ((), tuple(Reshape))
+        for forms in Forms(
+            graph, reshapes, device.memory_bytes, keep_zeros=False, without=()
+        ).alternatives()
+    ]
+    shapes = [
+        (cores, shape)
+        for cores in range(1, MAX_CORES + 1)
+        for shape in networks[0].shapes(share_of(device, cores))
+    ]
+    least, counted, played = most, 0, 0
+    while counted < _ARRAYS * _OF_EACH:
+        cores, shape = choose.choice(shapes)
+        forms = choose.choice(networks)
+        if Needs(forms, float("inf")).bound(shape, cores) >= most:
+            counted += _OF_EACH
+            continue
+        share = share_of(device, cores)
+        shape = forms.given_shape((shape.m, shape.p, shape.n), share)
+        form = forms.graph(m=shape.m, p=shape.p, n=shape.n)
+        stages = forms.stages(form)
+        try:
+            search = TileSearch(largest_buffers(stages, shape, share, cores), carried)
+        except DoesNotFitError:
+            continue
+        for _ in range(_OF_EACH):
+            counted += 1
+            tiles = [_random_tiles(search, stage, choose) for stage in stages]
+            legal = [item for item in tiles if item is not None]
+            if len(legal) == len(tiles):
+                played += 1
+                solution = assemble(form, shape, search.accelerator, legal, carried)
+                least = min(least, shared_cycles(estimate(solution).stages, carried))
+    return least, played
+
+
+@pytest.mark.parametrize(
+    ("network", "target"),
+    [
+        ("mnist_conv_u250", "ulx3s-85f"),
+        pytest.param("vgg16", "u250", marks=pytest.mark.slow),
+        pytest.param("unet", "u250", marks=pytest.mark.slow),
+        pytest.param("resnet50", "u250", marks=pytest.mark.slow),
+        pytest.param("openpose", "u250", marks=pytest.mark.slow),
+        pytest.param("enet", "u250", marks=pytest.mark.slow),
+        pytest.param("enet", "ulx3s-85f", marks=pytest.mark.slow),
+    ],
+)
+def test_none_of_a_whole_network_is_faster(network: str, target: str, tmp_path: Path) -> None:
+    """Against the stored exploration, on any array, number of cores and form."""
+    (found,) = (
+        item.cycles for item in stored() if (item.network, item.target) == (network, target)
+    )
+    if network in NETWORKS:
+        model = tmp_path / f"{network}.onnx"
+        model.write_bytes(NETWORKS[network]().SerializeToString(deterministic=True))
+    else:
+        model = load_design(network).folder / "model.onnx"
+    graph = integer_graph(SourceOptions(model=model, random_calibration=True))
+    least, played = _best_of_random(graph, target, _SEED, float(found))
+    assert played, f"seed {_SEED}: no array is large enough"
+    assert least >= found, f"seed {_SEED}: {played} of 2,000 mappings played"
 
 
 def _check(graph: Graph, target: str, cores: int, seed: int) -> None:
