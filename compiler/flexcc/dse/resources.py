@@ -64,7 +64,11 @@ def window_multipliers(*, taps: int, beat_bytes: int, packed: bool, family: Fami
 
 
 def multipliers(accelerator: Accelerator, family: Family) -> int:
-    """Multipliers of all cores: both engines, lanes behind the array, and one elsewhere in each."""
+    """Multipliers of all cores: both engines, lanes behind the array, and few elsewhere in each.
+
+    The fetch unit multiplies the channels of a window record by the words of each, which are six
+    with slopes, else a power of two.
+    """
     a = accelerator
     array = array_multipliers(m=a.m, p=a.p, n=a.n, packed=a.packed)
     lanes = lane_multipliers(p=a.p, q=a.q, family=family, sums=a.sums, bends=a.bends, wide=a.wide)
@@ -74,7 +78,8 @@ def multipliers(accelerator: Accelerator, family: Family) -> int:
         packed=a.packed and a.beat_pixels > 1,
         family=family,
     )
-    return a.cores * (array + lanes + window + CONTROL_MULTIPLIERS)
+    fetch = int(a.slopes and a.window_taps > 0)
+    return a.cores * (array + lanes + window + fetch + CONTROL_MULTIPLIERS)
 
 
 def ram_blocks(accelerator: Accelerator) -> int:

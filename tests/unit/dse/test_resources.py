@@ -37,6 +37,9 @@ ACCELERATOR = Accelerator(
         (replace(ACCELERATOR, packed=False, sums=True), Family.XC7, 320 + 10 * 6 + 1),
         (replace(ACCELERATOR, packed=False, sums=True), Family.ECP5, 320 + 10 * 8 + 1),
         (replace(ACCELERATOR, p=1, q=8), Family.XCUP, 8 * 1 * 8 + 1 * 8 * 2 + 1),
+        # 64 bytes of a beat, two to a product, 2 each for their lanes.
+        (replace(ACCELERATOR, window_taps=1), Family.XCUP, 192 + 20 + 32 + 128 + 1),
+        (replace(ACCELERATOR, window_taps=1, slopes=True), Family.XCUP, 192 + 20 + 160 + 2),
     ],
 )
 def test_multipliers(accelerator: Accelerator, family: Family, expected: int) -> None:
