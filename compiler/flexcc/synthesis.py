@@ -13,9 +13,18 @@ from flexcc.errors import DoesNotFitError, InputError
 from flexcc.progress import Progress
 from flexcc.targets import Device, Family, load_device
 
-__all__ = ["CellReport", "SynthesisReport", "synthesis_json", "synthesis_text", "write_synthesis"]
+__all__ = [
+    "ARRAY_PARAMETERS",
+    "CellReport",
+    "SynthesisReport",
+    "synthesis_json",
+    "synthesis_text",
+    "write_synthesis",
+]
 
 _ARRAY = "flex_systolic_array"
+ARRAY_PARAMETERS = ("M", "P", "N", "Q", "Packed", "AccWidth", "Wide")
+"""What of a design's parameters its arrays have: all that they know."""
 _ARRAY_PATH = "u_vsa.u_array"
 
 
@@ -122,9 +131,8 @@ def _area(build: Build, device: Device) -> SynthesisReport:
     from sim.synthesis import area  # noqa: PLC0415
 
     parameters = rtl_parameters(build.plan.accelerator)
-    shape = {key: parameters[key] for key in ("M", "P", "N", "Q", "Packed")}
     # Alone, as all arrays are the same and would take most of the time.
-    array = area(_ARRAY, shape)
+    array = area(_ARRAY, {key: parameters[key] for key in ARRAY_PARAMETERS})
     around = area("flex_top", parameters, left_out=(_ARRAY,))
     cores = parameters["Cores"]
 
