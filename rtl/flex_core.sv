@@ -174,6 +174,7 @@ module flex_core
   logic skip_cmd_valid, skip_cmd_ready;
   logic end_valid, fetch_busy, fetch_error, array_error, store_error, program_error;
   logic [31:0] end_tiles;
+  logic tile_done;
 
   flex_fetch #(
     .DataBytes         (DataBytes),
@@ -851,6 +852,7 @@ module flex_core
     .data_ready_i (store_ready),
     .done_i       (store_done),
     .tiles_done_o,
+    .tile_done_o  (tile_done),
     .busy_o       (engine_busy_o[3]),
     .starved_o    (engine_starved_o[3]),
     .blocked_o    (engine_blocked_o[3]),
@@ -873,11 +875,29 @@ module flex_core
   end
 
   assign lost_o = program_error || lost_q;
-  assign ending = lost_o || abort_i || (end_valid && !fetch_busy && tiles_done_o == end_tiles);
+
+  // Whether the next tile that counts is the last one. The end is seen together with its count, yet
+  // from a register: what it halts lies all over the core.
+  logic next_is_last_q, end_q;
+
+  always_ff @(posedge clk_i) next_is_last_q <= end_valid && tiles_done_o + 1'b1 == end_tiles;
+
+  assign ending = lost_o || abort_i || end_q;
 
   always_ff @(posedge clk_i) begin
-    if (!core_rst_n) done_o <= 1'b0;
-    else done_o <= ending && idle == '1;
+    if (!core_rst_n) begin
+      end_q  <= 1'b0;
+      done_o <= 1'b0;
+    end else begin
+      end_q  <= end_valid && !fetch_busy &&
+          (tiles_done_o == end_tiles || (tile_done && next_is_last_q));
+      done_o <= ending && idle == '1;
+    end
   end
+
+  // Two tiles never count in neighbouring cycles, or the last one could be taken for another.
+  `FLEX_ASSERT(TilesApart, tile_done |=> !tile_done)
+  // A run that has come to its end stays there.
+  `FLEX_ASSERT(EndStays, core_rst_n && end_q |=> end_q)
 
 endmodule

@@ -64,6 +64,7 @@ module flex_store
   input  logic                              done_i,
   // Tiles in memory
   output logic [             31:0]          tiles_done_o,
+  output logic                              tile_done_o,
   // Performance counters
   output logic                              busy_o,
   output logic                              starved_o,
@@ -181,7 +182,8 @@ module flex_store
     .req_valid_o,
     .req_ready_i,
     .done_i,
-    .tiles_done_o
+    .tiles_done_o,
+    .tile_done_o
   );
 
   ///////////

@@ -30,8 +30,9 @@ module flex_store_requests
   output logic                          req_valid_o,
   input  logic                          req_ready_i,
   input  logic                          done_i,
-  // Tiles in memory
-  output logic        [           31:0] tiles_done_o
+  // Tiles in memory, and a pulse in the cycle before one more is
+  output logic        [           31:0] tiles_done_o,
+  output logic                          tile_done_o
 );
 
   `FLEX_ASSERT_INIT(PowersOfTwo, (N & (N - 1)) == 0 && (DataBytes & (DataBytes - 1)) == 0)
@@ -165,6 +166,8 @@ module flex_store_requests
       if (tile_done_q) tiles_done_o <= tiles_done_o + 1'b1;
     end
   end
+
+  assign tile_done_o = tile_done_q;
 
   always_ff @(posedge clk_i) begin
     if (total_ready) total_q <= total;
