@@ -39,7 +39,8 @@ _STORED = Path(__file__).with_name("exploration.json")
 class Exploration:
     """The design that is best for latency, and the processor seconds that finding it took.
 
-    `bound` no mapping of the array falls below; `layers` is the sum of what each layer takes alone.
+    `closed` is the sum of its stages' closed forms, which no mapping on any array has below
+    `bound`. No mapping on its array takes fewer cycles than `engines`, those of the `busiest`.
     """
 
     network: str
@@ -50,9 +51,10 @@ class Exploration:
     cores: int
     array: tuple[int, int, int]
     cycles: int
+    closed: int
     bound: int
-    bound_by: str
-    layers: int
+    engines: int
+    busiest: str
 
 
 def explore(network: str, target: str) -> Exploration:
@@ -68,6 +70,7 @@ def explore(network: str, target: str) -> Exploration:
     front = explore_front(graph, load_device(target), tuple(Reshape))
     seconds = time.process_time() - begin
     best = front.best
+    assert front.bound is not None, "latency has a bound"
     a = best.solution.accelerator
     return Exploration(
         network=network,
@@ -78,9 +81,10 @@ def explore(network: str, target: str) -> Exploration:
         cores=best.cores,
         array=(a.m, a.p, a.n),
         cycles=best.cycles,
-        bound=round(best.bound.cycles),
-        bound_by=best.bound.engine,
-        layers=round(best.bound.layers),
+        closed=round(best.solution.cost),
+        bound=round(front.bound),
+        engines=round(best.bound.cycles),
+        busiest=best.bound.engine,
     )
 
 
@@ -99,13 +103,13 @@ def section() -> str:
 ## Explorations
 
 `flexcc explore` for latency, everything else left to it: seconds of one processor from the integer
-graph to the best design. No mapping of the array takes fewer cycles than the bound, the time of
-the engine or of the memory channels that have the most to do; the gap is what the best one takes
-more. `layers` is the sum of what each layer takes alone, overlapping nothing: what of the gap lies
-above it is lost, the rest would need layers that keep different engines busy at the same time.
+graph to the best design. `closed` is the sum of closed forms that the search minimises; no tiles on
+any array within the limits make it less than the bound, and the gap is what the design has more.
+The cycles are those of the timeline, which decides between designs that are nearly as good. No
+mapping of the design's own array takes fewer of them than its busiest engine, or the memory, works.
 `python -m designs.whole.exploration` repeats it.
 
-| network | board | seconds | arrays; mapped | cores; array | cycles | bound | gap | layers | over |
+| network | board | seconds | arrays; mapped | design | cycles | closed | bound | gap | busiest |
 |---|---|---|---|---|---|---|---|---|---|
 {rows}
 """
@@ -115,9 +119,8 @@ def _row(item: Exploration) -> str:
     shape = " x ".join(map(str, item.array))
     return (
         f"| {item.network} | {item.target} | {item.seconds} | {item.arrays:,}, {item.mapped} "
-        f"| {item.cores} of {shape} | {item.cycles:,} | {item.bound:,} {item.bound_by} "
-        f"| {item.cycles / item.bound - 1:.1%} | {item.layers:,} "
-        f"| {item.cycles / item.layers - 1:.1%} |"
+        f"| {item.cores} of {shape} | {item.cycles:,} | {item.closed:,} | {item.bound:,} "
+        f"| {item.closed / item.bound - 1:.1%} | {item.engines:,} {item.busiest} |"
     )
 
 

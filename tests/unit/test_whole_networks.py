@@ -141,7 +141,10 @@ def test_explorations_take_seconds() -> None:
     assert tuple((item.network, item.target) for item in found) == CASES
     for item in found:
         assert item.seconds < 30
-        assert item.bound <= item.cycles
+        assert item.engines <= item.cycles
+        # Of a network of three stages the timeline decides, not the sum of closed forms.
+        most = 1.1 if item.network == "mnist_conv_u250" else 1.05
+        assert item.bound <= item.closed <= most * item.bound
 
 
 def test_tensors_on_chip_cost_no_cycles() -> None:
