@@ -53,7 +53,7 @@ def input_blocks(
     return range(low // in_block, high // in_block + 1)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 16)
 def zero_taps(
     conv: Convolution, *, in_block: int, out_block: int, parts: tuple[int, ...] = ()
 ) -> tuple[frozenset[tuple[int, int, int]], ...]:
@@ -75,7 +75,7 @@ def zero_taps(
     return tuple(result) if any(result) else ()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def _has_zero_taps(conv: Convolution, in_block: int, parts: tuple[int, ...]) -> bool:
     """Whether some kernel element is zero over a whole input block of some output channel."""
     inputs = conv.weight.shape[1]

@@ -10,7 +10,7 @@ from flexcc.dse.resources import multipliers, ram_blocks, resources
 from flexcc.dse.solution import Estimate, Solution, board_cycles, estimate
 from flexcc.targets.device import Device
 
-__all__ = ["Design", "design_of"]
+__all__ = ["Design", "channels_within", "design_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +75,11 @@ class Design:
         }[objective]
 
 
+def channels_within(device: Device, clock_mhz: float, carried: float) -> int:
+    """The memory channels that carry so many bytes a cycle."""
+    return round(carried / (beats_per_cycle(device, clock_mhz) * device.memory_bytes))
+
+
 def design_of(
     solution: Solution, device: Device, *, macs: int, clock_mhz: float, copies: int = 1
 ) -> Design:
@@ -86,8 +91,8 @@ def design_of(
     a = solution.accelerator
     found = estimate(solution)
     traffic = sum(stage.traffic.total for stage in found.stages)
-    of_channel = beats_per_cycle(device, clock_mhz) * device.memory_bytes
-    alone = board_cycles(solution, found.stages, round(solution.carried / of_channel))
+    channels = channels_within(device, clock_mhz, solution.carried)
+    alone = board_cycles(solution, found.stages, channels)
     interval = max(alone, copies * traffic / solution.carried) / copies
     dsp = copies * multipliers(a, device.family)
     bram36 = copies * a.cores * ram_blocks(a)

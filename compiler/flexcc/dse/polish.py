@@ -5,7 +5,7 @@ The closed form that chooses tiles sees one stage alone. Where a run is short, h
 matters; where it is long, trying would take too long and gain nothing.
 """
 
-from flexcc.dse.solution import Solution, assemble, estimate, shared_cycles
+from flexcc.dse.solution import Solution, assemble, board_cycles, estimate, shared_cycles
 from flexcc.dse.tile_search import TileSearch
 
 __all__ = ["polish"]
@@ -16,12 +16,20 @@ _OPTIONS = 16
 _ROUNDS = 2
 
 
-def _cycles(solution: Solution) -> float:
-    return shared_cycles(estimate(solution).stages, solution.carried)
+def polish(solution: Solution, channels: int | None = None) -> Solution:
+    """A solution that is no slower: of each stage the best tiles next to those of the others.
 
+    On a board whose ports share so many memory `channels`, if they are given.
+    """
 
-def polish(solution: Solution) -> Solution:
-    """A solution that is no slower: of each stage the best tiles next to those of the others."""
+    def cycles_of(found: Solution, most: float) -> float:
+        """The cycles, or more than `most` where they are."""
+        stages = estimate(found).stages
+        shared = shared_cycles(stages, found.carried)
+        if channels is None or shared >= most:
+            return shared
+        return board_cycles(found, stages, channels)
+
     left = _MOST_TILES - len(solution.done) * len(solution.candidates) * _OPTIONS
     if left < 0:
         return solution
@@ -30,7 +38,7 @@ def polish(solution: Solution) -> Solution:
         sorted(search.every(item.tiling.stage), key=lambda other: other.cost)[:_OPTIONS]
         for item in solution.candidates
     ]
-    best, least = solution, _cycles(solution)
+    best, least = solution, cycles_of(solution, float("inf"))
     for _ in range(_ROUNDS):
         before = least
         for index, others in enumerate(options):
@@ -40,7 +48,7 @@ def polish(solution: Solution) -> Solution:
                     solution.graph, solution.shape, solution.roomy, chosen, solution.carried
                 )
                 left -= len(trial.done)
-                cycles = _cycles(trial)
+                cycles = cycles_of(trial, least)
                 if cycles < least:
                     best, least = trial, cycles
                 if left < 0:

@@ -3,6 +3,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import add
 
 from flexcc.accelerator import Accelerator
@@ -176,7 +177,7 @@ def assemble(
 ) -> Solution:
     """What tiles chosen on `accelerator` make together, in buffers no deeper than they need."""
     fitted = fitted_buffers(accelerator, [item.tiling for item in candidates])
-    done = timeline(list(_works(candidates, fitted.cores)), fitted)
+    done = timeline(_works_alone(tuple(candidates), fitted.cores), fitted)
     return Solution(
         graph=graph,
         shape=shape,
@@ -214,6 +215,12 @@ def estimate(solution: Solution, near: Collection[str] = ()) -> Estimate:
         )
         before = end
     return Estimate(cycles=before, stages=tuple(stages))
+
+
+@lru_cache(maxsize=4)
+def _works_alone(candidates: tuple[Candidate, ...], cores: int) -> tuple[TileWork, ...]:
+    """The same with all tensors in memory; a solution needs them when it is made and judged."""
+    return tuple(_works(candidates, cores))
 
 
 def _works(
@@ -273,7 +280,7 @@ def board_cycles(solution: Solution, stages: Sequence[StageEstimate], channels: 
     a = solution.accelerator
     rate = solution.carried / channels / a.beat_bytes
     waited = contended_cycles(
-        list(_works(solution.candidates, a.cores)),
+        _works_alone(solution.candidates, a.cores),
         a,
         [_stage_beats(item, a.cores) for item in solution.candidates],
         Channels(number=channels, rate=rate),

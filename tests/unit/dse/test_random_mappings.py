@@ -17,19 +17,24 @@ from flexcc.dse.forms import Forms
 from flexcc.dse.front import explore_front
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.shapes import all_shapes, share_of
-from flexcc.dse.solution import assemble, estimate, shared_cycles
+from flexcc.dse.solution import Solution, assemble, board_cycles, estimate
 from flexcc.dse.space import first_shortage, legal_modes
 from flexcc.dse.tile_search import Candidate, TileSearch, choices_of
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
 from flexcc.options import SourceOptions
 from flexcc.program.formats import MAX_CORES
-from flexcc.targets import load_device
+from flexcc.targets import Device, load_device
 from flexcc.tiles import Stage, tiling
 from tests.networks import random_network
 
 _ARRAYS, _OF_EACH = 50, 40
 _SEED = 1
+
+
+def _cycles(solution: Solution, device: Device) -> int:
+    """As those of designs: in the queues of the board's memory channels."""
+    return round(board_cycles(solution, estimate(solution).stages, device.memory_channels))
 
 
 def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[float]:
@@ -57,7 +62,7 @@ def _random_cycles(graph: Graph, target: str, cores: int, seed: int) -> list[flo
         for _ in range(_OF_EACH):
             tiles = [choose.choice(every) for every in choices]
             solution = assemble(form, shape, search.accelerator, tiles, carried)
-            cycles.append(shared_cycles(estimate(solution).stages, carried))
+            cycles.append(_cycles(solution, device))
     return cycles
 
 
@@ -124,7 +129,7 @@ def _best_of_random(graph: Graph, target: str, seed: int, most: float) -> tuple[
             if len(legal) == len(tiles):
                 played += 1
                 solution = assemble(form, shape, search.accelerator, legal, carried)
-                least = min(least, shared_cycles(estimate(solution).stages, carried))
+                least = min(least, _cycles(solution, device))
     return least, played
 
 
