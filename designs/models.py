@@ -13,7 +13,7 @@ from designs.resnet50.network import build as build_resnet50
 from designs.unet.network import build as build_unet
 from designs.vgg16.network import build as build_vgg16
 
-__all__ = ["NETWORKS", "write_models"]
+__all__ = ["NETWORKS", "write_models", "write_network"]
 
 NETWORKS: Mapping[str, Callable[..., onnx.ModelProto]] = {
     "enet": build_enet,
@@ -25,12 +25,17 @@ NETWORKS: Mapping[str, Callable[..., onnx.ModelProto]] = {
 """Builders by folder; each takes the side of the image, by default that of the publication."""
 
 
+def write_network(name: str, path: Path) -> None:
+    """Writes the ONNX file of a network."""
+    path.write_bytes(NETWORKS[name]().SerializeToString(deterministic=True))
+
+
 def write_models(folder: Path = FOLDER) -> None:
     """Writes `<network>/model.onnx` for all networks below `folder`."""
-    for name, build in NETWORKS.items():
+    for name in NETWORKS:
         path = folder / name / "model.onnx"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(build().SerializeToString(deterministic=True))
+        write_network(name, path)
 
 
 if __name__ == "__main__":

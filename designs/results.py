@@ -30,6 +30,7 @@ from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
 from designs.whole import exploration
+from designs.whole.ablation import ABLATED
 from designs.whole.ablation import main as measure_ablation
 from designs.whole.ablation import section as ablation_section
 from designs.whole.board import BOARDS
@@ -45,6 +46,9 @@ from designs.whole.networks import WHOLE
 from designs.whole.networks import main as measure_networks
 from designs.whole.on_chip import main as measure_on_chip
 from designs.whole.on_chip import section as on_chip_section
+from designs.whole.simulation import LIMITS
+from designs.whole.simulation import main as measure_simulation
+from designs.whole.simulation import section as simulation_section
 from designs.whole.tables import section as whole_section
 from flexcc.console import progress
 from flexcc.errors import InputError
@@ -75,11 +79,12 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     **{name: _alone(measure_networks, name) for name in WHOLE},
     **{f"trained/{name}": _alone(measure_trained, name) for name in RUNS},
     **{f"hls/{name}": _alone(measure_hls, name) for name in ON_HLS},
+    **{f"{name}/simulation": _alone(measure_simulation, name) for name in LIMITS},
     "cores": lambda _: measure_cores(),
     **{f"{name}/board": _alone(measure_boards, name) for name in BOARDS},
     "on_chip": lambda _: measure_on_chip(),
     "exploration": exploration.main,
-    "ablation": lambda _: measure_ablation(),
+    **{f"{name}/ablation": _alone(measure_ablation, name) for name in ABLATED},
     "enet/accuracy": _segmentation,
     "trained/accuracy": lambda _: trained.STORED.write_text(trained.to_json(trained.measure())),
     "agreement": lambda _: measure_agreement(()),
@@ -106,6 +111,7 @@ the design yet, so every figure in ms names its clock as assumed.
 {digits.section()}
 {whole_section()}
 {trained_whole_section()}
+{simulation_section()}
 {hls_section()}
 {cores_section()}
 {boards_section()}

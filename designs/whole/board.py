@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER
-from designs.models import NETWORKS
+from designs.models import NETWORKS, write_network
 from flexcc import compile_model
 from flexcc.console import progress
 from flexcc.driver import explore_model, require_equal
@@ -75,7 +75,7 @@ def measure(name: str, reports: Progress) -> Figures:
     m, p, n = board.array
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / f"{name}.onnx"
-        model.write_bytes(NETWORKS[name]().SerializeToString(deterministic=True))
+        write_network(name, model)
         report = compile_model(
             Options(
                 model=model,

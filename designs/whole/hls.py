@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from designs.machine import machine
 from designs.trained import whole as trained
 from designs.whole import networks
 from designs.whole.tables import header, row
@@ -151,12 +152,9 @@ def _processor_seconds(who: int) -> float:
 
 def _machine() -> str:
     """Processor, cores and compiler."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     compiler = os.environ.get("CXX", "g++")
     shown = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True)
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {names[0]}, {shown.stdout.splitlines()[0]}"
+    return f"{machine()}, {shown.stdout.splitlines()[0]}"
 
 
 def stored() -> dict[str, Simulated]:

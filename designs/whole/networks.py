@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from designs.design import FOLDER
-from designs.models import NETWORKS
+from designs.models import NETWORKS, write_network
 from designs.whole.estimator import write_page
 from flexcc import compile_model
 from flexcc.console import progress
@@ -71,7 +71,7 @@ def compilation(whole: Whole, folder: Path, cores: int = 1) -> Options:
     """How a network is compiled from and to `folder`, in which its model is written."""
     m, p, n = whole.array
     model = folder / f"{whole.name}.onnx"
-    model.write_bytes(NETWORKS[whole.name]().SerializeToString(deterministic=True))
+    write_network(whole.name, model)
     return Options(
         model=model,
         target=whole.target,
