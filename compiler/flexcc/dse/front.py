@@ -33,6 +33,7 @@ __all__ = ["Front", "Refusal", "explore_front", "useful_macs_of"]
 
 _NEAR_BEST = 1.02
 _PROVEN = 1.045
+_MANY_STAGES, _FEW_STAGES = 40, 8
 _POLISHING_GAINS = 0.05
 """By which other tiles may make a small network faster."""
 """So near the bound of all arrays the search for a faster one ends."""
@@ -113,8 +114,15 @@ def explore_front(
     explorer = _Explorer(graph, reshapes, device=device, objective=objective, limits=limits)
     points = explorer.points(array, range(1, MAX_CORES + 1) if cores is None else (cores,))
     proves = objective is Objective.LATENCY
-    for point in _spread(_undercut(points), max(2, effort // 3) if proves else effort):
+    few = proves and explorer.stages > _MANY_STAGES
+    for point in _spread(_undercut(points), max(2, effort // 3) if few else effort):
         explorer.try_point(point)
+    if explorer.stages <= _FEW_STAGES:
+        # How so few meet tells more than what they take alone.
+        for point in sorted(points, key=lambda point: (point.bound, point.multipliers)):
+            if explorer.tried >= 4 * effort:
+                break
+            explorer.try_point(point)
     bound = None
     if proves:
         bound = explorer.prove(points, effort)
@@ -144,6 +152,16 @@ class _Explorer:
         self._networks = {bool(forms.window_taps): forms for forms in plain.alternatives()}
         self._designs: dict[_Point, Design] = {}
         self._refused: dict[_Point, Refusal] = {}
+
+    @property
+    def tried(self) -> int:
+        """The points that were tried."""
+        return len(self._designs) + len(self._refused)
+
+    @property
+    def stages(self) -> int:
+        """The stages of the network as it is."""
+        return len(self._networks[False].plain_stages())
 
     def points(self, array: tuple[int, int, int] | None, cores: Iterable[int]) -> list[_Point]:
         """All shapes within the limits, or the one that is given."""
