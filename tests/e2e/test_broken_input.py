@@ -251,7 +251,7 @@ def test_build_that_is_none(work: Path) -> None:
         (("--input", "data.npz", "--output", "y.npz", "--raw"), ("'x'", "--raw")),
         (("--input", "data.npz", "--output", "y.npz", "--stalls", "1"), ("--on rtl",)),
         (("--input", "data.npz", "--output", "y.npz", "--check"), ("--on rtl",)),
-        (("--input", "data.npz", "--output", "y.npz", "--on", "board"), ("board", "rtl")),
+        (("--input", "data.npz", "--output", "y.npz", "--on", "tpu"), ("board", "rtl")),
     ],
     ids=["shape", "missing", "folder", "is-folder", "raw", "stalls", "check", "executor"],
 )

@@ -59,7 +59,7 @@ def test_report_obeys_its_schema(work: Path) -> None:
     assert sum(layer["cycles"] for layer in report["layers"]) == report["cycles"]["estimated"]
     # The folded kernel makes short lists, for which the array has four drain chains a column.
     assert report["resources"]["dsp"]["used"] == 8 * 2 * 8 + 2 * 4 * 4 + CONTROL_MULTIPLIERS
-    assert report["resources"]["lut"]["used"] is None
+    assert report["resources"]["lut"]["used"] > 0
 
 
 def test_every_key_of_the_report_is_documented() -> None:
