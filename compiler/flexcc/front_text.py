@@ -130,7 +130,8 @@ def reasons_text(
     if front.bound is not None and front.gap is not None:
         lines.append(
             f"bound of all arrays by closed forms: {front.bound:,.0f} cycles; "
-            f"this design {best.solution.cost:,.0f}, gap {front.gap:.1%}"
+            f"least found {front.least:,.0f}, gap {front.gap:.1%}; "
+            f"this design {best.solution.cost:,.0f}"
         )
     others = [design for design in front.designs if design is not best]
     if others:

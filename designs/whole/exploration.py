@@ -39,8 +39,9 @@ _STORED = Path(__file__).with_name("exploration.json")
 class Exploration:
     """The design that is best for latency, and the processor seconds that finding it took.
 
-    `closed` is the sum of its stages' closed forms, which no mapping on any array has below
-    `bound`. No mapping on its array takes fewer cycles than `engines`, those of the `busiest`.
+    `closed` is the sum of its stages' closed forms, `least` the least found for tiles on any array,
+    and none is below `bound`. No mapping on its array takes fewer cycles than `engines`, those of
+    the `busiest`.
     """
 
     network: str
@@ -52,6 +53,7 @@ class Exploration:
     array: tuple[int, int, int]
     cycles: int
     closed: int
+    least: int
     bound: int
     engines: int
     busiest: str
@@ -71,6 +73,7 @@ def explore(network: str, target: str) -> Exploration:
     seconds = time.process_time() - begin
     best = front.best
     assert front.bound is not None, "latency has a bound"
+    assert front.least is not None
     a = best.solution.accelerator
     return Exploration(
         network=network,
@@ -82,6 +85,7 @@ def explore(network: str, target: str) -> Exploration:
         array=(a.m, a.p, a.n),
         cycles=best.cycles,
         closed=round(best.solution.cost),
+        least=round(front.least),
         bound=round(front.bound),
         engines=round(best.bound.cycles),
         busiest=best.bound.engine,
@@ -103,14 +107,15 @@ def section() -> str:
 ## Explorations
 
 `flexcc explore` for latency, everything else left to it: seconds of one processor from the integer
-graph to the best design. `closed` is the sum of closed forms that the search minimises; no tiles on
-any array within the limits make it less than the bound, and the gap is what the design has more.
-The cycles are those of the timeline, which decides between designs that are nearly as good. No
+graph to the best design. The search minimises the sum of closed forms: `least` is the least found,
+no tiles on any array within the limits make it less than the bound, and the gap is between these.
+The cycles are those of the timeline, which decides between designs that are nearly as good;
+`closed` is the sum of the design that it decides for. Of all arrays few are mapped. No
 mapping of the design's own array takes fewer of them than its busiest engine, or the memory, works.
 `python -m designs.whole.exploration` repeats it.
 
-| network | board | seconds | arrays; mapped | design | cycles | closed | bound | gap | busiest |
-|---|---|---|---|---|---|---|---|---|---|
+| network | board | seconds | of arrays | design | cycles, closed | least, bound | gap | busiest |
+|---|---|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -119,8 +124,9 @@ def _row(item: Exploration) -> str:
     shape = " x ".join(map(str, item.array))
     return (
         f"| {item.network} | {item.target} | {item.seconds} | {item.arrays:,}, {item.mapped} "
-        f"| {item.cores} of {shape} | {item.cycles:,} | {item.closed:,} | {item.bound:,} "
-        f"| {item.closed / item.bound - 1:.1%} | {item.engines:,} {item.busiest} |"
+        f"| {item.cores} of {shape} | {item.cycles:,}, {item.closed:,} "
+        f"| {item.least:,}, {item.bound:,} | {item.least / item.bound - 1:.1%} "
+        f"| {item.engines:,} {item.busiest} |"
     )
 
 

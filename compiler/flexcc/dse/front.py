@@ -33,10 +33,10 @@ __all__ = ["Front", "Refusal", "explore_front", "useful_macs_of"]
 
 _NEAR_BEST = 1.02
 _PROVEN = 1.045
+"""So near the bound of all arrays the search for a faster one ends."""
 _MANY_STAGES, _FEW_STAGES = 40, 8
 _POLISHING_GAINS = 0.05
 """By which other tiles may make a small network faster."""
-"""So near the bound of all arrays the search for a faster one ends."""
 _SHOWN = 8
 """Reasons told when nothing fits."""
 _LEAST_GAIN = 0.99
@@ -68,8 +68,8 @@ class Front:
 
     `designs` are all mapped ones from the fastest on, `best` is one of them, and so are those of
     the Pareto `front`: no other has fewer cycles between images and as few multipliers. `shapes`
-    is how many arrays were looked at. Of latency, `bound` is what no tiles on any of them fall
-    below by the sum of closed forms, which `Solution.cost` is for a design.
+    is how many arrays were looked at. Of latency, `least` is the least sum of closed forms
+    (`Solution.cost`) of tiles found on any of them, and `bound` what no tiles fall below.
     """
 
     best: Design
@@ -78,11 +78,14 @@ class Front:
     refused: tuple[Refusal, ...]
     shapes: int
     bound: float | None
+    least: float | None
 
     @property
     def gap(self) -> float | None:
-        """How much more than the bound the best design takes, as a share of it."""
-        return None if self.bound is None else self.best.solution.cost / self.bound - 1
+        """How much more than the bound the least found is, as a share of it."""
+        if self.bound is None or self.least is None:
+            return None
+        return self.least / self.bound - 1
 
 
 def useful_macs_of(graph: Graph) -> int:
@@ -123,13 +126,13 @@ def explore_front(
             if explorer.tried >= 4 * effort:
                 break
             explorer.try_point(point)
-    bound = None
+    bound = least = None
     if proves:
-        bound = explorer.prove(points, effort)
+        bound, least = explorer.prove(points, effort)
     else:
         explorer.refine(points, effort)
     explorer.polish()
-    return explorer.front(len(points), bound)
+    return replace(explorer.front(len(points)), bound=bound, least=least)
 
 
 class _Explorer:
@@ -236,8 +239,8 @@ class _Explorer:
                 if design.key(self._objective) <= most:
                     self._designs[point] = self._design(polish(design.solution, channels))
 
-    def prove(self, points: Sequence[_Point], effort: int) -> float:
-        """Looks for tiles on every array that may beat the best; a bound for all.
+    def prove(self, points: Sequence[_Point], effort: int) -> tuple[float, float]:
+        """Looks for tiles on every array that may beat the best; a bound for all, and the least.
 
         By the closed forms, and until the bound is the best, after half of `effort` arrays near the
         best, or tiles were chosen for three times as many as `effort`. Each new best is mapped.
@@ -281,7 +284,8 @@ class _Explorer:
             return best / (_PROVEN if most - left >= effort // 2 else 1.0) if left > 0 else 0.0
 
         first = [needs[point.windows].bound(point.shape, point.cores) for point in points]
-        return best_first(first, sharper, levels=2, enough=enough)
+        bound = best_first(first, sharper, levels=2, enough=enough)
+        return bound, min(found.values(), default=float("inf"))
 
     def refine(self, points: Sequence[_Point], effort: int) -> None:
         """Maps points by what the objective may hope for, until those left can gain nothing."""
@@ -322,8 +326,8 @@ class _Explorer:
             case Objective.EFFICIENCY:
                 return -self._macs / (point.bound * macs)
 
-    def front(self, shapes: int, bound: float | None) -> Front:
-        """What was found.
+    def front(self, shapes: int) -> Front:
+        """What was found, of `shapes` arrays.
 
         Raises:
             DoesNotFitError: nothing keeps the limits.
@@ -342,7 +346,8 @@ class _Explorer:
             front=tuple(_pareto(designs)),
             refused=refused,
             shapes=shapes,
-            bound=bound,
+            bound=None,
+            least=None,
         )
 
     def _why_nothing(self, refused: Sequence[Refusal]) -> str:

@@ -100,8 +100,9 @@ def test_the_bound_of_all_arrays_is_near_the_least_of_all(seed: int) -> None:
     assert costs
     assert front.bound is not None
     assert min(costs) / 1.045 <= front.bound <= min(costs)
-    assert front.gap is not None
-    assert front.gap >= 0
+    assert front.least is not None
+    assert min(costs) <= front.least <= 1.045 * front.bound
+    assert front.gap == front.least / front.bound - 1
 
 
 def test_the_least_is_found_without_knowing_all() -> None:

@@ -173,7 +173,8 @@ def test_the_explanation_names_every_decision(front: Front) -> None:
         r"bound of this array's engines: [\d,]+ cycles of \w+; gap [\d.]+%", lines[2]
     )
     assert re.fullmatch(
-        r"bound of all arrays by closed forms: [\d,]+ cycles; this design [\d,]+, gap [\d.]+%",
+        r"bound of all arrays by closed forms: [\d,]+ cycles; least found [\d,]+, "
+        r"gap [\d.]+%; this design [\d,]+",
         lines[3],
     )
     assert re.fullmatch(
