@@ -25,6 +25,7 @@ __all__ = [
     "Cells",
     "Device",
     "PlacementError",
+    "Routed",
     "TooSlowError",
     "count_cells",
     "make_bitstream",
@@ -68,7 +69,11 @@ class PlacementError(Exception):
 
 
 class TooSlowError(PlacementError):
-    """The design fits and is slower than it must be."""
+    """The design fits and is slower than it must be; `fmax_mhz` is the fastest clock reached."""
+
+    def __init__(self, text: str, *, fmax_mhz: float) -> None:
+        super().__init__(text)
+        self.fmax_mhz = fmax_mhz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +107,11 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bitstream:
-    """Cells used, the fastest clock in MHz that the router found, SHA-256 of the bitstream.
+class Routed:
+    """Cells used, the fastest clock in MHz that the router found, and what keeps it from more.
 
-    `sources_sha256` is that of sources, constraints and options. `lut` counts LUT4, those of carry
-    chains and RAM too, `ram18` RAM blocks of 18 Kbit.
+    `slowest_path` tells from which module to which. `lut` counts LUT4, those of carry chains and
+    RAM too, `ram18` RAM blocks of 18 Kbit.
     """
 
     lut: int
@@ -114,6 +119,18 @@ class Bitstream:
     dsp: int
     ram18: int
     fmax_mhz: float
+    slowest_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitstream:
+    """What the router made, what Yosys had mapped, and SHA-256 of the bitstream.
+
+    `sources_sha256` is that of sources, constraints and options.
+    """
+
+    routed: Routed
+    mapped: Cells
     sources_sha256: str
     sha256: str
 
@@ -138,7 +155,7 @@ def make_bitstream(
         PlacementError: the design does not fit, cannot be routed, or is too slow.
     """
     router, packer = (program(name, "bitstream") for name in _PROGRAMS)
-    map_cells(sources, top, folder, black_boxes=black_boxes, available=device.available)
+    mapped = map_cells(sources, top, folder, black_boxes=black_boxes, available=device.available)
     (folder / "pins.lpf").write_text(constraints)
     options = [f"--{device.size}", "--package", device.package, "--speed", str(device.speed)]
     options += ["--json", _NETLIST, "--lpf", "pins.lpf", "--freq", f"{device.clock_mhz:g}"]
@@ -146,7 +163,7 @@ def make_bitstream(
     options += ["--placer", "static", "--router", "router2"]
     # Judged below, from the report, with a place and a remedy.
     options += ["--timing-allow-fail", "--report", _REPORT, "--textcfg", _TEXT]
-    fmax, used = _place([router, *options], folder, device.clock_mhz)
+    routed = _place([router, *options], folder, device.clock_mhz)
     bits = folder / f"{top}.bit"
     code, text = run([packer, "--compress", _TEXT, bits.name], folder)
     if code or not bits.is_file():
@@ -155,14 +172,14 @@ def make_bitstream(
     for path in sources:
         given.update(path.read_bytes())
     return Bitstream(
-        **used,
-        fmax_mhz=fmax,
+        routed=routed,
+        mapped=mapped,
         sources_sha256=given.hexdigest(),
         sha256=hashlib.sha256(bits.read_bytes()).hexdigest(),
     )
 
 
-def _place(command: Sequence[str], folder: Path, clock_mhz: float) -> tuple[float, dict[str, int]]:
+def _place(command: Sequence[str], folder: Path, clock_mhz: float) -> Routed:
     """Places and routes by one seed after the other until the clock is reached."""
     slow: TooSlowError | None = None
     for seed in _SEEDS:
@@ -267,12 +284,13 @@ def tool_versions() -> dict[str, str]:
     }
 
 
-def read_report(text: str, clock_mhz: float) -> tuple[float, dict[str, int]]:
-    """The fastest clock in MHz and the cells used, from nextpnr's report.
+def read_report(text: str, clock_mhz: float) -> Routed:
+    """What nextpnr's report tells.
 
     Raises:
-        PlacementError: more cells than the part has, or a clock below `clock_mhz`; names the
-            resource, or the modules between which the slowest path runs.
+        PlacementError: more cells than the part has; names the resource.
+        TooSlowError: a clock below `clock_mhz`; names the modules between which the slowest path
+            runs.
     """
     report = json.loads(text)
     used = report["utilization"]
@@ -285,13 +303,15 @@ def read_report(text: str, clock_mhz: float) -> tuple[float, dict[str, int]]:
         raise PlacementError(f"{'; '.join(over)}; choose a smaller array")
     clocks = {name: float(clock["achieved"]) for name, clock in report["fmax"].items()}
     name, fmax = min(clocks.items(), key=lambda item: item[1])
+    path = _slowest_path(report)
     if fmax < clock_mhz:
-        path = _slowest_path(report)
         raise TooSlowError(
             f"clock {name}: {fmax:.1f} MHz reached, {clock_mhz:g} MHz needed; the slowest path "
-            f"runs {path}; choose a smaller array, or cut the path with a register"
+            f"runs {path}; choose a smaller array, or cut the path with a register",
+            fmax_mhz=fmax,
         )
-    return fmax, {field: int(used[kind]["used"]) for field, kind in CELL_KINDS.items()}
+    counts = {field: int(used[kind]["used"]) for field, kind in CELL_KINDS.items()}
+    return Routed(**counts, fmax_mhz=fmax, slowest_path=path)
 
 
 def _slowest_path(report: dict[str, object]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flexcc.backend.writer import output_folder
-from flexcc.board_flow import board_sources, flow, nextpnr_device
+from flexcc.board_flow import array_cells, board_sources, flow, nextpnr_device
 from flexcc.build import load_build
 from flexcc.errors import InputError
 from flexcc.progress import Progress
@@ -19,8 +19,10 @@ __all__ = ["BitstreamReport", "bitstream_json", "write_bitstream"]
 class BitstreamReport:
     """What place and route made of a build.
 
-    `fmax_mhz` is the fastest clock, `clock_mhz` the one it runs at. `lut` counts LUT4, those of
-    carry chains and RAM too, `ram18` RAM blocks of 18 Kbit. `sha256` is the bitstream's,
+    `fmax_mhz` is the fastest clock, `clock_mhz` the one it runs at; `slowest_path` tells between
+    which modules the path runs that allows no faster one. `lut` counts LUT4, those of carry chains
+    and RAM too, `ram18` RAM blocks of 18 Kbit; `array` how much of each the systolic array was
+    before it was placed. `sha256` is the bitstream's,
     `sources_sha256` that of all that the tools were given: where it and `tools`, versions by
     package, are the same, so is the bitstream.
     """
@@ -29,10 +31,12 @@ class BitstreamReport:
     target: str
     clock_mhz: float
     fmax_mhz: float
+    slowest_path: str
     lut: int
     ff: int
     dsp: int
     ram18: int
+    array: dict[str, int]
     tools: dict[str, str]
     sources_sha256: str
     sha256: str
@@ -48,7 +52,8 @@ def write_bitstream(build: Path, output: Path, progress: Progress) -> BitstreamR
 
     Raises:
         InputError: no build, none for a board with open tools, or a tool is not installed.
-        DoesNotFitError: the design needs more than the device has, or is too slow for its clock.
+        DoesNotFitError: the design needs more than the device has, or cannot be routed.
+        TooSlowError: it is too slow for its clock.
     """
     loaded = load_build(build)
     device = load_device(loaded.target)
@@ -75,11 +80,13 @@ def write_bitstream(build: Path, output: Path, progress: Progress) -> BitstreamR
             model=loaded.model,
             target=loaded.target,
             clock_mhz=placed_for.clock_mhz,
-            fmax_mhz=round(made.fmax_mhz, 2),
-            lut=made.lut,
-            ff=made.ff,
-            dsp=made.dsp,
-            ram18=made.ram18,
+            fmax_mhz=round(made.routed.fmax_mhz, 2),
+            slowest_path=made.routed.slowest_path,
+            lut=made.routed.lut,
+            ff=made.routed.ff,
+            dsp=made.routed.dsp,
+            ram18=made.routed.ram18,
+            array=array_cells(made.mapped),
             tools=tool_versions(),
             sources_sha256=made.sources_sha256,
             sha256=made.sha256,

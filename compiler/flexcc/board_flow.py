@@ -11,16 +11,18 @@ from flexcc.backend.board import BOARD_LIST, CONSTRAINTS, TOP
 from flexcc.backend.rtl import FILE_LIST, SYSTEM
 from flexcc.backend.writer import read_manifest
 from flexcc.build import Build
-from flexcc.errors import DoesNotFitError, InputError
+from flexcc.errors import DoesNotFitError, InputError, TooSlowError
 from flexcc.resources import find_sim
 from flexcc.targets import Device, load_device
 
 if TYPE_CHECKING:
+    from sim.bitstream import Cells
     from sim.bitstream import Device as NextpnrDevice
 
-__all__ = ["BoardSources", "board_sources", "flow", "nextpnr_device"]
+__all__ = ["BoardSources", "array_cells", "board_sources", "flow", "nextpnr_device"]
 
 _PLL = "EHXPLLL"
+_ARRAY_PATH = "u_vsa.u_array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +75,27 @@ def nextpnr_device(device: Device) -> "NextpnrDevice":
     )
 
 
+def array_cells(cells: "Cells") -> dict[str, int]:
+    """How much of each kind, by the reports' names, the systolic arrays of a netlist are."""
+    find_sim()
+    from sim.bitstream import CELL_KINDS  # noqa: PLC0415
+
+    array = cells.below(_ARRAY_PATH)
+    return {field: array.get(kind, 0) for field, kind in CELL_KINDS.items()}
+
+
 @contextmanager
 def flow(build: Path) -> Iterator[None]:
     """Within it the tools can be imported, and what they refuse becomes an error of the user's.
 
     Raises:
         InputError: a tool is missing or refuses the sources.
-        DoesNotFitError: the design needs more than the device has, or is too slow for its clock.
+        DoesNotFitError: the design needs more than the device has, or cannot be routed.
+        TooSlowError: it is too slow for its clock.
     """
     find_sim()
     from sim.bitstream import PlacementError  # noqa: PLC0415
+    from sim.bitstream import TooSlowError as TooSlowPlacementError  # noqa: PLC0415
     from sim.verilator import MissingToolError  # noqa: PLC0415
     from sim.yosys import SynthesisError  # noqa: PLC0415
 
@@ -92,5 +105,7 @@ def flow(build: Path) -> Iterator[None]:
         raise InputError(str(error)) from error
     except SynthesisError as error:
         raise InputError(f"{build}: {error}") from error
+    except TooSlowPlacementError as error:
+        raise TooSlowError(f"{build}: {error}", fmax_mhz=round(error.fmax_mhz, 2)) from error
     except PlacementError as error:
         raise DoesNotFitError(f"{build}: {error}") from error

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors a user can meet; each names the place, the fact and the remedy."""
 
-__all__ = ["DoesNotFitError", "FlexccError", "InputError", "MismatchError"]
+__all__ = ["DoesNotFitError", "FlexccError", "InputError", "MismatchError", "TooSlowError"]
 
 
 class FlexccError(Exception):
@@ -20,6 +20,14 @@ class DoesNotFitError(FlexccError):
     """No legal mapping fits the target."""
 
     exit_code = 3
+
+
+class TooSlowError(DoesNotFitError):
+    """The design fits and is slower than its clock; `fmax_mhz` is the fastest that it reaches."""
+
+    def __init__(self, text: str, *, fmax_mhz: float) -> None:
+        super().__init__(text)
+        self.fmax_mhz = fmax_mhz
 
 
 class MismatchError(FlexccError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flexcc.backend.rtl import rtl_parameters
 from flexcc.backend.writer import output_folder
-from flexcc.board_flow import BoardSources, board_sources, flow, nextpnr_device
+from flexcc.board_flow import BoardSources, array_cells, board_sources, flow, nextpnr_device
 from flexcc.build import Build, load_build
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.progress import Progress
@@ -25,7 +25,6 @@ __all__ = [
 _ARRAY = "flex_systolic_array"
 ARRAY_PARAMETERS = ("M", "P", "N", "Q", "Packed", "AccWidth", "Wide")
 """What of a design's parameters its arrays have: all that they know."""
-_ARRAY_PATH = "u_vsa.u_array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +109,10 @@ def _netlist(build: Build, sources: BoardSources, device: Device, folder: Path) 
         black_boxes=sources.black_boxes,
         available=available,
     )
-    array = cells.below(_ARRAY_PATH)
+    array = array_cells(cells)
     kinds = {
         field: CellReport(
-            used=cells.total.get(kind, 0), array=array.get(kind, 0), available=available[kind]
+            used=cells.total.get(kind, 0), array=array[field], available=available[kind]
         )
         for field, kind in CELL_KINDS.items()
     }
@@ -157,7 +156,7 @@ def _area(build: Build, device: Device) -> SynthesisReport:
     kinds = {"LUT": report.lut, "FF": report.ff, "DSP": report.dsp, "RAM18": report.ram18}
     over = [
         f"{kind}: {count.used} needed, {count.available} available, "
-        f"{count.array} of them in {_ARRAY_PATH}"
+        f"{count.array} of them in {_ARRAY}"
         for kind, count in (kinds | {"URAM": report.uram}).items()
         if count.used > count.available
     ]

@@ -3,8 +3,9 @@
 
     python -m designs.regression [--full | --simulate | --estimates] [--accept] [DESIGN...]
 
-All are compiled, two simulated, one placed and routed; with `--full` all of them, with `--simulate`
-all simulated and none placed, with `--estimates` neither. `--accept` stores what is measured in
+All are compiled, two simulated, one placed and routed; with `--full` all of them, and the cells of
+those counted that no open tool places; with `--simulate` all simulated and none placed, with
+`--estimates` neither. `--accept` stores what is measured in
 place of what was; figures that were not measured stay, unless the mapping has changed; cycles that
 none has measured are those of the report beside the design, if it estimates the same.
 """
@@ -15,7 +16,7 @@ from dataclasses import asdict, replace
 import click
 from rich.console import Console
 
-from designs.regression.compare import Move, compare, moves_table
+from designs.regression.compare import Move, Verdict, compare, moves_table
 from designs.regression.figures import Figures, figures_json, read_figures
 from designs.regression.guarded import (
     ALWAYS_PLACED,
@@ -25,7 +26,7 @@ from designs.regression.guarded import (
     Measurement,
 )
 from flexcc.console import progress
-from flexcc.errors import FlexccError
+from flexcc.errors import FlexccError, TooSlowError
 from flexcc.report import report_json
 from flexcc.targets import load_device
 
@@ -35,6 +36,14 @@ def judge(design: Guarded, measured: Measurement) -> list[Move]:
     stored = read_figures(design.guard)
     same = design.mapping.read_text() == measured.mapping
     return compare(design.name, stored, measured.figures, same_mapping=same)
+
+
+def too_slow(design: Guarded, fmax_mhz: float) -> Move:
+    """The clock that a design reaches, too slow for its board."""
+    stored = read_figures(design.guard).fmax_mhz if design.guard.exists() else None
+    return Move(
+        design=design.name, figure="fmax_mhz", stored=stored, now=fmax_mhz, verdict=Verdict.WORSE
+    )
 
 
 def accept(design: Guarded, measured: Measurement) -> None:
@@ -69,7 +78,7 @@ def _merged(stored: Figures, now: Figures, *, same_mapping: bool) -> Figures:
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--full", is_flag=True, help="Simulate all, make all bitstreams: an hour.")
+@click.option("--full", is_flag=True, help="Simulate and place all, count all cells.")
 @click.option("--simulate", "simulated", is_flag=True, help="Simulate all, make no bitstream.")
 @click.option("--estimates", is_flag=True, help="Simulate none, make no bitstream: two minutes.")
 @click.option("--accept", "accepted", is_flag=True, help="Store the figures; review the diff.")
@@ -97,6 +106,8 @@ def main(
                 )
         except FlexccError as error:
             failed.append(f"{design.name}: {error}")
+            if isinstance(error, TooSlowError):
+                moves.append(too_slow(design, error.fmax_mhz))
             continue
         figures = measured.figures
         if accepted:
@@ -107,7 +118,10 @@ def main(
             moves += judge(design, measured)
         cycles = figures.cycles_measured or figures.cycles_estimated
         kind = "measured" if figures.cycles_measured else "estimated"
-        console.print(f"{design.name}: {cycles:,} cycles {kind}", highlight=False)
+        line = f"{design.name}: {cycles:,} cycles {kind}"
+        if figures.fmax_mhz is not None:
+            line += f", {figures.fmax_mhz:.1f} MHz; the slowest path runs {figures.slowest_path}"
+        console.print(line, markup=False, highlight=False)
     if moves:
         console.print(moves_table(moves))
     for text in failed:

@@ -2,12 +2,13 @@
 """The figures of a design that a change of the sources may move, as `guard.json` beside it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flexcc.bitstream import BitstreamReport
 from flexcc.report import Report
+from flexcc.synthesis import SynthesisReport
 
 __all__ = ["Figures", "design_figures", "figures_json", "read_figures", "unknown"]
 
@@ -18,7 +19,9 @@ class Figures:
 
     Cycles are those of a whole run, `measured` in the simulated RTL. `accuracy` is the share of
     labelled samples that the integers get right. `lut` to `sha256` are of the bitstream, see
-    `BitstreamReport`; `dsp` are the explorer's, which the bitstream's must equal.
+    `BitstreamReport`; of designs that no open tool places they are what Yosys maps, `ram18` in
+    halves of 36 Kbit. `array` is how much of each the systolic arrays are. `dsp` are the
+    explorer's, which those that are mapped must equal.
     """
 
     cycles_estimated: int
@@ -30,16 +33,25 @@ class Figures:
     ff: int | None = None
     ram18: int | None = None
     uram: int | None = None
+    array: dict[str, int] | None = None
     fmax_mhz: float | None = None
+    slowest_path: str | None = None
     tools: dict[str, str] | None = None
     sources_sha256: str | None = None
     sha256: str | None = None
 
 
 def design_figures(
-    report: Report, bits: BitstreamReport | None, accuracy: float | None = None
+    report: Report,
+    cells: BitstreamReport | SynthesisReport | None,
+    accuracy: float | None = None,
+    *,
+    sources_sha256: str | None = None,
 ) -> Figures:
-    """The figures of a compiled design, and of its bitstream where one was made."""
+    """The figures of a compiled design, and of its bitstream or its cells where there are some.
+
+    `sources_sha256` is that of the sources of cells that were only counted.
+    """
     estimated, dsp = report.cycles.estimated, report.resources.dsp.used
     measured, efficiency = report.cycles.measured, report.mac_efficiency
     assert estimated is not None
@@ -54,33 +66,50 @@ def design_figures(
         accuracy=accuracy,
         uram=None if report.resources.uram.available else 0,
     )
-    if bits is None:
-        return figures
-    values = asdict(figures) | {
-        "dsp": bits.dsp,
-        "lut": bits.lut,
-        "ff": bits.ff,
-        "ram18": bits.ram18,
-        "fmax_mhz": bits.fmax_mhz,
-        "tools": bits.tools,
-        "sources_sha256": bits.sources_sha256,
-        "sha256": bits.sha256,
-    }
-    return Figures(**values)
+    match cells:
+        case None:
+            return figures
+        case BitstreamReport():
+            return replace(
+                figures,
+                dsp=cells.dsp,
+                lut=cells.lut,
+                ff=cells.ff,
+                ram18=cells.ram18,
+                array=cells.array,
+                fmax_mhz=cells.fmax_mhz,
+                slowest_path=cells.slowest_path,
+                tools=cells.tools,
+                sources_sha256=cells.sources_sha256,
+                sha256=cells.sha256,
+            )
+        case SynthesisReport():
+            counts = {name: getattr(cells, name) for name in _COUNTED}
+            return replace(
+                figures,
+                **{name: count.used for name, count in counts.items()},
+                array={name: count.array for name, count in counts.items()},
+                tools=cells.tools,
+                sources_sha256=sources_sha256,
+            )
 
 
+_COUNTED = ("lut", "ff", "dsp", "ram18", "uram")
 _NOT_SIMULATED = "not simulated yet: make regression-full ACCEPT=1"
 _NOT_PLACED = "no bitstream made yet: make regression-full ACCEPT=1"
-_VENDOR = "placed by the vendor's tools alone; make synth counts cells before that"
+_NOT_COUNTED = "cells not counted yet: make regression-full ACCEPT=1"
+_VENDOR = "placed by the vendor's tools alone"
 _UNLABELLED = "random weights, or samples without labels"
 
 
 def unknown(figures: Figures, *, board: bool) -> dict[str, str]:
     """Why figures are None, by name; `board` is one whose bitstreams are made with open tools."""
     reasons = {"cycles_measured": _NOT_SIMULATED, "accuracy": _UNLABELLED}
-    placed = _NOT_PLACED if board else _VENDOR
+    if not board:
+        reasons |= dict.fromkeys(("fmax_mhz", "slowest_path", "sha256"), _VENDOR)
+    other = _NOT_PLACED if board else _NOT_COUNTED
     return {
-        name: reasons.get(name, placed) for name, value in asdict(figures).items() if value is None
+        name: reasons.get(name, other) for name, value in asdict(figures).items() if value is None
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from designs.area.points import sources_hash
 from designs.design import DESIGNS, FOLDER, load_design
 from designs.regression.figures import Figures, design_figures
 from designs.whole.networks import WHOLE, compilation, load_whole
@@ -21,6 +22,7 @@ from flexcc.execute import run_build
 from flexcc.options import Backend, Options, RunOptions
 from flexcc.progress import Progress
 from flexcc.report import Report
+from flexcc.synthesis import SynthesisReport, write_synthesis
 from flexcc.targets import load_device
 
 __all__ = ["ALWAYS_PLACED", "ALWAYS_SIMULATED", "GUARDED", "Guarded", "Measurement"]
@@ -71,11 +73,13 @@ class Guarded:
         return load_design(self.name).options(output, verify)
 
     def measure(self, reports: Progress, *, simulate: bool, place: bool) -> Measurement:
-        """Compiles it, simulates its RTL if asked, makes its bitstream if asked and it has one.
+        """Compiles it and, if asked, simulates its RTL, and makes its bitstream.
+
+        Of designs that no open tool places the cells are counted in place of that.
 
         Raises:
-            FlexccError: it cannot be compiled, a byte differs, the part has too few cells or the
-                clock is not reached.
+            FlexccError: it cannot be compiled, a byte differs or the part has too few cells;
+                TooSlowError if the clock is not reached.
         """
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "build"
@@ -85,11 +89,13 @@ class Guarded:
                 require_equal(report)
             mapping = load_build(output).mapping
             accuracy = self._accuracy(output, reports)
-            bits: BitstreamReport | None = None
+            cells: BitstreamReport | SynthesisReport | None = None
             if place and load_device(self.target).board is not None:
-                bits = write_bitstream(output, Path(folder) / "bits", reports)
+                cells = write_bitstream(output, Path(folder) / "bits", reports)
+            elif place:
+                cells = write_synthesis(output, Path(folder) / "cells", reports)
         return Measurement(
-            figures=design_figures(report, bits, accuracy),
+            figures=design_figures(report, cells, accuracy, sources_sha256=sources_hash()),
             mapping=_lines(mapping),
             report=report,
         )

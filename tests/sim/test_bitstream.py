@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from sim.bitstream import PlacementError, count_cells, read_report, require_room
+from sim.bitstream import (
+    PlacementError,
+    Routed,
+    TooSlowError,
+    count_cells,
+    read_report,
+    require_room,
+)
 
 STORE = "u_board.u_top.gen_core[0].u_core.u_store.u_requests"
 WRITE = "u_board.u_top.gen_core[0].u_core.u_write"
@@ -41,9 +48,14 @@ def report(*, fmax: float = 62.29, **more: int) -> str:
 
 
 def test_figures_of_a_design_that_is_good() -> None:
-    fmax, cells = read_report(report(), 60.0)
-    assert fmax == 62.29
-    assert cells == {"lut": 23700, "ff": 24756, "dsp": 145, "ram18": 68}
+    assert read_report(report(), 60.0) == Routed(
+        lut=23700,
+        ff=24756,
+        dsp=145,
+        ram18=68,
+        fmax_mhz=62.29,
+        slowest_path=f"from {STORE} to {WRITE}.u_fifo",
+    )
 
 
 def test_too_many_cells_name_the_resource() -> None:
@@ -56,8 +68,9 @@ def test_too_many_cells_name_the_resource() -> None:
 
 
 def test_a_slow_clock_names_the_modules_of_its_slowest_path() -> None:
-    with pytest.raises(PlacementError) as caught:
+    with pytest.raises(TooSlowError) as caught:
         read_report(report(fmax=59.94), 60.0)
+    assert caught.value.fmax_mhz == 59.94
     assert str(caught.value) == (
         "clock $glbnet$clk: 59.9 MHz reached, 60 MHz needed; the slowest path runs from "
         "u_board.u_top.gen_core[0].u_core.u_store.u_requests to "

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from designs.area.points import sources_hash
 from designs.regression import (
     GUARDED,
     Figures,
@@ -20,8 +21,14 @@ from designs.regression import (
     moves_table,
     read_figures,
 )
+from designs.regression import __main__ as regression
 from designs.regression.__main__ import main
+from designs.regression.figures import unknown
+from flexcc.bitstream import BitstreamReport
 from flexcc.dse import latency
+from flexcc.errors import TooSlowError
+from flexcc.progress import Progress
+from flexcc.synthesis import CellReport, SynthesisReport
 
 STORED = Figures(
     cycles_estimated=1000,
@@ -60,7 +67,7 @@ def test_eight_designs_are_guarded_on_two_boards() -> None:
 
 def test_what_is_unknown_has_a_reason(tmp_path: Path) -> None:
     bare = Figures(cycles_estimated=1, cycles_measured=None, mac_efficiency=0.5, dsp=1)
-    for board, lut in ((True, "no bitstream made yet"), (False, "the vendor's tools alone")):
+    for board, lut in ((True, "no bitstream made yet"), (False, "cells not counted yet")):
         text = figures_json(bare, board=board)
         reasons = json.loads(text)["unknown"]
         assert reasons.keys() == {n for n, value in asdict(bare).items() if value is None}
@@ -90,6 +97,85 @@ def test_measured_cycles_come_from_a_report_of_the_same_estimate(
     assert design.reported(bare) == replace(bare, cycles_measured=703, mac_efficiency=0.8)
     other = replace(bare, cycles_estimated=701)
     assert design.reported(other) == other
+
+
+BITS = BitstreamReport(
+    model="net",
+    target="ulx3s-85f",
+    clock_mhz=60.0,
+    fmax_mhz=58.0,
+    slowest_path="from u_store to u_write",
+    lut=20_000,
+    ff=20_000,
+    dsp=73,
+    ram18=68,
+    array={"lut": 6_000, "ff": 7_000, "dsp": 64, "ram18": 0},
+    tools={"pyosys": "1"},
+    sources_sha256="a" * 64,
+    sha256="b" * 64,
+)
+
+
+def measured_with(
+    cells: BitstreamReport | SynthesisReport, monkeypatch: pytest.MonkeyPatch
+) -> Figures:
+    """The figures of a compiled design whose cells somebody else has found."""
+    name = "mnist_conv_ulx3s" if isinstance(cells, BitstreamReport) else "mnist_conv_u250"
+    [design] = [design for design in GUARDED if design.name == name]
+    monkeypatch.setattr(guarded, "write_bitstream", lambda *_: cells)
+    monkeypatch.setattr(guarded, "write_synthesis", lambda *_: cells)
+    return design.measure(Progress(), simulate=False, place=True).figures
+
+
+def test_a_bitstream_tells_its_slowest_path_and_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured_with(BITS, monkeypatch)
+    assert (found.lut, found.uram, found.array) == (20_000, 0, BITS.array)
+    assert (found.fmax_mhz, found.slowest_path) == (58.0, "from u_store to u_write")
+    assert unknown(found, board=True).keys() == {"cycles_measured"}
+
+
+def test_cells_are_counted_of_what_no_open_tool_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {
+        name: CellReport(used=10 * number, array=number, available=1000)
+        for number, name in enumerate(("lut", "ff", "dsp", "ram18", "uram"), 1)
+    }
+    cells = SynthesisReport(model="net", target="u250", tools={"pyosys": "1"}, **counts)
+    found = measured_with(cells, monkeypatch)
+    assert (found.lut, found.ff, found.dsp, found.ram18, found.uram) == (10, 20, 30, 40, 50)
+    assert found.array == {"lut": 1, "ff": 2, "dsp": 3, "ram18": 4, "uram": 5}
+    assert found.sources_sha256 == sources_hash()
+    why = unknown(found, board=False)
+    assert why.keys() == {"cycles_measured", "fmax_mhz", "slowest_path", "sha256"}
+    assert "vendor's tools alone" in why["fmax_mhz"]
+
+
+def test_a_clock_that_is_not_reached_stands_in_the_table_and_names_its_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The board's clock is above what the router found; then only less than it used to be."""
+    name = "mnist_conv_ulx3s"
+    path = "the slowest path runs from u_store to u_write"
+
+    def slow(*_: object) -> BitstreamReport:
+        raise TooSlowError(f"build: clock clk: 51.0 MHz reached; {path}", fmax_mhz=51.0)
+
+    monkeypatch.setattr(guarded, "write_bitstream", slow)
+    monkeypatch.setattr(regression, "ALWAYS_SIMULATED", ())
+    refused = CliRunner().invoke(main, [name])
+    assert refused.exit_code == 1, refused.output
+    [line] = [text for text in refused.output.splitlines() if "fmax_mhz" in text]
+    assert line.split()[0] == name
+    assert line.split()[3] == "51"
+    assert line.split()[-1] == "worse"
+    assert path in refused.output
+
+    monkeypatch.setattr(guarded, "write_bitstream", lambda *_: replace(BITS, fmax_mhz=50.0))
+    worse = CliRunner().invoke(main, [name])
+    assert worse.exit_code == 1, worse.output
+    [line] = [text for text in worse.output.splitlines() if "fmax_mhz" in text]
+    assert line.split()[3] == "50"
+    assert line.split()[-1] == "worse"
+    assert f"50.0 MHz; {path}" in " ".join(worse.output.split())
 
 
 def test_ways_to_measure_exclude_each_other() -> None:
