@@ -899,5 +899,7 @@ module flex_core
   `FLEX_ASSERT(TilesApart, tile_done |=> !tile_done)
   // A run that has come to its end stays there.
   `FLEX_ASSERT(EndStays, core_rst_n && end_q |=> end_q)
+  // Requests for weights end where pass images end, unless memory lost what images are made of.
+  `FLEX_ASSERT(WholeImages, core_rst_n && !engine_busy_o[1] && !lost_o |-> u_weight_load.between)
 
 endmodule
