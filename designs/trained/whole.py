@@ -10,7 +10,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from designs.enet import accuracy as enet
 from designs.trained import centerface, mnist_conv, openpose, unet_pupil
 from designs.trained.harness import Floats
 from designs.trained.models import find_model
-from flexcc import compile_model
+from designs.whole.verified import Verified, verified
 from flexcc.console import progress
-from flexcc.driver import require_equal
 from flexcc.frontend import import_model, load_model
-from flexcc.options import ArrayShape, Backend, Options
+from flexcc.options import ArrayShape, Options
 from flexcc.progress import Progress
 from flexcc.quantization import QuantizationOptions
-from flexcc.report import Report, report_json
+from flexcc.report import report_json
 
 __all__ = [
     "RUNS",
@@ -138,17 +137,14 @@ def compilation(run: Run, folder: Path) -> Options:
     )
 
 
-def measure(run: Run, reports: Progress) -> Report:
+def measure(run: Run, reports: Progress) -> Verified:
     """Compiles a network and simulates it on one of its samples.
 
     Raises:
         FlexccError: it cannot be compiled, or a byte differs.
     """
     with tempfile.TemporaryDirectory() as folder:
-        options = compilation(run, Path(folder))
-        report = compile_model(replace(options, verify=(Backend.RTL,)), reports)
-    require_equal(report)
-    return report
+        return verified(compilation(run, Path(folder)), reports)
 
 
 def main(names: tuple[str, ...]) -> None:
@@ -156,7 +152,7 @@ def main(names: tuple[str, ...]) -> None:
     with progress(Console(stderr=True), wanted=True) as reports:
         for name in names:
             run = load_run(name)
-            run.stored.write_text(report_json(measure(run, reports)))
+            run.stored.write_text(report_json(measure(run, reports).report))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,9 @@ from rich.console import Console
 
 from designs.whole.networks import compilation, load_whole
 from designs.whole.tables import header, row
-from flexcc import compile_model
+from designs.whole.verified import verified
 from flexcc.console import progress
-from flexcc.driver import require_equal
 from flexcc.dse import Technique
-from flexcc.options import Backend
 from flexcc.progress import Progress
 
 __all__ = ["ABLATED", "Ablated", "main", "section", "stored_ablation"]
@@ -72,17 +70,12 @@ def measure(name: str, without: Sequence[Technique], reports: Progress) -> Ablat
     """
     with tempfile.TemporaryDirectory() as folder:
         options = compilation(load_whole(name), Path(folder))
-        options = replace(options, without=tuple(without), verify=(Backend.RTL,))
-        report = compile_model(options, reports)
-    require_equal(report)
-    cycles = report.cycles
-    assert cycles.measured is not None
-    assert cycles.estimated is not None
+        run = verified(replace(options, without=tuple(without)), reports)
     return Ablated(
         network=name,
         without=_named(without),
-        estimated=round(cycles.estimated),
-        measured=round(cycles.measured),
+        estimated=run.estimated,
+        measured=run.cycles,
     )
 
 

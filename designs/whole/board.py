@@ -17,14 +17,24 @@ from rich.console import Console
 
 from designs.design import FOLDER
 from designs.models import NETWORKS, write_network
-from flexcc import compile_model
+from designs.whole.verified import verified
 from flexcc.console import progress
-from flexcc.driver import explore_model, require_equal
-from flexcc.options import ArrayShape, Backend, ExploreOptions, Options
+from flexcc.driver import explore_model
+from flexcc.options import ArrayShape, ExploreOptions, Options
 from flexcc.progress import Progress
 from flexcc.targets import load_device
 
-__all__ = ["BOARDS", "Board", "Figures", "load_board", "main", "measure", "section", "stored"]
+__all__ = [
+    "BOARDS",
+    "Board",
+    "Figures",
+    "compilation",
+    "load_board",
+    "main",
+    "measure",
+    "section",
+    "stored",
+]
 
 BOARDS = tuple(name for name in sorted(NETWORKS) if (FOLDER / name / "board.toml").is_file())
 """The names of the networks that are run on a board's memory."""
@@ -65,49 +75,47 @@ def stored(name: str) -> Figures:
     return Figures(**json.loads(_path(name).read_text()))
 
 
+def compilation(name: str, folder: Path) -> Options:
+    """How a network is compiled from and to `folder`, in which its model is written."""
+    board = load_board(name)
+    m, p, n = board.array
+    model = folder / f"{name}.onnx"
+    write_network(name, model)
+    return Options(
+        model=model,
+        target=board.target,
+        output=folder / "build",
+        random_calibration=True,
+        array=ArrayShape(m=m, p=p, n=n),
+        cores=board.cores,
+        board_memory=True,
+    )
+
+
 def measure(name: str, reports: Progress) -> Figures:
     """Compiles a network for its cores and simulates an image of random pixels.
 
     Raises:
         FlexccError: it cannot be compiled, or a byte differs.
     """
-    board = load_board(name)
-    m, p, n = board.array
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / f"{name}.onnx"
-        write_network(name, model)
-        report = compile_model(
-            Options(
-                model=model,
-                target=board.target,
-                output=Path(folder) / "build",
-                random_calibration=True,
-                array=ArrayShape(m=m, p=p, n=n),
-                cores=board.cores,
-                verify=(Backend.RTL,),
-                board_memory=True,
-            ),
-            reports,
-        )
-        require_equal(report)
+        options = compilation(name, Path(folder))
+        run = verified(options, reports)
         source = ExploreOptions(
-            model=model,
-            target=board.target,
+            model=options.model,
+            target=options.target,
             random_calibration=True,
-            array=ArrayShape(m=m, p=p, n=n),
-            cores=board.cores,
+            array=options.array,
+            cores=options.cores,
         )
         design = explore_model(source, reports).front.best
-    rtl, dsp = report.verify.rtl, report.resources.dsp.used
-    assert rtl is not None
-    assert report.cycles.measured is not None
-    assert design.dsp == dsp, "the design that is simulated"
+    assert design.dsp == run.report.resources.dsp.used, "the design that is simulated"
     return Figures(
-        cycles=round(report.cycles.measured),
+        cycles=run.cycles,
         estimated=design.cycles,
         dsp=design.dsp,
         moved=design.traffic,
-        compared_bytes=rtl.compared_bytes,
+        compared_bytes=run.compared_bytes,
     )
 
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from designs.design import FOLDER
 from designs.whole.estimator import write_page
 from designs.whole.networks import WHOLE, Whole, load_whole, measure, stored_report
+from designs.whole.verified import Verified
 from flexcc.console import progress
 from flexcc.progress import Progress
-from flexcc.report import Report
 
 __all__ = ["SHARED", "Shared", "main", "section", "stored_shared"]
 
@@ -95,16 +95,12 @@ def _rows(name: str) -> list[str]:
     return rows
 
 
-def _shared(cores: int, report: Report) -> Shared:
-    cycles, rtl = report.cycles, report.verify.rtl
-    assert cycles.measured is not None
-    assert cycles.estimated is not None
-    assert rtl is not None
+def _shared(cores: int, run: Verified) -> Shared:
     return Shared(
         cores=cores,
-        cycles=round(cycles.measured),
-        estimated=round(cycles.estimated),
-        compared_bytes=rtl.compared_bytes,
+        cycles=run.cycles,
+        estimated=run.estimated,
+        compared_bytes=run.compared_bytes,
     )
 
 

@@ -16,16 +16,17 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER
-from designs.models import NETWORKS
+from designs.models import NETWORKS, write_network
 from flexcc.console import progress
 from flexcc.driver import integer_graph
 from flexcc.dse import Reshape
 from flexcc.dse.front import explore_front
+from flexcc.ir.graph import Graph
 from flexcc.options import SourceOptions
 from flexcc.progress import Progress
 from flexcc.targets import load_device
 
-__all__ = ["CASES", "Exploration", "explore", "main", "section", "stored"]
+__all__ = ["CASES", "Exploration", "explore", "main", "network_graph", "section", "stored"]
 
 CASES = (
     *((name, "u250") for name in ("enet", "unet", "openpose", "vgg16", "resnet50")),
@@ -59,15 +60,19 @@ class Exploration:
     busiest: str
 
 
+def network_graph(network: str) -> Graph:
+    """The integer graph of a network of designs/."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = FOLDER / network / "model.onnx"
+        if network in NETWORKS:
+            model = Path(folder) / f"{network}.onnx"
+            write_network(network, model)
+        return integer_graph(SourceOptions(model=model, random_calibration=True))
+
+
 def explore(network: str, target: str) -> Exploration:
     """Explores a network of designs/ on a board; one process, one thread."""
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / f"{network}.onnx"
-        if network in NETWORKS:
-            model.write_bytes(NETWORKS[network]().SerializeToString(deterministic=True))
-        else:
-            model.write_bytes((FOLDER / network / "model.onnx").read_bytes())
-        graph = integer_graph(SourceOptions(model=model, random_calibration=True))
+    graph = network_graph(network)
     begin = time.process_time()
     front = explore_front(graph, load_device(target), tuple(Reshape))
     seconds = time.process_time() - begin

@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ from rich.console import Console
 from designs.design import FOLDER
 from designs.models import NETWORKS, write_network
 from designs.whole.estimator import write_page
-from flexcc import compile_model
+from designs.whole.verified import Verified, verified
 from flexcc.console import progress
-from flexcc.driver import require_equal
-from flexcc.options import ArrayShape, Backend, Options
+from flexcc.options import ArrayShape, Options
 from flexcc.progress import Progress
-from flexcc.report import Report, report_json
+from flexcc.report import report_json
 
 __all__ = ["WHOLE", "Whole", "compilation", "load_whole", "main", "measure", "stored_report"]
 
@@ -82,17 +81,14 @@ def compilation(whole: Whole, folder: Path, cores: int = 1) -> Options:
     )
 
 
-def measure(whole: Whole, reports: Progress, cores: int = 1) -> Report:
-    """Compiles a network and simulates it on an image of random pixels, every byte compared.
+def measure(whole: Whole, reports: Progress, cores: int = 1) -> Verified:
+    """Compiles a network and simulates it on an image of random pixels.
 
     Raises:
         FlexccError: it cannot be compiled, or a byte differs.
     """
     with tempfile.TemporaryDirectory() as folder:
-        options = compilation(whole, Path(folder), cores)
-        report = compile_model(replace(options, verify=(Backend.RTL,)), reports)
-    require_equal(report)
-    return report
+        return verified(compilation(whole, Path(folder), cores), reports)
 
 
 def main(names: tuple[str, ...]) -> None:
@@ -100,7 +96,7 @@ def main(names: tuple[str, ...]) -> None:
     with progress(Console(stderr=True), wanted=True) as reports:
         for name in names:
             whole = load_whole(name)
-            whole.stored.write_text(report_json(measure(whole, reports)))
+            whole.stored.write_text(report_json(measure(whole, reports).report))
     write_page()
 
 

@@ -15,15 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER
-from designs.models import NETWORKS
-from designs.whole.board import load_board
+from designs.whole.board import compilation as board_compilation
 from designs.whole.board import stored as stored_board
 from designs.whole.networks import compilation, load_whole, stored_report
-from flexcc import compile_model
+from designs.whole.verified import verified
 from flexcc.build import load_build
 from flexcc.console import progress
-from flexcc.driver import require_equal
-from flexcc.options import ArrayShape, Backend, Options
+from flexcc.options import Options
 from flexcc.progress import Progress
 
 __all__ = ["RUNS", "Figures", "main", "measure", "section", "stored"]
@@ -76,25 +74,10 @@ def _one_core(name: str) -> Run:
 
 
 def _on_board(name: str) -> Run:
-    def options(folder: Path) -> Options:
-        board = load_board(name)
-        m, p, n = board.array
-        model = folder / f"{name}.onnx"
-        model.write_bytes(NETWORKS[name]().SerializeToString(deterministic=True))
-        return Options(
-            model=model,
-            target=board.target,
-            output=folder / "build",
-            random_calibration=True,
-            array=ArrayShape(m=m, p=p, n=n),
-            cores=board.cores,
-            board_memory=True,
-        )
-
     return Run(
         network=name,
         memory="shared channels",
-        options=options,
+        options=lambda folder: board_compilation(name, folder),
         before=lambda: stored_board(name).cycles,
     )
 
@@ -110,16 +93,12 @@ def measure(run: Run, reports: Progress) -> Figures:
         FlexccError: it cannot be compiled, or a byte differs.
     """
     with tempfile.TemporaryDirectory() as folder:
-        options = replace(run.options(Path(folder)), on_chip=None, verify=(Backend.RTL,))
-        report = compile_model(options, reports)
-        require_equal(report)
+        options = replace(run.options(Path(folder)), on_chip=None)
+        found = verified(options, reports)
         mapping = load_build(options.output).mapping
-    a, found = mapping.accelerator, report.verify.rtl
+    a, report = mapping.accelerator, found.report
     assert report.run is not None
-    assert report.cycles.measured is not None
-    assert report.cycles.estimated is not None
     assert report.resources.uram.used is not None
-    assert found is not None
     beats = dict(report.run.beats)
     near = beats.pop("on_chip")
     return Figures(
@@ -129,8 +108,8 @@ def measure(run: Run, reports: Progress) -> Figures:
         uram=report.resources.uram.used,
         tensors=len(mapping.residents),
         before=run.before(),
-        cycles=round(report.cycles.measured),
-        estimated=round(report.cycles.estimated),
+        cycles=found.cycles,
+        estimated=found.estimated,
         shared=sum(beats.values()) * a.beat_bytes,
         near=near * a.beat_bytes,
         compared_bytes=found.compared_bytes,

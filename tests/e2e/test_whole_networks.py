@@ -15,8 +15,8 @@ from designs.whole.cores import SHARED, measure_shared, stored_shared
 from designs.whole.exploration import explore
 from designs.whole.exploration import stored as stored_explorations
 from designs.whole.networks import WHOLE, load_whole, measure, stored_report
+from designs.whole.verified import Verified
 from flexcc.progress import Progress
-from flexcc.report import Report
 
 
 @pytest.mark.slow
@@ -26,12 +26,10 @@ def test_whole_network(name: str) -> None:
     _check(measure(load_whole(name), Progress()), stored_report(name), "designs.whole.networks")
 
 
-def _check(report: Report, guard: dict[str, Any], module: str) -> None:
+def _check(found: Verified, guard: dict[str, Any], module: str) -> None:
     remedy = f"run `python -m {module}`, `python -m designs.results` and review what changes"
-    assert report.verify.rtl is not None
-    assert report.verify.rtl.compared_bytes == guard["verify"]["rtl"]["compared_bytes"]
-    measured = report.cycles.measured
-    assert measured == pytest.approx(guard["cycles"]["measured"], rel=0.002), remedy
+    assert found.compared_bytes == guard["verify"]["rtl"]["compared_bytes"]
+    assert found.cycles == pytest.approx(guard["cycles"]["measured"], rel=0.002), remedy
 
 
 def _with_model(name: str) -> Any:
@@ -44,8 +42,8 @@ def _with_model(name: str) -> Any:
 @pytest.mark.rtl
 @pytest.mark.parametrize("name", [_with_model(name) for name in trained.RUNS])
 def test_trained_network(name: str) -> None:
-    report = trained.measure(trained.load_run(name), Progress())
-    _check(report, trained.stored_report(name), "designs.trained.whole")
+    found = trained.measure(trained.load_run(name), Progress())
+    _check(found, trained.stored_report(name), "designs.trained.whole")
 
 
 @pytest.mark.slow

@@ -2,14 +2,10 @@
 """The explorer against chance: 2,000 random legal mappings, none of them faster."""
 
 import random
-from pathlib import Path
 
 import pytest
 
-from designs.design import load_design
-from designs.models import NETWORKS
-from designs.whole.exploration import stored
-from flexcc.driver import integer_graph
+from designs.whole.exploration import network_graph, stored
 from flexcc.dse import Reshape
 from flexcc.dse.array_bounds import Needs
 from flexcc.dse.buffers import largest_buffers
@@ -22,7 +18,6 @@ from flexcc.dse.space import first_shortage, legal_modes
 from flexcc.dse.tile_search import Candidate, TileSearch, choices_of
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
-from flexcc.options import SourceOptions
 from flexcc.program.formats import MAX_CORES
 from flexcc.targets import Device, load_device
 from flexcc.tiles import Stage, tiling
@@ -145,18 +140,12 @@ def _best_of_random(graph: Graph, target: str, seed: int, most: float) -> tuple[
         pytest.param("enet", "ulx3s-85f", marks=pytest.mark.slow),
     ],
 )
-def test_none_of_a_whole_network_is_faster(network: str, target: str, tmp_path: Path) -> None:
+def test_none_of_a_whole_network_is_faster(network: str, target: str) -> None:
     """Against the stored exploration, on any array, number of cores and form."""
     (found,) = (
         item.cycles for item in stored() if (item.network, item.target) == (network, target)
     )
-    if network in NETWORKS:
-        model = tmp_path / f"{network}.onnx"
-        model.write_bytes(NETWORKS[network]().SerializeToString(deterministic=True))
-    else:
-        model = load_design(network).folder / "model.onnx"
-    graph = integer_graph(SourceOptions(model=model, random_calibration=True))
-    least, played = _best_of_random(graph, target, _SEED, float(found))
+    least, played = _best_of_random(network_graph(network), target, _SEED, float(found))
     assert played, f"seed {_SEED}: no array is large enough"
     assert least >= found, f"seed {_SEED}: {played} of 2,000 mappings played"
 
@@ -177,6 +166,5 @@ def test_no_random_mapping_is_faster(seed: int, target: str, cores: int) -> None
 
 @pytest.mark.parametrize("target", ["ulx3s-85f", "u250"])
 def test_none_of_mnist_conv_is_faster(target: str) -> None:
-    model = load_design("mnist_conv_u250").folder / "model.onnx"
-    graph = integer_graph(SourceOptions(model=model, random_calibration=True))
+    graph = network_graph("mnist_conv_u250")
     _check(graph, target, 1, seed=1)
