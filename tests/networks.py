@@ -43,6 +43,7 @@ from tests.wide_networks import widened
 
 __all__ = [
     "ACCELERATORS",
+    "TILED",
     "Case",
     "case_on",
     "evaluate",
@@ -87,6 +88,17 @@ ACCELERATORS = (
     _shape(16, 2, 4, 1, False, 16, wide=True, tables=True),  # M > N
 )
 """Shapes with buffers beyond need; `random_case` cuts them to what the mapping needs."""
+
+TILED = replace(
+    ACCELERATORS[0],
+    act_words=256,
+    weight_words=128,
+    param_passes=8,
+    out_words=128,
+    list_entries=256,
+    sums=True,
+)
+"""A shape with buffers so small that random networks take several tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

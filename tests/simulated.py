@@ -11,7 +11,7 @@ from flexcc.backend.plan import Plan
 from flexcc.backend.rtl import rtl_parameters
 from sim.run_program import Failure, MemoryBehaviour, ProgramRun, run_program
 
-__all__ = ["run_equal", "run_image", "wild_memory"]
+__all__ = ["BEHAVIOURS", "run_equal", "run_image", "wild_memory"]
 
 
 def wild_memory(seed: int, failures: tuple[Failure, ...] = ()) -> MemoryBehaviour:
@@ -19,6 +19,14 @@ def wild_memory(seed: int, failures: tuple[Failure, ...] = ()) -> MemoryBehaviou
     return MemoryBehaviour(
         latency_cycles=1, latency_most=400, stall_seed=seed, stall_percent=30, failures=failures
     )
+
+
+BEHAVIOURS = (
+    MemoryBehaviour(),
+    MemoryBehaviour(stall_seed=5, stall_percent=30, latency_cycles=13),
+    wild_memory(6),
+)
+"""Memory without pauses, with some, and with all."""
 
 
 def run_image(

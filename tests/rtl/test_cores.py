@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flexcc.accelerator import Accelerator
 from flexcc.backend.image import initial_image
 from flexcc.backend.plan import Plan, build_plan
 from sim.memory.model import SLVERR
@@ -17,36 +16,16 @@ from sim.run_program import (
     Failure,
     MemoryBehaviour,
 )
-from tests.networks import Case, case_on, evaluate
-from tests.simulated import run_equal, run_image, wild_memory
+from tests.networks import TILED, Case, case_on, evaluate
+from tests.simulated import BEHAVIOURS, run_equal, run_image
 
 pytestmark = pytest.mark.rtl
-
-_ARRAY = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
-    act_words=256,
-    weight_words=128,
-    param_passes=8,
-    out_words=128,
-    list_entries=256,
-    sums=True,
-)
-_BEHAVIOURS = (
-    MemoryBehaviour(),
-    MemoryBehaviour(stall_seed=5, stall_percent=30, latency_cycles=13),
-    wild_memory(6),
-)
 
 
 def _case(rng: random.Random, cores: int) -> Case:
     """A network with several tiles in every core."""
     while True:
-        case = case_on(rng, 3, replace(_ARRAY, cores=cores))
+        case = case_on(rng, 3, replace(TILED, cores=cores))
         plan = build_plan(case.graph, case.mapping)
         if all(sum(len(stage.order[core]) for stage in plan.stages) > 3 for core in range(cores)):
             return case
@@ -55,7 +34,7 @@ def _case(rng: random.Random, cores: int) -> Case:
 @pytest.mark.parametrize("cores", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_cores_share_an_image(cores: int, seed: int) -> None:
     rng = random.Random(f"{cores} cores {seed}")
-    for behaviour in _BEHAVIOURS:
+    for behaviour in BEHAVIOURS:
         case = _case(rng, cores)
         plan = build_plan(case.graph, case.mapping)
         assert any(any(tile.load.core_tiles) for stage in plan.stages for tile in stage.tiles)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from flexcc.accelerator import Accelerator
 from flexcc.backend.plan import Plan, build_plan
 from flexcc.dse.lifetimes import Lifetime, lifetimes
 from flexcc.dse.mapping import group_tiling, stage_of
@@ -15,30 +14,11 @@ from flexcc.dse.on_chip import pack_tensors, with_packing
 from flexcc.dse.placement import StageBytes
 from flexcc.tiles import Tiling
 from sim.run_program import MemoryBehaviour, SimulationError
-from tests.networks import Case, case_on, evaluate
-from tests.simulated import run_equal, wild_memory
+from tests.networks import TILED, Case, case_on, evaluate
+from tests.simulated import BEHAVIOURS, run_equal
 
 pytestmark = pytest.mark.rtl
 
-_ARRAY = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
-    act_words=256,
-    weight_words=128,
-    param_passes=8,
-    out_words=128,
-    list_entries=256,
-    sums=True,
-)
-_BEHAVIOURS = (
-    MemoryBehaviour(),
-    MemoryBehaviour(stall_seed=5, stall_percent=30, latency_cycles=13),
-    wild_memory(6),
-)
 _CAPACITY = 1 << 16
 
 
@@ -63,7 +43,7 @@ def _on_chip(case: Case, lives: Sequence[Lifetime], most: int) -> Case:
 def _case(rng: random.Random, cores: int) -> tuple[Case, tuple[Lifetime, ...]]:
     """A network some of whose tensors share RAM, all in RAM of one size: there is one simulator."""
     while True:
-        case = case_on(rng, 6, replace(_ARRAY, cores=cores))
+        case = case_on(rng, 6, replace(TILED, cores=cores))
         lives = lifetimes(case.graph, _tilings(case))
         chosen = _on_chip(case, lives, _CAPACITY)
         if chosen.mapping.accelerator.on_chip_pages < 2:
@@ -89,7 +69,7 @@ def _sized(case: Case) -> Case:
 @pytest.mark.parametrize("cores", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_tensors_share_on_chip_memory(cores: int, seed: int) -> None:
     rng = random.Random(f"{cores} cores on chip {seed}")
-    for behaviour in _BEHAVIOURS:
+    for behaviour in BEHAVIOURS:
         case, _ = _case(rng, cores)
         plan = build_plan(case.graph, case.mapping)
         run = run_equal(plan, case.inputs, evaluate(case.graph, case.inputs), behaviour)

@@ -8,7 +8,6 @@ from itertools import product
 import numpy as np
 import pytest
 
-from flexcc.accelerator import Accelerator
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.types import TensorType
 from flexcc.taps import conv_axis
@@ -24,14 +23,10 @@ from flexcc.tiles import (
     column_phases,
     tiling,
 )
+from tests.networks import ACCELERATORS
 
-ACCELERATOR = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
+ACCELERATOR = replace(
+    ACCELERATORS[0],
     act_words=1024,
     weight_words=512,
     param_passes=64,

@@ -2,25 +2,21 @@
 """A tile waits for exactly the stored tiles that a direct count of pixels names."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
-from flexcc.accelerator import Accelerator
 from flexcc.cores import core_tiles
 from flexcc.ir.layers import Conv2d
 from flexcc.ir.types import TensorType
 from flexcc.tiles import Stage, Tiling, tiling
 from flexcc.waits import stored_tiles, wait_tiles
+from tests.networks import ACCELERATORS
 
-ACCELERATOR = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
+ACCELERATOR = replace(
+    ACCELERATORS[0],
     act_words=512,
     weight_words=256,
     param_passes=4,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from flexcc.accelerator import Accelerator
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
 from flexcc.backend.plan import build_plan
@@ -23,22 +22,8 @@ from flexcc.ir.graph import Graph
 from flexcc.joins import stored_parts
 from flexcc.targets import load_device
 from flexcc.tiles import Tiling
-from tests.networks import case_on, evaluate, random_network
+from tests.networks import TILED, case_on, evaluate, random_network
 
-_ARRAY = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
-    act_words=256,
-    weight_words=128,
-    param_passes=8,
-    out_words=128,
-    list_entries=256,
-    sums=True,
-)
 _REGION = 4096
 
 
@@ -129,7 +114,7 @@ def test_lifetimes_end_when_every_core_has_read(cores: int, seed: int) -> None:
     """Against the records of the programs: who waits for whom, from the plan."""
     rng = random.Random(f"lifetimes {cores} {seed}")
     for _ in range(3):
-        case = case_on(rng, 6, replace(_ARRAY, cores=cores))
+        case = case_on(rng, 6, replace(TILED, cores=cores))
         tilings = _tilings(case.graph, case.mapping)
         settled = settled_stages(tilings)
         if cores == 1:
@@ -194,7 +179,7 @@ def test_tensors_on_chip_have_addresses_of_their_own(seed: int) -> None:
     rng = random.Random(f"addresses {seed}")
     shared = 0
     for _ in range(4):
-        case = case_on(rng, 5, _ARRAY)
+        case = case_on(rng, 5, TILED)
         lives = lifetimes(case.graph, _tilings(case.graph, case.mapping))
         stages = [StageBytes(name="s", cycles=1, moved={life.tensor: 64 for life in lives})]
         packing = pack_tensors(lives, stages, most_bytes=1 << 20, carried=1.0)
@@ -254,4 +239,4 @@ def test_accelerators_that_cannot_be_built() -> None:
     )
     for wrong, why in cases:
         with pytest.raises(ValueError, match=why):
-            replace(_ARRAY, **wrong)
+            replace(TILED, **wrong)

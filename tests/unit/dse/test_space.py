@@ -12,14 +12,10 @@ from flexcc.dse.space import column_choices, legal_modes, row_choices, shortages
 from flexcc.ir.layers import Conv2d, MaxPool2d
 from flexcc.ir.types import Quantization, TensorType
 from flexcc.tiles import Stage, stage_lists, tiling
+from tests.networks import ACCELERATORS
 
-ACCELERATOR = Accelerator(
-    m=8,
-    p=4,
-    n=8,
-    q=2,
-    packed=True,
-    beat_bytes=64,
+ACCELERATOR = replace(
+    ACCELERATORS[0],
     act_words=64,
     weight_words=64,
     param_passes=4,
