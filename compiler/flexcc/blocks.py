@@ -68,9 +68,9 @@ def zero_taps(
         rows = range(first, min(first + out_block, shape[0]))
         own = input_blocks(shape, conv.groups, rows, in_block=in_block, parts=parts)
         dense = dense_block(conv, block, in_block=in_block, out_block=out_block, parts=parts)
-        dead = ~dense.any(axis=(0, 2))
+        dead = ~dense[:, own.start : own.stop].any(axis=(0, 2))
         result.append(
-            frozenset((int(b), int(ky), int(kx)) for b, ky, kx in np.argwhere(dead) if b in own)
+            frozenset((own.start + b, ky, kx) for b, ky, kx in np.argwhere(dead).tolist())
         )
     return tuple(result) if any(result) else ()
 

@@ -11,7 +11,7 @@ phases p, so that a tile with several phases begins at a multiple of the output 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import product
 from math import gcd
 
@@ -338,7 +338,7 @@ class Tile:
         return -(-len(self.cols.grid) // columns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StageLists:
     """The reduction lists of a stage on M rows and N lanes, whatever its tiles.
 
@@ -367,7 +367,7 @@ class StageLists:
             ),
         )
 
-    @property
+    @cached_property
     def passes(self) -> tuple[PassTaps, ...]:
         """All passes in order."""
         return tuple(item for group in self.groups for item in group)
@@ -378,13 +378,13 @@ class StageLists:
         lists = len(self.taps.lists)
         return lists if len(self.steps) > lists else None
 
-    @property
+    @cached_property
     def of_pass(self) -> tuple[int, ...]:
         """The list of each pass."""
         dead = len(self.taps.lists)
         return tuple(dead if item.number is None else item.number for item in self.passes)
 
-    @property
+    @cached_property
     def pass_steps(self) -> tuple[int, ...]:
         """K of each pass."""
         return tuple(self.steps[index] for index in self.of_pass)
