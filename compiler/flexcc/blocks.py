@@ -61,30 +61,34 @@ def zero_taps(
 
     Those that groups leave out anyway are not named.
     """
-    if not _has_zero_taps(conv, in_block, parts):
-        return ()
     shape, result = conv.weight.shape, []
-    for block, first in enumerate(range(0, shape[0], out_block)):
+    starts = range(0, shape[0], out_block)
+    alive = np.logical_or.reduceat(_present(conv, in_block, parts), list(starts), axis=0)
+    for block, first in enumerate(starts):
         rows = range(first, min(first + out_block, shape[0]))
         own = input_blocks(shape, conv.groups, rows, in_block=in_block, parts=parts)
-        dense = dense_block(conv, block, in_block=in_block, out_block=out_block, parts=parts)
-        dead = ~dense[:, own.start : own.stop].any(axis=(0, 2))
+        dead = ~alive[block, own.start : own.stop]
         result.append(
             frozenset((own.start + b, ky, kx) for b, ky, kx in np.argwhere(dead).tolist())
         )
     return tuple(result) if any(result) else ()
 
 
-@lru_cache(maxsize=1 << 16)
-def _has_zero_taps(conv: Convolution, in_block: int, parts: tuple[int, ...]) -> bool:
-    """Whether some kernel element is zero over a whole input block of some output channel."""
-    inputs = conv.weight.shape[1]
-    if conv.groups > 1 or (inputs <= in_block and len(parts) <= 1):
-        return not bool(conv.weight.any(axis=1).all())
-    slots = channel_slots(parts or (inputs,), in_block)
-    begins = [
-        channel
-        for channel, slot in enumerate(slots)
-        if channel == 0 or slot // in_block != slots[channel - 1] // in_block
-    ]
-    return not bool(np.logical_or.reduceat(conv.weight != 0, begins, axis=1).all())
+@lru_cache(maxsize=256)
+def _present(conv: Convolution, in_block: int, parts: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Of each channel [channels, input blocks, kh, kw] whether a weight is not zero."""
+    channels, inputs, *kernel = conv.weight.shape
+    groups, nonzero = conv.groups, conv.weight != 0
+    slots = np.array(channel_slots(parts or (inputs * groups,), in_block), np.intp)
+    of_group = slots.reshape(groups, inputs) // in_block
+    if groups == 1:
+        # Every block has channels.
+        _, begins = np.unique(of_group[0], return_index=True)
+        return np.asarray(np.logical_or.reduceat(nonzero, begins, axis=1))
+    blocks = plane_count(parts or (inputs * groups,), in_block)
+    present = np.zeros((channels, blocks, *kernel), np.bool_)
+    rows = np.arange(channels)
+    own = np.repeat(of_group, channels // groups, axis=0)
+    for number in range(inputs):
+        present[rows, own[:, number]] |= nonzero[:, number]
+    return present

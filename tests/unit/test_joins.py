@@ -55,3 +55,19 @@ def test_parts_without_weights_cost_no_taps() -> None:
     assert zero_taps(conv, in_block=4, out_block=8, parts=PARTS) == (frozenset({(2, 0, 0)}),) * 3
     assert zero_taps(conv, in_block=32, out_block=8, parts=PARTS) == (frozenset({(1, 0, 0)}),) * 3
     assert zero_taps(conv, in_block=32, out_block=8) == ()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 9, 18])
+@pytest.mark.parametrize("parts", [PARTS, ()])
+def test_zero_taps_are_the_zeros_of_dense_blocks(groups: int, parts: tuple[int, ...]) -> None:
+    conv = _conv(groups)
+    conv.weight[np.random.default_rng(3).random(conv.weight.shape) < 0.9] = 0
+    expected = []
+    for block in range(5):
+        rows = range(18)[block * 4 : block * 4 + 4]
+        dense = dense_block(conv, block, in_block=4, out_block=4, parts=parts)
+        shape = conv.weight.shape
+        read = input_blocks(shape, groups, rows, in_block=4, parts=parts)
+        expected.append(frozenset((b, 0, 0) for b in read if not dense[:, b].any()))
+    assert any(expected)
+    assert zero_taps(conv, in_block=4, out_block=4, parts=parts) == tuple(expected)

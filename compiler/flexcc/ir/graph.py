@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import networkx as nx
@@ -63,7 +64,7 @@ class Port:
         return shaped.transpose([self.axes.index(axis) for axis in range(len(self.axes))])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
     """An immutable network; `layers` are in topological order, every tensor has one producer."""
 
@@ -75,11 +76,23 @@ class Graph:
 
     def producer(self, tensor: str) -> Layer | None:
         """The layer that writes `tensor`, or None for a graph input."""
-        return next((layer for layer in self.layers if layer.output == tensor), None)
+        return self._producers.get(tensor)
 
     def users(self, tensor: str) -> tuple[Layer, ...]:
         """The layers that read `tensor`, in order; graph outputs are not among them."""
-        return tuple(layer for layer in self.layers if tensor in layer.inputs)
+        return self._users.get(tensor, ())
+
+    @cached_property
+    def _producers(self) -> dict[str, Layer]:
+        return {layer.output: layer for layer in reversed(self.layers)}
+
+    @cached_property
+    def _users(self) -> dict[str, tuple[Layer, ...]]:
+        found: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            for tensor in dict.fromkeys(layer.inputs):
+                found.setdefault(tensor, []).append(layer)
+        return {tensor: tuple(layers) for tensor, layers in found.items()}
 
     def is_output(self, tensor: str) -> bool:
         """Whether `tensor` leaves the graph."""
