@@ -16,6 +16,7 @@ from itertools import product
 from math import gcd
 
 from flexcc.accelerator import Accelerator
+from flexcc.axis_tiles import AxisTile, AxisTiles, PoolAxis, Span, axis_tile, axis_tiles
 from flexcc.blocks import zero_taps
 from flexcc.ir.layers import Add, Conv2d, Convolution, Layer, MaxPool2d, Table
 from flexcc.ir.planes import LOWER, UPPER, plane_names
@@ -23,7 +24,7 @@ from flexcc.ir.types import TensorType
 from flexcc.joins import Part, plane_count
 from flexcc.second import Second
 from flexcc.taps import Axis, PassTaps, Taps, convolution_axes, runs, window_taps
-from flexcc.windows import ColumnBeats, Read, WindowAxis, column_beats, read_of
+from flexcc.windows import ColumnBeats, WindowAxis, column_beats
 
 _MOST_PRUNED_ENTRIES = 512
 """Output blocks of pruned layers have lists of their own; beyond this they share the whole one."""
@@ -46,17 +47,6 @@ __all__ = [
     "stage_lists",
     "tiling",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """The positions start, ..., stop - 1."""
-
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,102 +148,9 @@ class Stage:
         return self.pool.inputs[0] if self.pool is not None and self.keeps else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolAxis:
-    """One axis of a pooling window; `pad` is the padding before the first pixel.
-
-    `outputs` is the number of pooled pixels, given where those in front of them are stored, too.
-    """
-
-    kernel: int
-    stride: int
-    pad: int
-    outputs: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AxisTile:
-    """One axis of one tile, in pixels.
-
-    `stored` of the stored tensor need `raw` of the convolution's output, which the positions `grid`
-    of the array make; the first pool window starts `origin` pixels after raw.start. Of `raw` the
-    tile stores `kept`, from the first on: what no later tile stores, if it is stored. The input
-    window has `pad_before` pixels of padding, `count` pixels of the convolution's input from
-    `start` on, `step` apart, and `pad_after` pixels of padding. For these `read` is read.
-    """
-
-    stored: Span
-    raw: Span
-    kept: Span
-    grid: Span
-    origin: int
-    pad_before: int
-    start: int
-    count: int
-    step: int
-    pad_after: int
-    read: Read
-
-    @property
-    def window(self) -> int:
-        """Pixels of the input window."""
-        return self.pad_before + self.count + self.pad_after
-
-
 def _kept_step(axis: Axis) -> int:
     """The greatest step of input pixels that names all a window reads: 2 for a 1x1 of stride 2."""
     return gcd(axis.in_step, *(offset - axis.low for offset in axis.offsets))
-
-
-def axis_tile(
-    stored: Span,
-    *,
-    axis: Axis,
-    raw_size: int,
-    in_size: int,
-    pool: PoolAxis | None,
-    step: int,
-    front: WindowAxis | None = None,
-) -> AxisTile:
-    """The tile of the stored positions `stored`, keeping every `step`-th input pixel.
-
-    `step` divides the input step and all distances between tap offsets. With several phases there
-    is no pool and stored.start is a multiple of the output step. `front` makes the input.
-    """
-    raw, kept, origin = stored, Span(start=0, stop=0), 0
-    if pool is not None:
-        first = stored.start * pool.stride - pool.pad
-        last = (stored.stop - 1) * pool.stride - pool.pad + pool.kernel - 1
-        start = min(max(first, 0), raw_size - 1)
-        stop = max(min(last, raw_size - 1), start) + 1
-        if pool.outputs is not None:
-            # Also the pixels between this tile's windows and the next one's, or the border.
-            following = stored.stop * pool.stride - pool.pad
-            end = raw_size if stored.stop == pool.outputs else min(max(following, 0), raw_size)
-            kept = Span(start=min(max(first, 0), raw_size), stop=end)
-            stop = max(stop, end)
-        raw = Span(start=start, stop=stop)
-        origin = first - start
-    grid = Span(start=raw.start // axis.out_step, stop=-(-raw.stop // axis.out_step))
-    begin = grid.start * axis.in_step + axis.low
-    window = ((len(grid) - 1) * axis.in_step + axis.high - axis.low) // step + 1
-    before = min(max(-(begin // step), 0), window)
-    within = max(0, (in_size - 1 - begin) // step + 1) - before
-    count = max(0, min(within, window - before))
-    start = begin + before * step if count else 0
-    return AxisTile(
-        stored=stored,
-        raw=raw,
-        kept=kept,
-        grid=grid,
-        origin=origin,
-        pad_before=before,
-        start=start,
-        count=count,
-        step=step,
-        pad_after=window - before - count,
-        read=read_of(start, count, step, front),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,8 +302,8 @@ class Tiling:
     stage: Stage
     accelerator: Accelerator
     lists: StageLists
-    rows: tuple[AxisTile, ...]
-    cols: tuple[AxisTile, ...]
+    rows: AxisTiles
+    cols: AxisTiles
     columns: ColumnPhases
     row_step: int
     plane_words: int
@@ -431,9 +328,7 @@ class Tiling:
     @property
     def out_words(self) -> int:
         """Words per bank that the largest tile needs in one half of the output buffer."""
-        largest = max(len(r.grid) for r in self.rows) * max(
-            -(-len(c.grid) // self.accelerator.p) for c in self.cols
-        )
+        largest = self.rows.largest_grid * -(-self.cols.largest_grid // self.accelerator.p)
         return largest * self.lists.phase_slots * self.half_planes
 
     @property
@@ -457,10 +352,6 @@ class Tiling:
     def act_words(self) -> int:
         """Words per bank that a tile needs in one half of the activation buffer."""
         return self.plane_words * self.in_planes
-
-
-def _spans(size: int, step: int) -> list[Span]:
-    return [Span(start=s, stop=min(s + step, size)) for s in range(0, size, step)]
 
 
 def _pool_axes(stage: Stage) -> tuple[PoolAxis | None, PoolAxis | None]:
@@ -492,42 +383,23 @@ def _window_axes(stage: Stage) -> tuple[WindowAxis | None, WindowAxis | None]:
 
 
 @lru_cache(maxsize=4096)
-def axis_tiles(
-    *,
-    axis: Axis,
-    size: int,
-    tile: int,
-    raw_size: int,
-    in_size: int,
-    pool: PoolAxis | None,
-    step: int,
-    front: WindowAxis | None = None,
-) -> tuple[AxisTile, ...]:
-    """Tiles of `tile` stored positions, the last one less, that cover all `size` of them."""
-    return tuple(
-        axis_tile(
-            span, axis=axis, raw_size=raw_size, in_size=in_size, pool=pool, step=step, front=front
-        )
-        for span in _spans(size, tile)
-    )
-
-
-def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> list[int]:
+def bundle_choices(stage: Stage, *, m: int, n: int, q: int) -> tuple[int, ...]:
     """How many phases one pass may make: one, or a power of two that its rows have room for.
 
     Phases side by side need every output channel in one word, and whole drain groups of Q.
     """
     if not stage.may_bundle:
-        return [1]
+        return (1,)
     y, x = convolution_axes(stage.conv)
     phases = y.out_step * x.out_step
     channels = stage.raw.channels
     most = 1 << (phases - 1).bit_length()
     powers = (1 << bits for bits in range(1, most.bit_length()))
     fits = [b for b in powers if m % b == 0 and max(channels, q) <= m // b <= n]
-    return [1, *fits]
+    return (1, *fits)
 
 
+@lru_cache(maxsize=4096)
 def stage_lists(stage: Stage, *, m: int, n: int, bundle: int = 1) -> StageLists:
     """The lists of `stage` with `bundle` phases a pass; a pass without taps gets the dead list.
 
@@ -583,6 +455,38 @@ def _lists(taps: Taps, *, m: int, n: int) -> StageLists:
     )
 
 
+@lru_cache(maxsize=4096)
+def _stage_rows(stage: Stage, lists: StageLists, tile: int) -> AxisTiles:
+    """Tiles of so many rows, which keep those of the input that taps name."""
+    axis, (pool, _), (front, _) = lists.taps.y, _pool_axes(stage), _window_axes(stage)
+    return axis_tiles(
+        axis=axis,
+        size=stage.output.height,
+        tile=tile,
+        raw_size=stage.raw.height,
+        in_size=stage.input.height,
+        pool=pool,
+        step=_kept_step(axis) if front is None or front.plain else 1,
+        front=front,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _stage_cols(stage: Stage, lists: StageLists, tile: int) -> AxisTiles:
+    """Tiles of so many columns."""
+    (_, pool), (_, front) = _pool_axes(stage), _window_axes(stage)
+    return axis_tiles(
+        axis=lists.taps.x,
+        size=stage.output.width,
+        tile=tile,
+        raw_size=stage.raw.width,
+        in_size=stage.input.width,
+        pool=pool,
+        step=1,
+        front=front,
+    )
+
+
 def tiling(
     stage: Stage,
     accelerator: Accelerator,
@@ -602,29 +506,8 @@ def tiling(
     if lists is None:
         lists = stage_lists(stage, m=accelerator.m, n=accelerator.n, bundle=bundle)
     taps = lists.taps
-    pool_y, pool_x = _pool_axes(stage)
-    front_y, front_x = _window_axes(stage)
-    step = _kept_step(taps.y) if front_y is None or front_y.plain else 1
-    rows = axis_tiles(
-        axis=taps.y,
-        size=stage.output.height,
-        tile=tile_rows,
-        raw_size=stage.raw.height,
-        in_size=stage.input.height,
-        pool=pool_y,
-        step=step,
-        front=front_y,
-    )
-    cols = axis_tiles(
-        axis=taps.x,
-        size=stage.output.width,
-        tile=tile_cols,
-        raw_size=stage.raw.width,
-        in_size=stage.input.width,
-        pool=pool_x,
-        step=1,
-        front=front_x,
-    )
+    rows = _stage_rows(stage, lists, tile_rows)
+    cols = _stage_cols(stage, lists, tile_cols)
     stride = taps.x.in_step
     if rotation is None:
         rotation = best_rotation(
@@ -636,7 +519,7 @@ def tiling(
     columns = column_phases(
         stride=stride,
         banks=accelerator.p,
-        columns=max(col.window for col in cols),
+        columns=cols.largest_window,
         rotation=rotation,
     )
     return Tiling(
@@ -646,8 +529,8 @@ def tiling(
         rows=rows,
         cols=cols,
         columns=columns,
-        row_step=taps.y.in_step // step * columns.row_words,
-        plane_words=max(row.window for row in rows) * columns.row_words,
+        row_step=taps.y.in_step // rows[0].step * columns.row_words,
+        plane_words=rows.largest_window * columns.row_words,
         in_planes=plane_count(stage.parts, accelerator.n),
         out_planes=-(-stage.output.channels // accelerator.n),
     )

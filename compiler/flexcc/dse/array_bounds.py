@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_rows
+from flexcc.dse.closed_form import stage_cycles
 from flexcc.dse.forms import Forms
 from flexcc.dse.fuse_windows import apart
-from flexcc.dse.latency import array_latency, stage_cycles
+from flexcc.dse.latency import array_latency
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.shapes import Shape
 from flexcc.dse.space import column_choices, row_choices

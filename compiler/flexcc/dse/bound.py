@@ -8,7 +8,8 @@ the most to do, and as the memory channels need for every byte that moves at lea
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from flexcc.dse.latency import START_CYCLES, stage_cycles
+from flexcc.dse.closed_form import stage_cycles
+from flexcc.dse.latency import START_CYCLES
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.tile_search import Candidate
 from flexcc.dse.traffic import stage_traffic

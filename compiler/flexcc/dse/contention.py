@@ -89,18 +89,22 @@ def _slower(cycles: TileCycles, factors: Mapping[str, float]) -> TileCycles:
 
 def contended_cycles(
     works: Sequence[TileWork],
+    done: Sequence[float],
     accelerator: Accelerator,
     beats: Sequence[StageBeats],
     channels: Channels,
 ) -> float:
-    """The cycles of a run of `works`, whose stages move `beats`.
+    """The cycles of a run of `works`, whose stages move `beats`; alone they would be `done` then.
 
     An engine takes what its beats wait where that is longer than its own work.
     """
     busy = [dict.fromkeys(_ENGINES, 0.0) for _ in beats]
     for work in works:
-        for engine in _ENGINES:
-            busy[work.stage][engine] += getattr(work.cycles, engine)
+        own, cycles = busy[work.stage], work.cycles
+        own["load"] += cycles.load
+        own["skip"] += cycles.skip
+        own["weights"] += cycles.weights
+        own["store"] += cycles.store
 
     def factors(stage: int, cycles: float) -> dict[str, float]:
         total = beats[stage].total
@@ -113,11 +117,18 @@ def contended_cycles(
                 found[engine] = max(1.0, kind * wait / own)
         return found
 
-    taken = _stage_cycles(works, timeline(works, accelerator), len(beats))
+    taken = _stage_cycles(works, done, len(beats))
     for _ in range(_ROUNDS):
         slower = [factors(stage, cycles) for stage, cycles in enumerate(taken)]
-        played = [replace(work, cycles=_slower(work.cycles, slower[work.stage])) for work in works]
-        now = _stage_cycles(played, timeline(played, accelerator), len(beats))
+        # Tiles that are alike share their cycles.
+        known: dict[tuple[int, int], TileCycles] = {}
+        played = []
+        for work in works:
+            key = work.stage, id(work.cycles)
+            if key not in known:
+                known[key] = _slower(work.cycles, slower[work.stage])
+            played.append(known[key])
+        now = _stage_cycles(works, timeline(works, accelerator, played), len(beats))
         before = sum(taken)
         # Halfway, as longer stages make for shorter waits.
         taken = [(a + b) / 2 for a, b in zip(now, taken, strict=True)]

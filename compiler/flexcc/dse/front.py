@@ -237,7 +237,9 @@ class _Explorer:
             channels = channels_within(self._device, self._clock, self._carried)
             for point, design in self._designs.items():
                 if design.key(self._objective) <= most:
-                    self._designs[point] = self._design(polish(design.solution, channels))
+                    polished = polish(design.solution, channels)
+                    if polished is not design.solution:
+                        self._designs[point] = self._design(polished)
 
     def prove(self, points: Sequence[_Point], effort: int) -> tuple[float, float]:
         """Looks for tiles on every array that may beat the best; a bound for all, and the least.

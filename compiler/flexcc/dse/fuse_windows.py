@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from flexcc.dse.mapping import Chain
 from flexcc.ir.graph import Graph
@@ -46,6 +47,7 @@ def fuse_windows(
     return tuple(reversed(result))
 
 
+@lru_cache(maxsize=4096)
 def apart(stage: Stage) -> tuple[Stage, Stage]:
     """A stage with a window layer as two: that layer on the array, and the rest."""
     if stage.window is None:

@@ -6,14 +6,14 @@ progress counter. `timeline` plays exactly that, tile by tile and half by half.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from flexcc.accelerator import Accelerator
-from flexcc.cores import core_rows
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import span_beats
-from flexcc.tiles import AxisTile, ColumnPhases, Span, Tile, Tiling, beat_cycles, column_phases
+from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles, column_phases
+from flexcc.windows import ColumnBeats
 
 __all__ = [
     "BURST_CYCLES",
@@ -21,7 +21,7 @@ __all__ = [
     "ON_CHIP_LATENCY",
     "REQUEST_CYCLES",
     "START_CYCLES",
-    "StageCycles",
+    "RowLoad",
     "TileCycles",
     "TileWork",
     "array_cycles",
@@ -29,14 +29,16 @@ __all__ = [
     "beat_cost",
     "halves_ahead",
     "load_cycles",
+    "row_load",
     "row_reads",
+    "rows_load",
     "skip_cycles",
-    "stage_cycles",
+    "skip_row_cycles",
     "store_cycles",
+    "store_reads",
     "tile_cycles",
     "timeline",
     "weight_cycles",
-    "window_cycles",
 ]
 
 MEMORY_LATENCY = 100
@@ -81,8 +83,22 @@ def beat_cost(columns: ColumnPhases, beat_pixels: int, first: int) -> float:
     return sum(cycles) / len(cycles)
 
 
-def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
-    """Cycles to load a row from memory, padding included, which is a burst, and a row of padding.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowLoad:
+    """Cycles to load a row of a tile's windows: one from `memory`, and one of `padding`.
+
+    In the window engine a row takes `walked`, 0 where there is none; `inside` unless all of the
+    tile's columns are padding.
+    """
+
+    memory: float
+    padding: float
+    walked: float
+    inside: bool
+
+
+def row_load(tiling: Tiling, cols: AxisTile) -> RowLoad:
+    """Cycles of a row of the columns `cols`, padding included; from memory it is a burst.
 
     A row from memory lies in its beats as in memory: some pixels of a beat precede column 0.
     """
@@ -92,28 +108,38 @@ def _row_load_cycles(tiling: Tiling, cols: AxisTile) -> tuple[float, float]:
     memory = max(-(-(before + cols.window) // size), read)
     cost = beat_cost(tiling.columns, size, -before % tiling.columns.stride)
     padding = -(-cols.window // size) * beat_cost(tiling.columns, size, 0)
-    return max(memory * cost, BURST_CYCLES), padding
+    return RowLoad(
+        memory=max(memory * cost, BURST_CYCLES),
+        padding=padding,
+        walked=_walked_cycles(tiling, beats) if tiling.stage.window is not None else 0.0,
+        inside=cols.count > 0,
+    )
+
+
+def _walked_cycles(tiling: Tiling, beats: ColumnBeats) -> float:
+    """Cycles of a row in the window engine: beats walked, two for a single one, or a burst."""
+    walked = beats.beats + beats.extra_beats
+    lines = tiling.accelerator.window_taps > 1
+    return max(2 if walked == 1 and lines else walked, BURST_CYCLES)
 
 
 def load_cycles(tiling: Tiling, tile: Tile) -> float:
     """Planes x (rows read x their cycles + padding rows x theirs), or what the windows take."""
-    memory, padding = _row_load_cycles(tiling, tile.cols)
-    rows = tile.rows.count if tile.cols.count else 0
-    written = rows * memory + (tile.rows.window - rows) * padding
-    windows = window_cycles(tiling, tile) if tiling.stage.window is not None and rows else 0
-    return tiling.in_planes * max(written, windows)
+    return rows_load(tiling, tile.rows, row_load(tiling, tile.cols))
 
 
-def window_cycles(tiling: Tiling, tile: Tile) -> float:
-    """Cycles of a plane in the window engine: rows walked x beats walked, padding behind included.
+def rows_load(tiling: Tiling, rows: AxisTile, row: RowLoad) -> float:
+    """The same for rows each of which takes `row`."""
+    inside = rows.count if row.inside else 0
+    cycles = inside * row.memory + (rows.window - inside) * row.padding
+    if inside and tiling.stage.window is not None:
+        cycles = max(cycles, _plane_in_windows(tiling, rows, row.walked))
+    return tiling.in_planes * cycles
 
-    A row of a single beat takes two, a plane N + 15 to get its parameters, a row read is a burst.
-    """
-    beats, read = tiling.beats(tile.cols), tile.rows.read
-    walked = beats.beats + beats.extra_beats
-    lines = tiling.accelerator.window_taps > 1
-    row = max(2 if walked == 1 and lines else walked, BURST_CYCLES)
-    return max((read.count + read.extra) * row, tiling.accelerator.n + WINDOW_PLANE_CYCLES)
+
+def _plane_in_windows(tiling: Tiling, rows: AxisTile, walked: float) -> float:
+    """Rows walked x the cycles of each, padding behind included, or N + 15 to get parameters."""
+    return max(rows.walked * walked, tiling.accelerator.n + WINDOW_PLANE_CYCLES)
 
 
 def skip_cycles(tiling: Tiling, tile: Tile) -> float:
@@ -121,9 +147,14 @@ def skip_cycles(tiling: Tiling, tile: Tile) -> float:
 
     Output phases of columns are loaded like those of a stride, planes of zeros as padding.
     """
+    return len(tile.rows.raw) * skip_row_cycles(tiling, tile.cols)
+
+
+def skip_row_cycles(tiling: Tiling, columns_: AxisTile) -> float:
+    """Cycles to load a row of the second tensor in all planes; 0 without a sum."""
     if tiling.stage.skip is None:
         return 0.0
-    a, cols = tiling.accelerator, tile.cols.raw
+    a, cols = tiling.accelerator, columns_.raw
     step = tiling.lists.taps.x.out_step
     columns = column_phases(stride=step, banks=a.p, columns=len(cols), rotation=(0,) * step)
     beats = span_beats(cols.start, len(cols), a.beat_pixels)
@@ -131,7 +162,7 @@ def skip_cycles(tiling: Tiling, tile: Tile) -> float:
     each = beat_cost(columns, a.beat_pixels, first)
     read = tiling.skip_planes * max(beats * each, BURST_CYCLES)
     zeros = (tiling.out_planes - tiling.skip_planes) * -(-len(cols) // a.beat_pixels) * each
-    return len(tile.rows.raw) * (read + zeros)
+    return read + zeros
 
 
 def array_cycles(tiling: Tiling, tile: Tile) -> int:
@@ -141,13 +172,13 @@ def array_cycles(tiling: Tiling, tile: Tile) -> int:
     return len(tile.rows.grid) * tile.groups(a.p) * steps
 
 
-def weight_cycles(tiling: Tiling, steps: int) -> tuple[int, int]:
+def weight_cycles(accelerator: Accelerator, steps: int) -> tuple[int, int]:
     """Cycles of one pass's parameters and of its weights, each with a header beat.
 
     Beats and ring words both pass at one a cycle at most. Unless weights are streamed, one header
     serves both, a cycle less than charged here.
     """
-    a = tiling.accelerator
+    a = accelerator
     parameters = max(-(-a.m * a.record_bytes // a.beat_bytes), a.drain_cycles)
     return 1 + parameters, 1 + max(-(-steps * a.m * a.n // a.beat_bytes), steps)
 
@@ -159,25 +190,22 @@ def store_cycles(tiling: Tiling, tile: Tile) -> int:
     the banks exceed; with pooling it has up to four columns of a row of one window, or a row of two
     windows of two columns, two apart. What is pooled may be stored, too.
     """
-    a, pool = tiling.accelerator, tiling.stage.pool
-    rows, cols = len(tile.rows.stored), len(tile.cols.stored)
+    stored, kept = store_reads(tiling, tile.cols)
+    return tiling.stored_planes * (len(tile.rows.stored) * stored + len(tile.rows.kept) * kept)
+
+
+def store_reads(tiling: Tiling, cols: AxisTile) -> tuple[int, int]:
+    """Reads of a row of what is stored, and of a row of what is pooled, if that is stored, too."""
+    a, pool, stored = tiling.accelerator, tiling.stage.pool, len(cols.stored)
     step = tiling.lists.taps.x.out_step
     if pool is None:
-        reads = row_reads(cols, step=step, banks=a.p, beat_pixels=a.beat_pixels)
+        reads = row_reads(stored, step=step, banks=a.p, beat_pixels=a.beat_pixels)
     else:
         columns = min(a.p, _POOL_COLUMNS)
         pairs = columns == 4 and a.beat_pixels > 1 and pool.kernel[1] == pool.strides[1] == 2
-        windows = -(-cols // (1 + pairs))
+        windows = -(-stored // (1 + pairs))
         reads = windows * pool.kernel[0] * -(-pool.kernel[1] // columns)
-    return tiling.stored_planes * (
-        rows * reads + len(tile.rows.kept) * _kept_reads(tiling, tile.cols)
-    )
-
-
-def _kept_reads(tiling: Tiling, cols: AxisTile) -> int:
-    """Reads of a row of what is pooled, if it is stored, too."""
-    a = tiling.accelerator
-    return row_reads(len(cols.kept), step=1, banks=a.p, beat_pixels=a.beat_pixels)
+    return reads, row_reads(len(cols.kept), step=1, banks=a.p, beat_pixels=a.beat_pixels)
 
 
 def row_reads(cols: int, *, step: int, banks: int, beat_pixels: int) -> int:
@@ -254,7 +282,7 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
     weights = first_weights = 0
     if first or mode is not WeightMode.KEEP:
         repeats = groups if mode is WeightMode.STREAM else 1
-        parts = {k: weight_cycles(tiling, k) for k in set(tiling.lists.pass_steps)}
+        parts = {k: weight_cycles(a, k) for k in set(tiling.lists.pass_steps)}
         sizes = [parts[k] for k in tiling.lists.pass_steps]
         weights = sum(parameters + repeats * words for parameters, words in sizes)
         first_weights = sizes[0][0]
@@ -289,8 +317,14 @@ class TileWork:
     store_latency: int = MEMORY_LATENCY
 
 
-def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]:
+def timeline(
+    works: Sequence[TileWork],
+    accelerator: Accelerator,
+    played: Sequence[TileCycles] | None = None,
+) -> list[float]:
     """The cycle in which each tile is stored and acknowledged, counted from the start.
+
+    The cycles of tiles are those of `played`, if given, instead of their own.
 
     The tiles of each core come in its order, and behind all that they wait for.
 
@@ -306,14 +340,25 @@ def timeline(works: Sequence[TileWork], accelerator: Accelerator) -> list[float]
     - A half is stored when it is complete and the half before it is stored.
     """
     cores = [_Core(latency=array_latency(accelerator)) for _ in range(accelerator.cores)]
-    done: list[float] = []
-    for work in works:
-        stored, skip_stored = (
-            max((core.done[n - 1] for core, n in zip(cores, waits, strict=True) if n), default=0.0)
-            for waits in (work.waits, work.skip_waits or (0,) * len(cores))
+    dones = [core.done for core in cores]
+
+    def end(waits: Sequence[int]) -> float:
+        """When the last tile of those that are waited for is stored."""
+        latest = 0.0
+        for number, core_done in zip(waits, dones, strict=True):
+            if number and core_done[number - 1] > latest:
+                latest = core_done[number - 1]
+        return latest
+
+    return [
+        cores[work.core].run(
+            work,
+            cycles,
+            end(work.waits),
+            0.0 if work.skip_waits is None else end(work.skip_waits),
         )
-        done.append(cores[work.core].run(work, stored, skip_stored))
-    return done
+        for work, cycles in zip(works, played or [work.cycles for work in works], strict=True)
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -335,145 +380,53 @@ class _Core:
     skip_request: float = START_CYCLES
     weights_end: float = 0.0
 
-    def run(self, work: TileWork, stored: float, skip_stored: float) -> float:
+    def run(self, work: TileWork, cycles: TileCycles, stored: float, skip_stored: float) -> float:
         """The end of the core's next tile.
 
         Its input is stored in cycle `stored`, the second tensor of a sum in `skip_stored`.
         """
-        cycles = work.cycles
-        load_request = work.load_latency + _PREPARE_CYCLES
-        skip_request = work.skip_latency + _PREPARE_CYCLES
-        if len(self.half_begins) >= self.ahead:
-            self.fetched = max(self.fetched, self.half_begins[-self.ahead])
-        del self.half_begins[:-_FIFO_WORDS]
+        begins, halves, latency = self.half_begins, cycles.halves, self.latency
+        if len(begins) >= self.ahead:
+            self.fetched = max(self.fetched, begins[-self.ahead])
+        del begins[:-_FIFO_WORDS]
         self.ahead = cycles.ahead
         if cycles.lists:
             self.fetched = max(self.fetched, self.array_begins) + cycles.lists
-        self.request = max(self.request, self.load_ends[0], stored, self.fetched)
-        begin = max(self.load_ends[1], self.array_ends[0], self.request + load_request)
-        self.load_ends = (self.load_ends[1], begin + cycles.load)
-        now = max(self.array_ends[1], self.load_ends[1])
+        before, last = self.load_ends
+        self.request = max(self.request, before, stored, self.fetched)
+        request = self.request + (work.load_latency + _PREPARE_CYCLES)
+        loaded = max(last, self.array_ends[0], request) + cycles.load
+        self.load_ends = last, loaded
+        now = max(self.array_ends[1], loaded)
         if cycles.weights:
             record = max(self.fetched, self.array_begins)
             weights_begin = max(self.weights_end, record + MEMORY_LATENCY)
             self.weights_end = weights_begin + cycles.weights
             now = max(now, weights_begin + cycles.first_weights)
         self.array_begins = now
-        for half in range(cycles.halves):
+        array, store = cycles.array / halves, cycles.store / halves
+        freed, end = self.half_stored
+        for half in range(halves):
             if cycles.skip:
-                self.skip_request = max(self.skip_request, self.skip_ends[0], skip_stored)
-                begin = max(self.skip_ends[1], self.skip_freed[0], self.skip_request + skip_request)
-                self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
-                now = max(now, self.skip_ends[1])
-            now = max(now, self.half_stored[0])
-            self.half_begins.append(now)
-            now += cycles.array / cycles.halves
+                now = self._add(now, work, cycles, skip_stored)
+            now = max(now, freed)
+            begins.append(now)
+            now += array
             if cycles.skip:
-                self.skip_freed = (self.skip_freed[1], now + self.latency)
-            if half == cycles.halves - 1:
-                now = max(now, self.weights_end)
-            ready = max(self.half_stored[1], now + self.latency)
-            self.half_stored = (self.half_stored[1], ready + cycles.store / cycles.halves)
+                self.skip_freed = (self.skip_freed[1], now + latency)
+            if half == halves - 1 and self.weights_end > now:
+                now = self.weights_end
+            ready = now + latency
+            freed, end = end, (ready if ready > end else end) + store
+        self.half_stored = freed, end
         self.array_ends = (self.array_ends[1], now)
-        self.done.append(self.half_stored[1] + work.store_latency)
+        self.done.append(end + work.store_latency)
         return self.done[-1]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageCycles:
-    """A stage on its own: total cycles of each engine, and an estimate of the whole."""
-
-    load: float
-    skip: float
-    array: int
-    weights: int
-    store: int
-    total: float
-
-
-def _busiest_rows(tiling: Tiling) -> tuple[AxisTile, ...]:
-    """The rows of tiles of the core that has the most output rows."""
-    orders = core_rows(len(tiling.rows), tiling.accelerator.cores)
-    bands = (tuple(tiling.rows[row] for row in order) for order in orders)
-    return max(bands, key=lambda band: sum(len(row.grid) for row in band))
-
-
-def _totals(tiling: Tiling, band: Sequence[AxisTile]) -> tuple[float, int, int]:
-    """Cycles of load and store over all tiles, and their pixel groups: products of two sums."""
-    a = tiling.accelerator
-    if tiling.stage.window is None:
-        cycles = [_row_load_cycles(tiling, col) for col in tiling.cols]
-        rows = sum(row.count for row in band)
-        pads = sum(row.window - row.count for row in band)
-        load = rows * sum(memory for memory, _ in cycles)
-        load += pads * sum(padding for _, padding in cycles)
-        load *= tiling.in_planes
-    else:
-        load = sum(
-            load_cycles(tiling, Tile(rows=row, cols=col)) for row in band for col in tiling.cols
-        )
-    top = tiling.rows[0]
-    unkept = replace(top, kept=Span(start=0, stop=0))
-    one_row = sum(store_cycles(tiling, Tile(rows=unkept, cols=col)) for col in tiling.cols)
-    store = one_row * sum(len(row.stored) for row in band) // len(top.stored)
-    kept = sum(len(row.kept) for row in band)
-    store += tiling.out_planes * kept * sum(_kept_reads(tiling, col) for col in tiling.cols)
-    groups = sum(-(-len(col.grid) // a.p) for col in tiling.cols)
-    return (
-        load,
-        store,
-        groups * sum(len(row.grid) for row in band),
-    )
-
-
-def _skip_total(tiling: Tiling, band: Sequence[AxisTile]) -> float:
-    """Cycles to load the second tensor for a band: rows and columns are independent."""
-    top = tiling.rows[0]
-    one_row = sum(skip_cycles(tiling, Tile(rows=top, cols=col)) for col in tiling.cols)
-    return one_row * sum(len(row.raw) for row in band) / len(top.raw)
-
-
-def stage_cycles(tiling: Tiling, mode: WeightMode) -> StageCycles:
-    """The closed form that the solver minimises, of the core with the most to do.
-
-    Every engine works through its own total; the slowest one decides, or the two halves of a
-    buffer: of the output buffer, which a block group holds while it is computed, drained and
-    stored, of the activation buffer, whose next tile is asked for when the one before has come, of
-    the skip buffer, which is held like both. In front
-    stands the load of the first tile, behind it the store of the last one's last half; the array
-    waits in the first tile for weights that take longer than load and array do. With fewer than
-    three rows of tiles the next stage cannot begin before this one ends, and a memory latency each
-    way shows.
-    """
-    a = tiling.accelerator
-    band = _busiest_rows(tiling)
-    load, store, groups = _totals(tiling, band)
-    array = groups * sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
-    tiles = len(band) * len(tiling.cols)
-    first = tile_cycles(tiling, Tile(rows=tiling.rows[0], cols=tiling.cols[0]), mode, first=True)
-    if mode is WeightMode.STREAM:
-        parts = [weight_cycles(tiling, k) for k in tiling.lists.pass_steps]
-        weights = sum(tiles * parameters + groups * words for parameters, words in parts)
-    else:
-        weights = first.weights * (1 if mode is WeightMode.KEEP else tiles)
-    late = 0.0
-    if mode is not WeightMode.STREAM:
-        late = max(0.0, first.weights - first.load - first.array)
-    skip = _skip_total(tiling, band)
-    halves = tiles * first.halves
-    held = halves * array_latency(a)
-    slowest = max(
-        load - first.load,
-        array + late,
-        weights,
-        store,
-        skip,
-        (array + store + held) / 2,
-        (load + tiles * REQUEST_CYCLES) / 2 - first.load,
-    )
-    if skip:
-        slowest = max(slowest, (skip + max(array + held, halves * REQUEST_CYCLES)) / 2)
-    total = first.load + slowest + first.store / first.halves + array_latency(a)
-    if len(band) < 3:
-        total += 2 * MEMORY_LATENCY
-    return StageCycles(load=load, skip=skip, array=array, weights=weights, store=store, total=total)
+    def _add(self, now: float, work: TileWork, cycles: TileCycles, stored: float) -> float:
+        """When the next half of the skip buffer is there and the array has come as far as `now`."""
+        self.skip_request = max(self.skip_request, self.skip_ends[0], stored)
+        request = self.skip_request + (work.skip_latency + _PREPARE_CYCLES)
+        begin = max(self.skip_ends[1], self.skip_freed[0], request)
+        self.skip_ends = (self.skip_ends[1], begin + cycles.skip / cycles.halves)
+        return max(now, self.skip_ends[1])

@@ -9,12 +9,13 @@ from operator import add
 from flexcc.accelerator import Accelerator
 from flexcc.cores import core_tiles
 from flexcc.dse.buffers import fitted_buffers, largest_buffers
+from flexcc.dse.closed_form import StageCycles
 from flexcc.dse.contention import Channels, StageBeats, contended_cycles
 from flexcc.dse.forms import Forms
 from flexcc.dse.latency import (
     MEMORY_LATENCY,
     ON_CHIP_LATENCY,
-    StageCycles,
+    TileCycles,
     TileWork,
     tile_cycles,
     timeline,
@@ -246,16 +247,21 @@ def _works(
             for names in places
         )
         producers.update(stored_tiles(tiling_, first))
+        known: dict[object, TileCycles] = {}
         order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
         tiles = tuple(tiling_.tiles())
         for core, own in enumerate(order):
             for number in own:
+                tile = tiles[number]
+                alike = tile.rows.sizes, number % len(tiling_.cols), number == own[0]
+                if alike not in known:
+                    known[alike] = tile_cycles(tiling_, tile, mode, first=number == own[0])
                 yield TileWork(
                     stage=index,
                     core=core,
-                    cycles=tile_cycles(tiling_, tiles[number], mode, first=number == own[0]),
-                    waits=wait_tiles(tiles[number], sources, cores),
-                    skip_waits=None if skip is None else skip.needed_beside(tiles[number], repeats),
+                    cycles=known[alike],
+                    waits=wait_tiles(tile, sources, cores),
+                    skip_waits=None if skip is None else skip.needed_beside(tile, repeats),
                     load_latency=load,
                     skip_latency=beside,
                     store_latency=store,
@@ -281,6 +287,7 @@ def board_cycles(solution: Solution, stages: Sequence[StageEstimate], channels: 
     rate = solution.carried / channels / a.beat_bytes
     waited = contended_cycles(
         _works_alone(solution.candidates, a.cores),
+        solution.done,
         a,
         [_stage_beats(item, a.cores) for item in solution.candidates],
         Channels(number=channels, rate=rate),

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from flexcc.accelerator import Accelerator
+from flexcc.dse.closed_form import RowCycles, StageCycles, row_cycles, stage_cycles
 from flexcc.dse.fuse_windows import apart
-from flexcc.dse.latency import StageCycles, array_latency, load_cycles, stage_cycles
+from flexcc.dse.latency import array_latency, rows_load
 from flexcc.dse.layer_cost import best_lists
 from flexcc.dse.mapping import Group, WeightMode, chain_of
 from flexcc.dse.space import Shortage, column_choices, first_shortage, legal_modes, row_choices
 from flexcc.dse.traffic import stage_traffic
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.layers import Conv2d
-from flexcc.tiles import Stage, StageLists, Tile, Tiling, tiling
+from flexcc.tiles import Stage, StageLists, Tiling, tiling
 
 __all__ = ["Candidate", "TileSearch", "choices_of", "geometry", "leaves_pixels_out"]
 
@@ -57,10 +58,12 @@ class _Floor:
     """What tiles of one width take at the least: every output made once, and nothing read twice.
 
     `busy` are the cycles of the busiest engine or of the memory channels, `half` those of array and
-    store, by which a half of the output buffer is held; `latency` is the array's.
+    store, by which a half of the output buffer is held; `latency` is the array's. `row` is what a
+    row takes.
     """
 
     width: int
+    row: RowCycles
     heights: list[int]
     busy: float
     moved: float
@@ -208,10 +211,12 @@ class TileSearch:
     ) -> _Floor:
         a = self.accelerator
         whole = self._tiling(stage, lists, stage.output.height, width)
+        row = row_cycles(whole)
         if leaves_pixels_out(stage):
             # The largest tiles are not those that make and read the least.
             return _Floor(
                 width=width,
+                row=row,
                 heights=heights,
                 busy=0.0,
                 moved=0.0,
@@ -221,12 +226,13 @@ class TileSearch:
                 groups=len(lists.groups),
                 latency=array_latency(a),
             )
-        cycles = stage_cycles(whole, mode)
+        cycles = stage_cycles(whole, mode, row)
         # Weights are fetched once at least, by each core; streamed ones with the pixels.
         weights = cycles.weights / (a.cores if mode is WeightMode.STREAM else 1)
         work = max(cycles.load, cycles.skip, cycles.array, cycles.store) / a.cores
         return _Floor(
             width=width,
+            row=row,
             heights=heights,
             busy=max(weights, work),
             moved=stage_traffic(whole, mode).total / self._carried,
@@ -248,9 +254,9 @@ class TileSearch:
             if floor.least(-(-stage.output.height // height), a.cores) > most:
                 return
             tiles = self._tiling(stage, lists, height, floor.width)
-            first = load_cycles(tiles, Tile(rows=tiles.rows[0], cols=tiles.cols[0]))
+            first = rows_load(tiles, tiles.rows[0], floor.row.loads[0])
             if first + floor.array + floor.latency <= most:
-                item = self.candidate(tiles, mode)
+                item = self.candidate(tiles, mode, floor.row)
                 most = min(most, item.cost * _NEARLY_AS_FAST)
                 yield item
 
@@ -279,8 +285,8 @@ class TileSearch:
             lists=lists,
         )
 
-    def candidate(self, tiles: Tiling, mode: WeightMode) -> Candidate:
-        """What these tiles cost in this mode; nobody asks whether they are legal."""
+    def candidate(self, tiles: Tiling, mode: WeightMode, row: RowCycles | None = None) -> Candidate:
+        """What these tiles cost in this mode, of which a `row` may be known; legal or not."""
         stage = tiles.stage
         group = Group(
             chain=chain_of(stage),
@@ -291,7 +297,7 @@ class TileSearch:
             bundle=tiles.lists.taps.bundle,
             keep_zeros=stage.keep_zeros,
         )
-        cycles = stage_cycles(tiles, mode)
+        cycles = stage_cycles(tiles, mode, row)
         moved = stage_traffic(tiles, mode).total / self._carried
         return Candidate(group=group, tiling=tiles, cycles=cycles, cost=max(cycles.total, moved))
 

@@ -30,7 +30,7 @@ def _works(**changes: int) -> list[TileWork]:
 
 def _contended(works: list[TileWork], load: int, store: int) -> float:
     beats = StageBeats(load=load, skip=0, weights=0, store=store)
-    return contended_cycles(works, ACCELERATOR, [beats], FOUR)
+    return contended_cycles(works, timeline(works, ACCELERATOR), ACCELERATOR, [beats], FOUR)
 
 
 def test_engines_that_do_not_move_a_beat_a_cycle_lose_nothing() -> None:

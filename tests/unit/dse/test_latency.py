@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flexcc.backend.plan import build_plan
+from flexcc.dse.closed_form import row_cycles, stage_cycles
 from flexcc.dse.latency import (
     BURST_CYCLES,
     MEMORY_LATENCY,
@@ -21,7 +22,6 @@ from flexcc.dse.latency import (
     beat_cost,
     halves_ahead,
     load_cycles,
-    stage_cycles,
     store_cycles,
     tile_cycles,
     timeline,
@@ -64,6 +64,21 @@ def test_totals_are_sums_over_tiles(seed: int) -> None:
             load = sum(load_cycles(tiles, tile) for tile in tiles.tiles())
             assert total.load == pytest.approx(load)
         assert total.total >= max(total.array, total.store, total.weights)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_row_takes_is_the_same_in_tiles_of_all_heights(seed: int) -> None:
+    for tiles, mode in _random_tilings(seed):
+        if tiles.columns.rotation != (0,):
+            continue
+        whole = tiling(
+            tiles.stage,
+            tiles.accelerator,
+            tile_rows=tiles.stage.output.height,
+            tile_cols=len(tiles.cols[0].stored),
+            lists=tiles.lists,
+        )
+        assert stage_cycles(tiles, mode, row_cycles(whole)) == stage_cycles(tiles, mode)
 
 
 @pytest.mark.parametrize("seed", range(20))
