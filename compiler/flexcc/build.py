@@ -21,7 +21,8 @@ from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.host import host_files, host_view
 from flexcc.backend.image import initial_image, memory_map
 from flexcc.backend.kernel import KERNEL_SCRIPT, kernel_file, kernel_view
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.program import program_words
 from flexcc.backend.render import render
 from flexcc.backend.rtl import SYSTEM, rtl_files, system_parameters

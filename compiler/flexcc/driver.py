@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc import dse, passes
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.writer import check_destination, output_folder
 from flexcc.build import Build, build_files
 from flexcc.dse.explain import layer_reasons

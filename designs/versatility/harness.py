@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from designs.versatility.figures import Array, Run
 from flexcc import dse
 from flexcc.accelerator import Accelerator
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.build import Build
 from flexcc.errors import MismatchError
 from flexcc.execute import verify

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from flexcc import reference
 from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.csimulation import Kernel, check_simulable, compile_library, kernel
 from flexcc.errors import InputError, MismatchError
 from flexcc.program.decode import decode

@@ -14,7 +14,7 @@ from flexcc import reference
 from flexcc.accelerator import Accelerator
 from flexcc.backend.hls import hls_files, hls_view
 from flexcc.backend.image import expected_image, initial_image
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.vitis import vitis_files, vitis_view
 from flexcc.targets import load_device
 from sim.hls_check import check_folder

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import initial_image
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from sim.memory.model import SLVERR
 from sim.run_program import (
     AcceleratorError,

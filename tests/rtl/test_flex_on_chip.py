@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse.lifetimes import Lifetime, lifetimes
 from flexcc.dse.mapping import group_tiling, stage_of
 from flexcc.dse.on_chip import pack_tensors, with_packing

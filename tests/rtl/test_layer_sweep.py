@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.accelerator import Accelerator
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse.mapping import Chain, Mapping
 from flexcc.frontend.compare import compare
 from flexcc.ir.affine import dequantize_array

@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse.mapping import stage_of
 from sim.memory.model import DECERR, SLVERR
 from sim.run_program import AcceleratorError, Failure, ProgramRun

@@ -9,7 +9,8 @@ import pytest
 
 from flexcc import reference
 from flexcc.accelerator import Accelerator
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse.mapping import stage_of
 from sim.harness.job import MemoryBehaviour
 from tests.networks import Case, case_on

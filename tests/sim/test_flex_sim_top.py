@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan, StagePlan, build_plan
+from flexcc.backend.plan import Plan, StagePlan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.rtl import rtl_parameters
 from flexcc.measured import total_cycles
 from flexcc.program.encode import record, to_bytes

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.writer import output_folder
 from flexcc.build import Build, build_files, load_build
 from flexcc.errors import InputError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flexcc.account_text import losses_text
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.build import Build
 from flexcc.dse import explore, lower
 from flexcc.figures import build_report, with_verification

@@ -13,7 +13,8 @@ from flexcc.backend.image import (
     memory_map,
     read_tensor,
 )
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.program import program_words
 from flexcc.backend.tensors import REGION_ALIGNMENT
 from flexcc.program.decode import decode, listing

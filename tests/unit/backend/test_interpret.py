@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image, read_tensor
 from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
-from flexcc.backend.plan import Plan, build_plan
+from flexcc.backend.plan import Plan
+from flexcc.backend.planner import build_plan
 from flexcc.backend.program import program_words
 from flexcc.dse.mapping import Chain, Group, Mapping, WeightMode, stage_of
 from flexcc.ir.graph import Graph, Port

@@ -6,7 +6,7 @@ import pytest
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse import explore
 from flexcc.frontend import import_model
 from flexcc.ir.affine import dequantize_array, quantize_array

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flexcc.backend.plan import ArrayBend, build_plan
+from flexcc.backend.plan import ArrayBend
+from flexcc.backend.planner import build_plan
 from flexcc.dse.lower import fusion_groups, lower
 from flexcc.dse.mapping import Chain
 from flexcc.dse.resources import multipliers

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse.closed_form import row_cycles, stage_cycles
 from flexcc.dse.latency import (
     BURST_CYCLES,

@@ -11,7 +11,7 @@ import pytest
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse import explore
 from flexcc.dse.lifetimes import Lifetime, lifetimes, settled_stages
 from flexcc.dse.mapping import Mapping, group_tiling, stage_of

@@ -10,7 +10,7 @@ import pytest
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
 from flexcc.backend.interpret import interpret
-from flexcc.backend.plan import build_plan
+from flexcc.backend.planner import build_plan
 from flexcc.dse import Exploration, Technique, explore, lower
 from flexcc.dse.latency import array_cycles
 from flexcc.dse.mapping import group_tiling, stage_of
