@@ -12,7 +12,7 @@ from threading import Thread
 import numpy as np
 
 from flexcc.accelerator import Accelerator
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.host.link import BEAT_BYTES, MAX_BEATS, REPLY_SYNC, REQUEST_SYNC, VERSION, Command
 from flexcc.program.registers import Control, Register, Status
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flexcc.backend.interpret import HazardError, interpret
+from flexcc.backend.interpreter import HazardError, interpret
 from flexcc.build import Build
 
 __all__ = [

@@ -10,7 +10,7 @@ import pytest
 from designs.design import load_design
 from flexcc import reference
 from flexcc.backend.image import expected_image
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.backend.tensors import TensorPlan
 from flexcc.build import Build, load_build
 from flexcc.layer_range import part_of

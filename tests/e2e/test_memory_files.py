@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.build import load_build
 from tests.e2e.command import conv_model, flexcc, save
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image, read_tensor
-from flexcc.backend.interpret import Counts, HazardError, Schedule, interpret
+from flexcc.backend.interpreter import Counts, HazardError, Schedule, interpret
 from flexcc.backend.plan import Plan
 from flexcc.backend.planner import build_plan
 from flexcc.backend.program import program_words

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.backend.planner import build_plan
 from flexcc.dse import explore
 from flexcc.frontend import import_model

@@ -8,7 +8,7 @@ import pytest
 
 from flexcc import reference
 from flexcc.backend.image import expected_image, first_difference, initial_image, read_tensor
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.backend.planner import build_plan
 from flexcc.dse.fold_through import fold_through, neutral_integer
 from flexcc.dse.layer_cost import ArrayModel

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flexcc import reference
 from flexcc.backend.image import expected_image, first_difference, initial_image, read_tensor
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.backend.planner import build_plan
 from flexcc.dse.layer_cost import ArrayModel, layer_cost
 from flexcc.dse.lower import fusion_groups, lower

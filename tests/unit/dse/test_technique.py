@@ -9,7 +9,7 @@ import pytest
 
 from flexcc import reference
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.interpret import interpret
+from flexcc.backend.interpreter import interpret
 from flexcc.backend.planner import build_plan
 from flexcc.dse import Exploration, Reshape, Technique, explore
 from flexcc.ir.graph import Graph
