@@ -61,16 +61,19 @@ def zero_taps(
 
     Those that groups leave out anyway are not named.
     """
-    shape, result = conv.weight.shape, []
+    present = _present(conv, in_block, parts)
+    if present.all():
+        return ()
+    shape = conv.weight.shape
     starts = range(0, shape[0], out_block)
-    alive = np.logical_or.reduceat(_present(conv, in_block, parts), list(starts), axis=0)
-    for block, first in enumerate(starts):
-        rows = range(first, min(first + out_block, shape[0]))
+    alive = np.logical_or.reduceat(present, list(starts), axis=0)
+    whole = alive.all(axis=(1, 2, 3))
+    result = [frozenset[tuple[int, int, int]]()] * len(starts)
+    for block in np.flatnonzero(~whole).tolist():
+        rows = range(starts[block], min(starts[block] + out_block, shape[0]))
         own = input_blocks(shape, conv.groups, rows, in_block=in_block, parts=parts)
-        dead = ~alive[block, own.start : own.stop]
-        result.append(
-            frozenset((own.start + b, ky, kx) for b, ky, kx in np.argwhere(dead).tolist())
-        )
+        dead = np.argwhere(~alive[block, own.start : own.stop]).tolist()
+        result[block] = frozenset((own.start + b, ky, kx) for b, ky, kx in dead)
     return tuple(result) if any(result) else ()
 
 

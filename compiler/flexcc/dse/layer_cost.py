@@ -73,10 +73,6 @@ class Site:
     def signature(self) -> tuple[object, ...]:
         """Equal for layers that cost the same: geometry, and which groups of weights are zero."""
         conv, source, target = self.conv, self.source, self.target
-        present = conv.weight != 0
-        for axis in range(2):
-            starts = range(0, present.shape[axis], _ZERO_GROUP)
-            present = np.logical_or.reduceat(present, list(starts), axis=axis)
         return (
             type(conv),
             conv.weight.shape,
@@ -84,7 +80,7 @@ class Site:
             (source.channels, source.height, source.width),
             (target.channels, target.height, target.width),
             (self.stored, self.pooled, source.wide, target.wide),
-            present.tobytes(),
+            _zero_groups(conv),
         )
 
     def cost(self, packing: Packing, blocks: Block, array: ArrayModel) -> Cost | None:
@@ -97,6 +93,16 @@ class Site:
         source = self.source if packing.lanes == 1 else self.source.packed(packing)
         target = self.target.packed(block(self.target.height, self.target.width, *blocks))
         return layer_cost(layer, source, target, array, stored=self.stored)
+
+
+@lru_cache(maxsize=1024)
+def _zero_groups(conv: Convolution) -> bytes:
+    """Which groups of weights are all zero."""
+    present = conv.weight != 0
+    for axis in range(2):
+        starts = range(0, present.shape[axis], _ZERO_GROUP)
+        present = np.logical_or.reduceat(present, list(starts), axis=axis)
+    return bytes(present.tobytes())
 
 
 def site_of(graph: Graph, conv: Convolution) -> Site:
