@@ -22,7 +22,16 @@ from flexcc.tiles import (
     stage_lists,
 )
 
-__all__ = ["ArrayModel", "Cost", "Site", "array_cycles", "best_lists", "layer_cost", "site_of"]
+__all__ = [
+    "ArrayModel",
+    "Cost",
+    "Site",
+    "array_cycles",
+    "best_lists",
+    "layer_cost",
+    "rewritten_layer",
+    "site_of",
+]
 
 _ZERO_GROUP = 4
 """Channels, in and out, of which only all being zero tells layers of one geometry apart."""
@@ -87,7 +96,7 @@ class Site:
         """The cost with the input packed and the output in blocks; None where that cannot be."""
         if blocks == UNBLOCKED and packing.lanes == 1:
             return layer_cost(self.conv, self.source, self.target, array, stored=self.stored)
-        layer = _rewritten(self.conv, self.source, self.target, packing, blocks)
+        layer = rewritten_layer(self.conv, self.source, self.target, packing, blocks)
         if layer is None or (self.pooled and not isinstance(layer, Conv2d)):
             return None
         source = self.source if packing.lanes == 1 else self.source.packed(packing)
@@ -125,10 +134,10 @@ def site_of(graph: Graph, conv: Convolution) -> Site:
 
 
 @lru_cache(maxsize=4096)
-def _rewritten(
+def rewritten_layer(
     conv: Convolution, source: TensorType, target: TensorType, packing: Packing, blocks: Block
 ) -> Convolution | None:
-    """The layer with all its weights: taps without any cost nothing."""
+    """The layer with all its weights: taps without any cost nothing. None where that cannot be."""
     rewrite = rewrite_layer(conv, source, target, packing, blocks)
     if rewrite is None or (not rewrite.x.transposed and rewrite.x.stride > MAX_PHASES):
         return None

@@ -13,8 +13,8 @@ from functools import cache
 from flexcc.dse.fold_kernel import best_packing, shared_packings
 from flexcc.dse.fold_through import fold_through
 from flexcc.dse.input_forms import input_forms
-from flexcc.dse.layer_cost import ArrayModel, Cost, Site, site_of
-from flexcc.dse.layer_rewrite import UNBLOCKED, Block, rewrite_layer
+from flexcc.dse.layer_cost import ArrayModel, Cost, Site, rewritten_layer, site_of
+from flexcc.dse.layer_rewrite import UNBLOCKED, Block
 from flexcc.dse.space_to_depth import choose_blocks
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution, Layer
@@ -102,16 +102,18 @@ def _rewritten(
         packing = inputs.get(layer.name)
         if packing is None:
             packing = block(site.source.height, site.source.width, *blocks[source])
-        renamed = replace(site.conv, inputs=(copies.get((source, packing), source),))
-        layers.append(_rewritten_layer(site, renamed, packing, blocks[layer.output]))
+        own = _rewritten_layer(site, packing, blocks[layer.output])
+        read = copies.get((source, packing), source)
+        # An object that stays the same is known to all that has looked at it.
+        layers.append(own if read == source else replace(own, inputs=(read,)))
     result = replace(graph, inputs=ports, tensors=tensors, layers=tuple(layers))
     verify(result)
     return result
 
 
-def _rewritten_layer(site: Site, conv: Convolution, packing: Packing, blocks: Block) -> Layer:
+def _rewritten_layer(site: Site, packing: Packing, blocks: Block) -> Convolution:
     if packing.lanes == 1 and blocks == UNBLOCKED:
-        return conv
-    rewrite = rewrite_layer(conv, site.source, site.target, packing, blocks)
-    assert rewrite is not None, "only what can be is chosen"
-    return rewrite.layer(conv)
+        return site.conv
+    layer = rewritten_layer(site.conv, site.source, site.target, packing, blocks)
+    assert layer is not None, "only what can be is chosen"
+    return layer
