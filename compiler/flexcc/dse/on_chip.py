@@ -19,6 +19,7 @@ from flexcc.dse.mapping import Mapping, Resident
 from flexcc.dse.placement import StageBytes, stage_bytes
 from flexcc.dse.solution import Estimate, Solution, StageEstimate, estimate
 from flexcc.dse.tile_search import Candidate
+from flexcc.dse.ultra_rams import held_bytes
 from flexcc.errors import InputError
 from flexcc.targets.device import Device
 from flexcc.tiles import Tiling
@@ -26,7 +27,6 @@ from flexcc.tiles import Tiling
 __all__ = [
     "Packing",
     "most_on_chip",
-    "on_chip_blocks",
     "pack_tensors",
     "with_packing",
     "with_tensors_on_chip",
@@ -35,8 +35,6 @@ __all__ = [
 _EFFORT = 4.0
 """Deterministic seconds of CP-SAT, twice."""
 _SEED = 1
-_BLOCK_BYTES, _BLOCK_WORDS = 8, 4096
-"""An UltraRAM: words of 72 bits, of which tensors use 64."""
 _SHARE = 0.8
 """The rest stays free for place and route."""
 
@@ -49,15 +47,6 @@ class Packing:
     size: int
 
 
-def on_chip_blocks(accelerator: Accelerator) -> int:
-    """UltraRAM blocks of the accelerator's on-chip memory."""
-    if not accelerator.on_chip_bytes:
-        return 0
-    banks = _banks(accelerator)
-    words = accelerator.on_chip_bytes // accelerator.beat_bytes // banks
-    return banks * (accelerator.beat_bytes // _BLOCK_BYTES) * -(-words // _BLOCK_WORDS)
-
-
 def most_on_chip(accelerator: Accelerator, device: Device, asked: int | None) -> int:
     """Bytes that tensors on the chip may take: `asked` of all the device's UltraRAM.
 
@@ -68,26 +57,14 @@ def most_on_chip(accelerator: Accelerator, device: Device, asked: int | None) ->
     """
     if asked is None:
         dies = min(device.regions, accelerator.cores)
-        return _held(accelerator, int(device.uram // device.regions * dies * _SHARE))
-    most = _held(accelerator, device.uram)
+        return held_bytes(accelerator, int(device.uram // device.regions * dies * _SHARE))
+    most = held_bytes(accelerator, device.uram)
     if asked > most:
         raise InputError(
             f"{asked} bytes on chip are asked for, and {device.name} has {device.uram} blocks of "
             f"UltraRAM, which hold {most} bytes of tensors; ask for less, or leave it to `auto`"
         )
     return asked
-
-
-def _held(accelerator: Accelerator, blocks: int) -> int:
-    """Bytes that so many blocks hold, equally many in each bank and each lane of a beat."""
-    step = _banks(accelerator) * (accelerator.beat_bytes // _BLOCK_BYTES)
-    return blocks // step * step * _BLOCK_WORDS * _BLOCK_BYTES
-
-
-def _banks(accelerator: Accelerator) -> int:
-    """As many as flex_on_chip has."""
-    readers = accelerator.cores * (2 if accelerator.sums else 1)
-    return 1 << (readers - 1).bit_length()
 
 
 def with_tensors_on_chip(

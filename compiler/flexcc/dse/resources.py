@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flexcc.accelerator import Accelerator
 from flexcc.dse.area import cells
 from flexcc.dse.rams import core_rams, ram_halves
+from flexcc.dse.ultra_rams import ultra_rams
 from flexcc.targets.device import Device, Family
 
 __all__ = [
@@ -91,13 +92,13 @@ def resources(accelerator: Accelerator, device: Device) -> Resources:
     """What `accelerator` takes of `device`: multipliers and, on UltraScale+, RAM as Yosys maps it.
 
     LUTs and registers are estimates (`flexcc.dse.area`), for UltraScale+ as well, and for designs
-    of 8 bits without on-chip memory. No RAM but on-chip memory is UltraRAM.
+    of 8 bits without on-chip memory, whose own have no formula. No other RAM is UltraRAM.
     """
     a, dsp = accelerator, multipliers(accelerator, device.family)
     if device.family is not Family.XCUP:
         return Resources(dsp=dsp)
     blocks = -(-a.cores * sum(map(ram_halves, core_rams(a))) // 2)
     if a.wide or a.on_chip_bytes:
-        return Resources(dsp=dsp, bram36=blocks, uram=0)
+        return Resources(dsp=dsp, bram36=blocks, uram=ultra_rams(a))
     area = cells(a)
     return Resources(dsp=dsp, bram36=blocks, uram=0, lut=round(area.lut), ff=round(area.ff))

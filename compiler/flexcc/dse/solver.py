@@ -7,12 +7,12 @@ whole network, each with the tiles that suit it best.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flexcc.dse.forms import Forms
 from flexcc.dse.mapping import Mapping
 from flexcc.dse.memory import bytes_per_cycle
-from flexcc.dse.on_chip import most_on_chip, on_chip_blocks, with_tensors_on_chip
+from flexcc.dse.on_chip import most_on_chip, with_tensors_on_chip
 from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import Resources, multipliers, resources
@@ -154,9 +154,9 @@ def explore(
     mapping = Mapping(
         accelerator=best.accelerator, groups=tuple(item.group for item in best.candidates)
     )
-    found, used = estimate(best), resources(best.accelerator, device)
+    found = estimate(best)
     most = most_on_chip(best.accelerator, device, on_chip) if on_chip != 0 else 0
     if most:
         mapping, found = with_tensors_on_chip(best, mapping, most)
-        used = replace(used, uram=on_chip_blocks(mapping.accelerator))
+    used = resources(mapping.accelerator, device)
     return Exploration(graph=best.graph, mapping=mapping, estimate=found, resources=used)

@@ -98,6 +98,9 @@ def test_what_has_no_formula_is_not_guessed() -> None:
     assert 15_000 < known.lut < known.ff < 60_000
     wide = resources(replace(ACCELERATOR, wide=True), load_device("u250"))
     assert (wide.uram, wide.lut, wide.ff) == (0, None, None)
+    # Two banks of 64 bytes, a block for every 4,096 words of 8.
+    near = resources(replace(ACCELERATOR, cores=2, on_chip_bytes=1 << 20), load_device("u250"))
+    assert (near.uram, near.lut, near.ff) == (2 * 8 * 2, None, None)
     board = resources(replace(ACCELERATOR, packed=False), load_device("ulx3s-85f"))
     assert (board.bram36, board.lut, board.ff) == (None, None, None)
 
