@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PLANE_ALIGNMENT", "Pixel", "TensorLayout", "align"]
+__all__ = ["PLANE_ALIGNMENT", "REGION_BYTES", "Pixel", "TensorLayout", "align"]
 
 PLANE_ALIGNMENT = 64
+REGION_BYTES = 4096
+"""Tensors begin at multiples of this: no burst crosses one."""
 
 Int8Array = NDArray[np.int8]
 

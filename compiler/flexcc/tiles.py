@@ -9,7 +9,7 @@ The array works on the grid of an axis: position q stands for the outputs q*out_
 phases p, so that a tile with several phases begins at a multiple of the output step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from itertools import product
@@ -44,6 +44,7 @@ __all__ = [
     "best_rotation",
     "bundle_choices",
     "column_phases",
+    "rows_beyond",
     "stage_lists",
     "tiling",
 ]
@@ -534,3 +535,16 @@ def tiling(
         in_planes=plane_count(stage.parts, accelerator.n),
         out_planes=-(-stage.output.channels // accelerator.n),
     )
+
+
+def rows_beyond(tilings: Iterable[Tiling]) -> dict[str, int]:
+    """Rows behind the last that may be read of second tensors, and mean nothing.
+
+    A load of several row phases has as many rows of each.
+    """
+    rows: dict[str, int] = {}
+    for tiling_ in tilings:
+        skip = tiling_.stage.skip_tensor
+        if skip is not None:
+            rows[skip] = max(rows.get(skip, 0), tiling_.lists.taps.y.out_step - 1)
+    return rows

@@ -2,13 +2,15 @@
 """Which stored tiles hold the pixels that a tile reads: what its load waits for."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import add
+from typing import NamedTuple
 
-from flexcc.cores import core_rows
+from flexcc.cores import core_rows, core_tiles
 from flexcc.tiles import Span, Tile, Tiling
 
-__all__ = ["StoredTiles", "stored_tiles", "wait_tiles"]
+__all__ = ["StoredTiles", "WaitingTile", "stored_tiles", "wait_tiles", "waiting_tiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +89,48 @@ def wait_tiles(reader: Tile, sources: Iterable[StoredTiles], cores: int) -> tupl
     """
     needed = (source.needed(reader) for source in sources)
     return tuple(map(max, zip((0,) * cores, *needed, strict=True)))
+
+
+class WaitingTile(NamedTuple):
+    """A tile, its number in its stage, and whether it is the `first` or `last` of it on its core.
+
+    `waits` are the stored tiles of each core's program that its load waits for, `skip_waits` those
+    that the load of its second tensor waits for; None if no stage stores that.
+    """
+
+    core: int
+    number: int
+    tile: Tile
+    first: bool
+    last: bool
+    waits: tuple[int, ...]
+    skip_waits: tuple[int, ...] | None
+
+
+def waiting_tiles(tilings: Sequence[Tiling]) -> Iterator[tuple[WaitingTile, ...]]:
+    """Of each stage of a network its tiles, core by core, in the order of the core's program."""
+    producers: dict[str, StoredTiles] = {}
+    cores = tilings[0].accelerator.cores
+    first = (0,) * cores
+    for tiling in tilings:
+        stage, tiles = tiling.stage, tuple(tiling.tiles())
+        sources = [producers[name] for name in stage.sources if name in producers]
+        second = stage.second
+        beside = None if second is None else producers.get(second.tensor)
+        repeats = 1 if second is None else second.repeats
+        order = core_tiles(len(tiling.rows), len(tiling.cols), cores)
+        yield tuple(
+            WaitingTile(
+                core=core,
+                number=number,
+                tile=tiles[number],
+                first=number == own[0],
+                last=number == own[-1],
+                waits=wait_tiles(tiles[number], sources, cores),
+                skip_waits=None if beside is None else beside.needed_beside(tiles[number], repeats),
+            )
+            for core, own in enumerate(order)
+            for number in own
+        )
+        producers.update(stored_tiles(tiling, first))
+        first = tuple(map(add, first, map(len, order)))

@@ -11,25 +11,20 @@ from flexcc.backend.tensors import TensorPlan
 from flexcc.ir.planes import split_planes
 from flexcc.ir.types import Quantization
 from flexcc.program.formats import MAX_CORES, MAX_PHASES
-from flexcc.tiles import Tile, Tiling
-from flexcc.waits import StoredTiles, wait_tiles
+from flexcc.tiles import Tiling
+from flexcc.waits import WaitingTile
 
 __all__ = ["padding", "tile_load", "tile_skips"]
 
 _BYTE = 8
 
 
-def tile_load(
-    tiling_: Tiling,
-    tile: Tile,
-    sources: Sequence[TensorPlan],
-    stored: Sequence[StoredTiles],
-    core: int,
-) -> Load:
+def tile_load(tiling_: Tiling, waiting: WaitingTile, sources: Sequence[TensorPlan]) -> Load:
     """The input window of a tile; a window without a single pixel is padding rows only.
 
-    `sources` hold the input's channels, `stored` are the tiles of those that the program stores.
+    `sources` hold the input's channels.
     """
+    tile, core, waits = waiting.tile, waiting.core, waiting.waits
     rows, cols, layout = tile.rows, tile.cols, sources[0].layout
     window = tiling_.stage.window
     within = rows.count > 0 and cols.count > 0
@@ -41,7 +36,6 @@ def tile_load(
     unused = (0,) * (MAX_PHASES - columns.stride)
     quantization = tiling_.stage.input.quantization
     assert quantization is not None
-    waits = wait_tiles(tile, stored, tiling_.accelerator.cores)
     front = window is not None and within
     pad, pad_lower = padding(quantization)
     step_rows, step_cols = (0, 0) if window is None else (s - 1 for s in window.strides)
@@ -79,15 +73,14 @@ def tile_load(
     )
 
 
-def tile_skips(
-    tiling_: Tiling, tile: Tile, source: TensorPlan, stored: StoredTiles | None, core: int
-) -> tuple[Load, ...]:
+def tile_skips(tiling_: Tiling, waiting: WaitingTile, source: TensorPlan) -> tuple[Load, ...]:
     """The pixels of a second tensor, each in the word where the output buffer has its own.
 
     A row phase of a plane is loaded as a plane of its own, column phases as those of a stride. All
     row phases are loaded with equally many rows, some beyond the tensor's last. Of rows that are
     repeated without phases each is a plane of its own, too. Planes that memory has not are padding.
     """
+    tile, core = waiting.tile, waiting.core
     layout, taps, second = source.layout, tiling_.lists.taps, tiling_.stage.second
     assert second is not None
     rows, cols = tile.rows.raw, tile.cols.raw
@@ -103,9 +96,7 @@ def tile_skips(
     row_pitch = max(1, taps.y.out_step // second.repeats) * layout.row_pitch
     steps = taps.x.out_step
     unused = (0,) * (MAX_PHASES - steps)
-    waits = (0,) * tiling_.accelerator.cores
-    if stored is not None:
-        waits = stored.needed_beside(tile, second.repeats)
+    waits = waiting.skip_waits or (0,) * tiling_.accelerator.cores
     loaded = tuple(
         Load(
             wait_tiles=waits[core],

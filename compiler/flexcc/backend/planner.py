@@ -15,7 +15,7 @@ from operator import add
 from flexcc.backend.lists import reduction_lists
 from flexcc.backend.loads import padding, tile_load, tile_skips
 from flexcc.backend.passes import array_tile, tile_fetches, tile_passes
-from flexcc.backend.plan import Load, Plan, StagePlan, TilePlan
+from flexcc.backend.plan import Plan, StagePlan, TilePlan
 from flexcc.backend.resolved import Resolved, resolve
 from flexcc.backend.stores import tile_stores
 from flexcc.backend.tensors import Placement, TensorPlan
@@ -28,8 +28,8 @@ from flexcc.ir.layers import Concat
 from flexcc.ir.planes import plane_names
 from flexcc.ir.types import TensorType
 from flexcc.joins import stored_parts
-from flexcc.tiles import Stage
-from flexcc.waits import StoredTiles, stored_tiles
+from flexcc.tiles import Stage, rows_beyond
+from flexcc.waits import WaitingTile, waiting_tiles
 
 __all__ = ["build_plan"]
 
@@ -53,7 +53,8 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
         accelerator.on_chip_window + weights_bytes,
         {item.tensor: item.address for item in mapping.residents},
     )
-    beyond = _rows_beyond(resolved)
+    tilings = [stage.tiling for stage in resolved]
+    beyond = rows_beyond(tilings)
     for port in graph.inputs:
         memory.place(
             port.tensor,
@@ -73,23 +74,16 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
             )
 
     stages: list[StagePlan] = []
-    producers: dict[str, StoredTiles] = {}
-    weights_address, first = accelerator.on_chip_window, (0,) * accelerator.cores
-    for stage in resolved:
-        plan = _stage_plan(
-            stage,
-            weights_address=weights_address,
-            tensors=memory.tensors,
-            producers=producers,
-        )
+    weights_address, computed = accelerator.on_chip_window, (0,) * accelerator.cores
+    for stage, tiles in zip(resolved, waiting_tiles(tilings), strict=True):
+        plan = _stage_plan(stage, tiles, weights_address=weights_address, tensors=memory.tensors)
         stages.append(plan)
-        producers.update(stored_tiles(stage.tiling, first))
         weights_address += stage.size
-        first = tuple(map(add, first, map(len, plan.order)))
-    if accelerator.cores > 1 and max(first) >= _MOST_TILES:
+        computed = tuple(map(add, computed, map(len, plan.order)))
+    if accelerator.cores > 1 and max(computed) >= _MOST_TILES:
         raise InputError(
-            f"{graph.name}: a core computes {max(first)} tiles, and cores can tell each other of "
-            f"{_MOST_TILES - 1} at most; take fewer cores or a device with more block RAM"
+            f"{graph.name}: a core computes {max(computed)} tiles, and cores can tell each other "
+            f"of {_MOST_TILES - 1} at most; take fewer cores or a device with more block RAM"
         )
     return Plan(
         name=graph.name,
@@ -108,49 +102,43 @@ def build_plan(graph: Graph, mapping: Mapping) -> Plan:
 
 def _stage_plan(
     resolved: Resolved,
+    tiles: Sequence[WaitingTile],
     *,
     weights_address: int,
     tensors: MappingType[str, TensorPlan],
-    producers: MappingType[str, StoredTiles],
 ) -> StagePlan:
     tiling_, group = resolved.tiling, resolved.group
     stage = tiling_.stage
     entries, ranges = reduction_lists(tiling_)
     second = stage.skip_tensor
-    tiles = tuple(tiling_.tiles())
     sources = [tensors[name] for name in stage.sources]
-    stored = [producers[name] for name in stage.sources if name in producers]
     targets = [tensors[name] for name in stage.stored_tensors]
-    order = core_tiles(len(tiling_.rows), len(tiling_.cols), tiling_.accelerator.cores)
     plans: dict[int, TilePlan] = {}
-    for core, own in enumerate(order):
-        for number in own:
-            tile = tiles[number]
-            array = array_tile(
-                tiling_,
-                tile,
-                resolved.requantization[0],
+    for item in tiles:
+        tile = item.tile
+        array = array_tile(
+            tiling_,
+            tile,
+            resolved.requantization[0],
+            mode=group.weights,
+            last=item.last,
+        )
+        plans[item.number] = TilePlan(
+            load=tile_load(tiling_, item, sources),
+            skips=() if second is None else tile_skips(tiling_, item, tensors[second]),
+            stores=tile_stores(tiling_, tile, targets),
+            array=array,
+            passes=tile_passes(tiling_, tile, ranges),
+            fetches=tile_fetches(
+                resolved.images,
+                weights_address,
+                tiling_.accelerator.beat_bytes,
                 mode=group.weights,
-                last=number == own[-1],
-            )
-            skips: tuple[Load, ...] = ()
-            if second is not None:
-                skips = tile_skips(tiling_, tile, tensors[second], producers.get(second), core)
-            plans[number] = TilePlan(
-                load=tile_load(tiling_, tile, sources, stored, core),
-                skips=skips,
-                stores=tile_stores(tiling_, tile, targets),
-                array=array,
-                passes=tile_passes(tiling_, tile, ranges),
-                fetches=tile_fetches(
-                    resolved.images,
-                    weights_address,
-                    tiling_.accelerator.beat_bytes,
-                    mode=group.weights,
-                    first=number == own[0],
-                    pixel_groups=array.rows * array.groups,
-                ),
-            )
+                first=item.first,
+                pixel_groups=array.rows * array.groups,
+            ),
+        )
+    order = core_tiles(len(tiling_.rows), len(tiling_.cols), tiling_.accelerator.cores)
     return StagePlan(
         group=group,
         input=stage.input_tensor,
@@ -187,16 +175,6 @@ def _stored_types(graph: Graph) -> dict[str, TensorType]:
             plane = replace(type_, quantization=None)
             types.update(dict.fromkeys(plane_names(name), plane))
     return types
-
-
-def _rows_beyond(resolved: Sequence[Resolved]) -> dict[str, int]:
-    """Rows of memory that second tensors need behind their last: see `tile_skips`."""
-    result: dict[str, int] = {}
-    for stage in resolved:
-        skip, steps = stage.tiling.stage.skip_tensor, stage.tiling.lists.taps.y.out_step
-        if skip is not None:
-            result[skip] = max(result.get(skip, 0), steps - 1)
-    return result
 
 
 def _dead_second(stage: Stage, memory: Placement) -> int:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from flexcc.accelerator import Accelerator
 from flexcc.ir.types import TensorType
-from flexcc.layout import TensorLayout, align
+from flexcc.layout import REGION_BYTES, TensorLayout, align
 
-__all__ = ["REGION_ALIGNMENT", "Placement", "TensorPlan"]
+__all__ = ["Placement", "TensorPlan"]
 
-REGION_ALIGNMENT = 4096
 """Regions of memory start at multiples of this; AXI bursts never cross one."""
 
 
@@ -49,7 +48,7 @@ class Placement:
         `residents` are on the chip, at addresses that are decided.
         """
         self._types, self._accelerator, self._residents = types, accelerator, residents
-        self.end = align(address, REGION_ALIGNMENT)
+        self.end = align(address, REGION_BYTES)
         self.tensors: dict[str, TensorPlan] = {}
 
     def place(self, name: str, *, dead: int, word_channels: int, rows_beyond: int = 0) -> None:
@@ -76,4 +75,4 @@ class Placement:
         if name in self._residents:
             return
         size = layout.size + rows_beyond * layout.row_pitch
-        self.end = align(self.end + size, REGION_ALIGNMENT)
+        self.end = align(self.end + size, REGION_BYTES)

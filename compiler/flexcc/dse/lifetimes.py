@@ -14,14 +14,11 @@ from operator import add
 from flexcc.cores import core_tiles
 from flexcc.ir.graph import Graph
 from flexcc.joins import stored_parts
-from flexcc.layout import TensorLayout, align
-from flexcc.tiles import Stage, Tiling
-from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
+from flexcc.layout import REGION_BYTES, TensorLayout, align
+from flexcc.tiles import Stage, Tiling, rows_beyond
+from flexcc.waits import waiting_tiles
 
-__all__ = ["REGION_BYTES", "Lifetime", "lifetimes", "settled_stages"]
-
-REGION_BYTES = 4096
-"""Tensors begin at multiples of this: no burst crosses one."""
+__all__ = ["Lifetime", "lifetimes", "settled_stages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +38,7 @@ def lifetimes(graph: Graph, tilings: Sequence[Tiling]) -> tuple[Lifetime, ...]:
     """The lifetimes of all that stages store for each other, in the order of their stages."""
     outputs = {part.tensor for port in graph.outputs for part in stored_parts(graph, port.tensor)}
     settled = settled_stages(tilings)
-    beyond = _rows_beyond(tilings)
+    beyond = rows_beyond(tilings)
     found = []
     for first, tiling in enumerate(tilings):
         for name in tiling.stage.stored_tensors:
@@ -64,13 +61,16 @@ def settled_stages(tilings: Sequence[Tiling]) -> tuple[int, ...]:
     -1 where there is none. Of one core it is the stage before.
     """
     cores = tilings[0].accelerator.cores
-    counts = [tuple(map(len, _order(tiling))) for tiling in tilings]
-    ends = list(_running_sums(counts, cores))
+    orders = (core_tiles(len(tiling.rows), len(tiling.cols), cores) for tiling in tilings)
+    ends = list(_running_sums([tuple(map(len, order)) for order in orders], cores))
     known: list[list[tuple[int, ...]]] = [[] for _ in range(cores)]
     settled = []
-    for stage, tiles in enumerate(_tile_waits(tilings)):
+    for stage, tiles in enumerate(waiting_tiles(tilings)):
         least: tuple[int, ...] | None = None
-        for core, waits in tiles:
+        for item in tiles:
+            core, waits = item.core, item.waits
+            if item.skip_waits is not None:
+                waits = tuple(map(max, waits, item.skip_waits))
             # Tiles of each core whose loads are over when this one is stored.
             mine = known[core][-1] if known[core] else (0,) * cores
             for other, count in enumerate(waits):
@@ -88,39 +88,12 @@ def settled_stages(tilings: Sequence[Tiling]) -> tuple[int, ...]:
     return tuple(settled)
 
 
-def _order(tiling: Tiling) -> tuple[tuple[int, ...], ...]:
-    return core_tiles(len(tiling.rows), len(tiling.cols), tiling.accelerator.cores)
-
-
 def _running_sums(counts: Sequence[tuple[int, ...]], cores: int) -> Iterator[tuple[int, ...]]:
     """The tiles of each core up to each stage, that stage's included."""
     total = (0,) * cores
     for count in counts:
         total = tuple(map(add, total, count))
         yield total
-
-
-def _tile_waits(tilings: Sequence[Tiling]) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
-    """Of each stage, core by core in its order: what each tile waits for, by core."""
-    producers: dict[str, StoredTiles] = {}
-    cores = tilings[0].accelerator.cores
-    first = (0,) * cores
-    for tiling in tilings:
-        stage, tiles, order = tiling.stage, tuple(tiling.tiles()), _order(tiling)
-        sources = [producers[name] for name in stage.sources if name in producers]
-        second = stage.second
-        skip = None if second is None else producers.get(second.tensor)
-        found = []
-        for core, own in enumerate(order):
-            for number in own:
-                waits = wait_tiles(tiles[number], sources, cores)
-                if second is not None and skip is not None:
-                    beside = skip.needed_beside(tiles[number], second.repeats)
-                    waits = tuple(map(max, waits, beside))
-                found.append((core, waits))
-        yield found
-        producers.update(stored_tiles(tiling, first))
-        first = tuple(map(add, first, map(len, order)))
 
 
 def _read(stage: Stage) -> set[str]:
@@ -140,13 +113,3 @@ def _layout(tiling: Tiling, name: str) -> TensorLayout:
         lanes=tiling.accelerator.n,
         beat_bytes=tiling.accelerator.beat_bytes,
     )
-
-
-def _rows_beyond(tilings: Sequence[Tiling]) -> dict[str, int]:
-    """Rows behind the last that may be read of second tensors, and mean nothing."""
-    rows: dict[str, int] = {}
-    for tiling in tilings:
-        skip = tiling.stage.skip_tensor
-        if skip is not None:
-            rows[skip] = max(rows.get(skip, 0), tiling.lists.taps.y.out_step - 1)
-    return rows

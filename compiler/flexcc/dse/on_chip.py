@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from ortools.sat.python import cp_model
 
 from flexcc.accelerator import ON_CHIP_STEP, Accelerator
-from flexcc.dse.lifetimes import REGION_BYTES, Lifetime, lifetimes
+from flexcc.dse.lifetimes import Lifetime, lifetimes
 from flexcc.dse.mapping import Mapping, Resident
 from flexcc.dse.placement import StageBytes, stage_bytes
 from flexcc.dse.solution import Estimate, Solution, StageEstimate, estimate
 from flexcc.dse.tile_search import Candidate
 from flexcc.dse.ultra_rams import held_bytes
 from flexcc.errors import InputError
+from flexcc.layout import REGION_BYTES
 from flexcc.targets.device import Device
 from flexcc.tiles import Tiling
 

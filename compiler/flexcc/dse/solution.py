@@ -4,10 +4,8 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import add
 
 from flexcc.accelerator import Accelerator
-from flexcc.cores import core_tiles
 from flexcc.dse.buffers import fitted_buffers, largest_buffers
 from flexcc.dse.closed_form import StageCycles
 from flexcc.dse.contention import Channels, StageBeats, contended_cycles
@@ -34,7 +32,7 @@ from flexcc.dse.traffic import (
 from flexcc.dse.uniform_tiles import uniform_tiles
 from flexcc.ir.graph import Graph
 from flexcc.targets.device import Device
-from flexcc.waits import StoredTiles, stored_tiles, wait_tiles
+from flexcc.waits import waiting_tiles
 
 __all__ = [
     "Chosen",
@@ -178,7 +176,7 @@ def assemble(
 ) -> Solution:
     """What tiles chosen on `accelerator` make together, in buffers no deeper than they need."""
     fitted = fitted_buffers(accelerator, [item.tiling for item in candidates])
-    done = timeline(_works_alone(tuple(candidates), fitted.cores), fitted)
+    done = timeline(_works_alone(tuple(candidates)), fitted)
     return Solution(
         graph=graph,
         shape=shape,
@@ -198,7 +196,7 @@ def estimate(solution: Solution, near: Collection[str] = ()) -> Estimate:
     all_done: Sequence[float] = solution.done
     if near:
         a = solution.accelerator
-        all_done = timeline(list(_works(solution.candidates, a.cores, near)), a)
+        all_done = timeline(list(_works(solution.candidates, near)), a)
     stages = []
     before, tiles = 0, 0
     for item in solution.candidates:
@@ -219,26 +217,20 @@ def estimate(solution: Solution, near: Collection[str] = ()) -> Estimate:
 
 
 @lru_cache(maxsize=4)
-def _works_alone(candidates: tuple[Candidate, ...], cores: int) -> tuple[TileWork, ...]:
+def _works_alone(candidates: tuple[Candidate, ...]) -> tuple[TileWork, ...]:
     """The same with all tensors in memory; a solution needs them when it is made and judged."""
-    return tuple(_works(candidates, cores))
+    return tuple(_works(candidates))
 
 
-def _works(
-    candidates: Sequence[Candidate], cores: int, near: Collection[str] = ()
-) -> Iterator[TileWork]:
+def _works(candidates: Sequence[Candidate], near: Collection[str] = ()) -> Iterator[TileWork]:
     """The tiles of the whole network, stage by stage and core by core, each in its order.
 
     Tensors `near` are in on-chip memory; a stage that reads or stores others, too, waits for those.
     """
-    producers: dict[str, StoredTiles] = {}
-    first = (0,) * cores
-    for index, candidate in enumerate(candidates):
+    stages = waiting_tiles([candidate.tiling for candidate in candidates])
+    for index, (candidate, tiles) in enumerate(zip(candidates, stages, strict=True)):
         tiling_ = candidate.tiling
-        sources = [producers[name] for name in tiling_.stage.sources if name in producers]
-        skip = producers.get(tiling_.stage.skip_tensor or "")
         second = tiling_.stage.second
-        repeats = 1 if second is None else second.repeats
         mode: WeightMode = candidate.group.weights
         seconds = () if second is None else (second.tensor,)
         places = (tiling_.stage.sources, seconds, tiling_.stage.stored_tensors)
@@ -246,27 +238,21 @@ def _works(
             ON_CHIP_LATENCY if all(name in near for name in names) else MEMORY_LATENCY
             for names in places
         )
-        producers.update(stored_tiles(tiling_, first))
         known: dict[object, TileCycles] = {}
-        order = core_tiles(len(tiling_.rows), len(tiling_.cols), cores)
-        tiles = tuple(tiling_.tiles())
-        for core, own in enumerate(order):
-            for number in own:
-                tile = tiles[number]
-                alike = tile.rows.sizes, number % len(tiling_.cols), number == own[0]
-                if alike not in known:
-                    known[alike] = tile_cycles(tiling_, tile, mode, first=number == own[0])
-                yield TileWork(
-                    stage=index,
-                    core=core,
-                    cycles=known[alike],
-                    waits=wait_tiles(tile, sources, cores),
-                    skip_waits=None if skip is None else skip.needed_beside(tile, repeats),
-                    load_latency=load,
-                    skip_latency=beside,
-                    store_latency=store,
-                )
-        first = tuple(map(add, first, map(len, order)))
+        for item in tiles:
+            alike = item.tile.rows.sizes, item.number % len(tiling_.cols), item.first
+            if alike not in known:
+                known[alike] = tile_cycles(tiling_, item.tile, mode, first=item.first)
+            yield TileWork(
+                stage=index,
+                core=item.core,
+                cycles=known[alike],
+                waits=item.waits,
+                skip_waits=item.skip_waits,
+                load_latency=load,
+                skip_latency=beside,
+                store_latency=store,
+            )
 
 
 def shared_cycles(stages: Iterable[StageEstimate], carried: float) -> float:
@@ -286,7 +272,7 @@ def board_cycles(solution: Solution, stages: Sequence[StageEstimate], channels: 
     a = solution.accelerator
     rate = solution.carried / channels / a.beat_bytes
     waited = contended_cycles(
-        _works_alone(solution.candidates, a.cores),
+        _works_alone(solution.candidates),
         solution.done,
         a,
         [_stage_beats(item, a.cores) for item in solution.candidates],

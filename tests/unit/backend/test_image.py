@@ -16,7 +16,7 @@ from flexcc.backend.image import (
 from flexcc.backend.plan import Plan
 from flexcc.backend.planner import build_plan
 from flexcc.backend.program import program_words
-from flexcc.backend.tensors import REGION_ALIGNMENT
+from flexcc.layout import REGION_BYTES
 from flexcc.program.decode import decode, listing
 from flexcc.program.formats import CONTROL_END, STORE_TILE
 from tests.networks import ACCELERATORS, Case, evaluate, random_case
@@ -33,7 +33,7 @@ def test_regions_are_aligned_and_apart(shape: int) -> None:
     plan = build_plan(case.graph, case.mapping)
     image = initial_image(plan, case.inputs)
     regions = memory_map(plan, len(image) - plan.program_address)
-    assert all(region.address % REGION_ALIGNMENT == 0 for region in regions)
+    assert all(region.address % REGION_BYTES == 0 for region in regions)
     ends = [region.address + region.size for region in regions]
     assert all(end <= after.address for end, after in zip(ends, regions[1:], strict=False))
     assert ends[-1] == len(image)
