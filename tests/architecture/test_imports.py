@@ -74,7 +74,7 @@ MAY_IMPORT = {
 # Third-party library: the files (relative to the package) that may import it.
 DOORS: dict[str, str | tuple[str, ...]] = {
     "onnx": "frontend/",
-    "ortools": ("dse/placement.py", "dse/on_chip.py"),
+    "ortools": ("dse/cp_sat.py", "dse/placement.py", "dse/on_chip.py"),
     "networkx": "ir/graph.py",
     "jinja2": "backend/render.py",
     "serial": "host/serial_port.py",

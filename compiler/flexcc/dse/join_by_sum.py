@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from flexcc.dse.layer_rewrite import dense_weight
+from flexcc.dse.lower_movement import movement_as_convolution
 from flexcc.dse.names import Names
 from flexcc.ir.graph import Graph
-from flexcc.ir.layers import Add, Concat, Conv2d, Layer, MaxPool2d, Pads
-from flexcc.ir.types import TensorType
+from flexcc.ir.layers import Add, Concat, Conv2d, Layer, MaxPool2d, Select
 
 __all__ = ["join_by_sum"]
 
@@ -44,9 +45,17 @@ def join_by_sum(graph: Graph, *, m: int, n: int) -> Graph:
                 source = graph.tensors[part.inputs[0]]
                 wider = new_name(f"{part.name}_wider")
                 tensors[wider] = replace(source, channels=total)
-                copy = _copy(new_name(f"{part.name}_copy"), part.inputs[0], wider, source)
-                spread = _spread(copy, places, total)
-                changed[part.name] = (spread, replace(part, inputs=(wider,)))
+                copy = Select(
+                    name=new_name(f"{part.name}_copy"),
+                    inputs=part.inputs,
+                    output=wider,
+                    channels=tuple(c - places.start if c in places else -1 for c in range(total)),
+                    rows=tuple(range(source.height)),
+                    columns=tuple(range(source.width)),
+                )
+                moved = movement_as_convolution(copy, source)
+                assert moved is not None
+                changed[part.name] = (moved, replace(part, inputs=(wider,)))
             tensors[part.output] = replace(graph.tensors[part.output], channels=total)
         changed[layer.name] = (Add(name=layer.name, inputs=layer.inputs, output=layer.output),)
     if not changed:
@@ -84,26 +93,11 @@ def _holds_zero(conv: Conv2d) -> bool:
     return (low is None or low <= 0) and (high is None or high >= 0)
 
 
-def _copy(name: str, source: str, output: str, type_: TensorType) -> Conv2d:
-    return Conv2d(
-        name=name,
-        inputs=(source,),
-        output=output,
-        weight=np.eye(type_.channels, dtype=np.int8)[:, :, None, None],
-        weight_scale=np.ones(type_.channels, np.float32),
-        bias=np.zeros(type_.channels, np.int32),
-        pads=Pads(),
-    )
-
-
 def _spread(conv: Conv2d, places: range, total: int) -> Conv2d:
     """`conv` with `total` channels, zeros but for those of `places`."""
-    outputs, inputs, *kernel = conv.weight.shape
-    weight = np.zeros((total, inputs * conv.groups, *kernel), np.int8)
-    per_group = outputs // conv.groups
-    for number, place in enumerate(places):
-        group = number // per_group
-        weight[place, group * inputs : (group + 1) * inputs] = conv.weight[number]
+    dense = dense_weight(conv)
+    weight = np.zeros((total, *dense.shape[1:]), np.int8)
+    weight[places.start : places.stop] = dense
     return replace(
         conv,
         weight=weight,

@@ -15,7 +15,7 @@ from flexcc.ir.layers import Conv2d, Convolution, ConvTranspose2d, Pads
 from flexcc.ir.packing import Packing
 from flexcc.ir.types import TensorType
 
-__all__ = ["UNBLOCKED", "Block", "LayerRewrite", "rewrite_layer"]
+__all__ = ["UNBLOCKED", "Block", "LayerRewrite", "dense_weight", "rewrite_layer"]
 
 Block = tuple[int, int]
 """Rows and columns of pixels that stand side by side in the channels of a tensor."""
@@ -61,7 +61,7 @@ class LayerRewrite:
 
     def _weight(self, conv: Convolution) -> NDArray[np.int8]:
         """Weights [phases*Co, lanes*Ci, kh, kw]: each tap's in its phase, lane and element."""
-        weight = _dense(conv)
+        weight = dense_weight(conv)
         outputs, inputs = weight.shape[:2]
         y, x = self.y, self.x
         shape = (y.phases, x.phases, outputs, y.lanes, x.lanes, inputs, y.kernel, x.kernel)
@@ -93,7 +93,7 @@ def rewrite_layer(
     return None
 
 
-def _dense(conv: Convolution) -> NDArray[np.int8]:
+def dense_weight(conv: Convolution) -> NDArray[np.int8]:
     """Weights [Co, Ci, kh, kw] over all input channels, zero where groups differ."""
     weight = conv.weight.astype(np.int8)
     if conv.groups == 1:

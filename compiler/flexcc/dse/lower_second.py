@@ -46,27 +46,26 @@ def lower_second(graph: Graph) -> Graph:
     layers: list[Layer] = []
     tensors = dict(graph.tensors)
     for layer in graph.layers:
-        split = _columns_apart(graph, layer)
-        if split is None:
+        if not isinstance(layer, Select) or not _repeats_both(graph, layer):
             layers.append(layer)
             continue
         name, output = new_name(f"{layer.name}_columns"), new_name(f"{layer.output}_columns")
         source = graph.tensors[layer.inputs[0]]
-        tensors[output] = replace(source, width=len(split.columns))
-        rows, columns = tuple(range(source.height)), tuple(range(len(split.columns)))
-        layers.append(replace(split, name=name, output=output, rows=rows))
-        layers.append(replace(split, inputs=(output,), columns=columns))
+        tensors[output] = replace(source, width=len(layer.columns))
+        rows, columns = tuple(range(source.height)), tuple(range(len(layer.columns)))
+        layers.append(replace(layer, name=name, output=output, rows=rows))
+        layers.append(replace(layer, inputs=(output,), columns=columns))
     return replace(graph, layers=tuple(layers), tensors=tensors)
 
 
-def _columns_apart(graph: Graph, layer: Layer) -> Select | None:
-    """The layer, if it repeats rows and columns and is otherwise what a load makes."""
-    if not isinstance(layer, Select) or _carrier(graph, layer) is None:
-        return None
+def _repeats_both(graph: Graph, layer: Select) -> bool:
+    """Whether a layer repeats rows and columns and is otherwise what a load makes."""
+    if _carrier(graph, layer) is None:
+        return False
     source = graph.tensors[layer.inputs[0]]
     same = layer.channels == tuple(range(source.channels))
     repeats = times_repeated(layer.columns, source.width), times_repeated(layer.rows, source.height)
-    return layer if same and min(repeats) > 1 and _is_simple(graph, layer) else None
+    return same and min(repeats) > 1 and _is_simple(graph, layer)
 
 
 def _is_simple(graph: Graph, layer: Select) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ortools.sat.python import cp_model
 
 from flexcc.accelerator import ON_CHIP_STEP, Accelerator
+from flexcc.dse.cp_sat import solved
 from flexcc.dse.lifetimes import Lifetime, lifetimes
 from flexcc.dse.mapping import Mapping, Resident
 from flexcc.dse.placement import StageBytes, stage_bytes
@@ -33,9 +34,6 @@ __all__ = [
     "with_tensors_on_chip",
 ]
 
-_EFFORT = 4.0
-"""Deterministic seconds of CP-SAT, twice."""
-_SEED = 1
 _SHARE = 0.8
 """The rest stays free for place and route."""
 
@@ -145,6 +143,7 @@ def _choose(
 ) -> list[tuple[Lifetime, int]]:
     """The tensors that stay and, in regions, where they fit."""
     model = cp_model.CpModel()
+    model.name = "choice of tensors on the chip"
     stays = {life.tensor: model.new_bool_var(f"{life.tensor} stays") for life in lives}
     begins = _rectangles(model, lives, most, stays)
     away = {name: sum(stage.moved.get(name, 0) for stage in stages) for name in stays}
@@ -164,7 +163,7 @@ def _choose(
     left = sum(size * (1 - stays[name]) for name, size in kilobytes.items())
     cycles = cp_model.LinearExpr.sum(times)
     model.minimize(weight * cycles + left)
-    solver = _solve(model)
+    solver = solved(model)
     return [
         (life, solver.value(begins[life.tensor]))
         for life in lives
@@ -175,6 +174,7 @@ def _choose(
 def _squeeze(kept: Sequence[tuple[Lifetime, int]], most: int) -> Packing:
     """The least RAM for tensors of which a packing into `most` regions is known."""
     model = cp_model.CpModel()
+    model.name = "packing of tensors on the chip"
     lives = [life for life, _ in kept]
     begins = _rectangles(model, lives, most, None)
     last = max(life.last for life in lives)
@@ -189,7 +189,7 @@ def _squeeze(kept: Sequence[tuple[Lifetime, int]], most: int) -> Packing:
     for life, begin in kept:
         model.add_hint(begins[life.tensor], begin)
     model.minimize(height)
-    solver = _solve(model)
+    solver = solved(model)
     places = {life.tensor: solver.value(begins[life.tensor]) * REGION_BYTES for life in lives}
     size = max(places[life.tensor] + life.size for life in lives)
     return Packing(places=places, size=-(-size // ON_CHIP_STEP) * ON_CHIP_STEP)
@@ -224,17 +224,6 @@ def _rectangles(
     # Follows from it, and is seen at once.
     model.add_cumulative(times, [life.size // REGION_BYTES for life in lives], most)
     return begins
-
-
-def _solve(model: cp_model.CpModel) -> cp_model.CpSolver:
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = _SEED
-    solver.parameters.max_deterministic_time = _EFFORT
-    status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise RuntimeError("the empty choice and the known packing are legal, and found at once")
-    return solver
 
 
 def _moved(candidate: Candidate, taken: StageEstimate) -> StageBytes:

@@ -11,15 +11,13 @@ from math import ceil
 
 from ortools.sat.python import cp_model
 
+from flexcc.dse.cp_sat import solved
 from flexcc.dse.design import Design
 from flexcc.dse.solution import StageEstimate
 from flexcc.dse.tile_search import Candidate
 
 __all__ = ["Placement", "StageBytes", "place", "place_design", "stage_bytes"]
 
-_EFFORT = 4.0
-"""Deterministic seconds of CP-SAT."""
-_SEED = 1
 _ROUNDING = 1e-6
 """CP-SAT tells an integer bound as a float."""
 
@@ -92,6 +90,7 @@ def place(stages: Sequence[StageBytes], channels: int, carried: float) -> Placem
         nowhere = dict.fromkeys(everything, 0)
         return Placement(channels=nowhere, used=channels, cycles=rest, bound=rest)
     model = cp_model.CpModel()
+    model.name = "placement of tensors in memory channels"
     lies = {
         name: [model.new_bool_var(f"{name} in {channel}") for channel in range(channels)]
         for name in names
@@ -110,13 +109,7 @@ def place(stages: Sequence[StageBytes], channels: int, carried: float) -> Placem
             model.add(sum(needed[name] * lies[name][channel] for name in needed) <= time)
         times.append(time)
     model.minimize(sum(times))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = _SEED
-    solver.parameters.max_deterministic_time = _EFFORT
-    status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise RuntimeError("every placement is legal, and one is found at once")
+    solver = solved(model)
     found = dict.fromkeys(everything, 0)
     for name, choices in lies.items():
         found[name] = next(c for c, chosen in enumerate(choices) if solver.boolean_value(chosen))
