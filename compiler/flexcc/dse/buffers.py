@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from flexcc.accelerator import Accelerator
 from flexcc.dse.layer_cost import array_cycles, best_lists
@@ -13,7 +14,7 @@ from flexcc.joins import plane_count
 from flexcc.targets.device import Device
 from flexcc.tiles import Stage, StageLists, Tiling
 
-__all__ = ["RAM_SHARE", "fitted_buffers", "largest_buffers"]
+__all__ = ["RAM_SHARE", "fitted_buffers", "largest_buffers", "least_ram_blocks"]
 
 RAM_SHARE = 0.8
 """Of the RAM blocks of a region, those that buffers may take."""
@@ -106,6 +107,27 @@ def largest_buffers(
             )
         accelerator = min(smaller, key=ram_blocks)
     return accelerator
+
+
+@lru_cache(maxsize=4096)
+def least_ram_blocks(shape: Shape, beat_bytes: int) -> int:
+    """RAM blocks of a core with the smallest buffers, those of the window engine left out."""
+    a = Accelerator(
+        m=shape.m,
+        p=shape.p,
+        n=shape.n,
+        q=1,
+        packed=shape.packed,
+        beat_bytes=beat_bytes,
+        param_passes=_LEAST_PARAM_PASSES,
+        list_entries=_LEAST_LIST_ENTRIES,
+        sums=shape.sums,
+        wide=shape.wide,
+        act_words=_SMALLEST["act_words"],
+        out_words=_SMALLEST["out_words"],
+        weight_words=_SMALLEST["weight_words"],
+    )
+    return ram_blocks(a)
 
 
 def fitted_buffers(accelerator: Accelerator, tilings: Sequence[Tiling]) -> Accelerator:

@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 
 from flexcc.dse.array_bounds import FormBounds, Needs
 from flexcc.dse.best_first import best_first
-from flexcc.dse.buffers import RAM_SHARE
+from flexcc.dse.buffers import RAM_SHARE, least_ram_blocks
 from flexcc.dse.design import Design, channels_within, design_of
 from flexcc.dse.forms import Forms
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.objective import Limits, Objective
+from flexcc.dse.points import Point, spread, undercut
 from flexcc.dse.polish import polish
 from flexcc.dse.reshape import Reshape
 from flexcc.dse.resources import multipliers, ram_blocks
 from flexcc.dse.shape_bounds import ShapeBounds
-from flexcc.dse.shapes import Shape, all_shapes, share_of
-from flexcc.dse.solution import Solution, choose_tiles, solve
+from flexcc.dse.shapes import all_shapes, share_of
+from flexcc.dse.solution import Chosen, Solution, choose_tiles
 from flexcc.errors import DoesNotFitError
 from flexcc.ir.graph import Graph
 from flexcc.ir.layers import Convolution
@@ -37,21 +38,10 @@ _PROVEN = 1.045
 _MANY_STAGES, _FEW_STAGES = 40, 8
 _POLISHING_GAINS = 0.05
 """By which other tiles may make a small network faster."""
+_OVERLAP, _CLOSE = 0.9, 0.98
+"""The least that a run takes of its closed forms: before any is known, and of the least known."""
 _SHOWN = 8
 """Reasons told when nothing fits."""
-_LEAST_GAIN = 0.99
-"""A bound has to fall by so much for a larger shape to be of interest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
-    """A shape that is not mapped yet: a bound on its cycles and the least multipliers it takes."""
-
-    bound: int
-    multipliers: int
-    cores: int
-    windows: bool
-    shape: Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +108,9 @@ def explore_front(
     points = explorer.points(array, range(1, MAX_CORES + 1) if cores is None else (cores,))
     proves = objective is Objective.LATENCY
     few = proves and explorer.stages > _MANY_STAGES
-    for point in _spread(_undercut(points), max(2, effort // 3) if few else effort):
-        explorer.try_point(point)
+    if objective is not Objective.AREA:
+        for point in spread(undercut(points), max(2, effort // 3) if few else effort):
+            explorer.try_point(point)
     if explorer.stages <= _FEW_STAGES:
         # How so few meet tells more than what they take alone.
         for point in sorted(points, key=lambda point: (point.bound, point.multipliers)):
@@ -129,6 +120,8 @@ def explore_front(
     bound = least = None
     if proves:
         bound, least = explorer.prove(points, effort)
+    elif objective is Objective.AREA:
+        explorer.shrink(points, effort)
     else:
         explorer.refine(points, effort)
     explorer.polish()
@@ -153,8 +146,8 @@ class _Explorer:
         self._carried = bytes_per_cycle(self._left, self._clock)
         plain = Forms(graph, reshapes, device.memory_bytes, keep_zeros=False, without=())
         self._networks = {bool(forms.window_taps): forms for forms in plain.alternatives()}
-        self._designs: dict[_Point, Design] = {}
-        self._refused: dict[_Point, Refusal] = {}
+        self._designs: dict[Point, Design] = {}
+        self._refused: dict[Point, Refusal] = {}
 
     @property
     def tried(self) -> int:
@@ -166,7 +159,7 @@ class _Explorer:
         """The stages of the network as it is."""
         return len(self._networks[False].plain_stages())
 
-    def points(self, array: tuple[int, int, int] | None, cores: Iterable[int]) -> list[_Point]:
+    def points(self, array: tuple[int, int, int] | None, cores: Iterable[int]) -> list[Point]:
         """All shapes within the limits, or the one that is given."""
         bounds = {windows: ShapeBounds(forms) for windows, forms in self._networks.items()}
         result = []
@@ -184,7 +177,7 @@ class _Explorer:
                     refused.append(error)
                     continue
                 result += [
-                    _Point(
+                    Point(
                         bound=bounds[windows].cycles(shape, number),
                         multipliers=number * shape.with_lanes(1, share),
                         cores=number,
@@ -207,18 +200,29 @@ class _Explorer:
             f"within the limits on {self._device.name}; raise --max-dsp or choose a larger device"
         )
 
-    def try_point(self, point: _Point) -> None:
+    def try_point(self, point: Point) -> None:
         """Maps a point, unless it was tried before."""
         if point in self._designs or point in self._refused:
             return
-        share = share_of(self._left, point.cores)
+        chosen = self._chosen(point)
+        if chosen is not None:
+            self._designs[point] = self._design(chosen.solution())
+
+    def _chosen(self, point: Point) -> Chosen | None:
+        """The best tiles on an array by the closed forms; None if it is refused."""
+        share, forms = share_of(self._left, point.cores), self._networks[point.windows]
         try:
-            forms = self._networks[point.windows]
-            solution = solve(forms, point.shape, share, point.cores, self._carried)
+            return choose_tiles(forms, point.shape, share, point.cores, self._carried)
         except DoesNotFitError as error:
             self._refused[point] = Refusal(cores=point.cores, reason=str(error))
-            return
-        self._designs[point] = self._design(solution)
+            return None
+
+    def _bounds(self) -> dict[bool, FormBounds]:
+        """Of the sum of closed forms, without and with a window engine."""
+        return {
+            windows: FormBounds(forms, self._device.memory_bytes, self._carried)
+            for windows, forms in self._networks.items()
+        }
 
     def _design(self, solution: Solution) -> Design:
         copies = 1
@@ -241,34 +245,25 @@ class _Explorer:
                     if polished is not design.solution:
                         self._designs[point] = self._design(polished)
 
-    def prove(self, points: Sequence[_Point], effort: int) -> tuple[float, float]:
+    def prove(self, points: Sequence[Point], effort: int) -> tuple[float, float]:
         """Looks for tiles on every array that may beat the best; a bound for all, and the least.
 
         By the closed forms, and until the bound is the best, after half of `effort` arrays near the
         best, or tiles were chosen for three times as many as `effort`. Each new best is mapped.
         """
-        share = {cores: share_of(self._left, cores) for cores in range(1, MAX_CORES + 1)}
         needs = {key: Needs(forms, self._carried) for key, forms in self._networks.items()}
-        bounds = {
-            key: FormBounds(forms, self._device.memory_bytes, self._carried)
-            for key, forms in self._networks.items()
-        }
+        bounds = self._bounds()
         found = {point: design.solution.cost for point, design in self._designs.items()}
         most = left = 3 * effort
 
-        def cost(point: _Point) -> float:
+        def cost(point: Point) -> float:
             nonlocal left
             if point in self._refused:
                 return float("inf")
             if point not in found:
                 left -= 1
-                forms = self._networks[point.windows]
-                try:
-                    chosen = choose_tiles(
-                        forms, point.shape, share[point.cores], point.cores, self._carried
-                    )
-                except DoesNotFitError as error:
-                    self._refused[point] = Refusal(cores=point.cores, reason=str(error))
+                chosen = self._chosen(point)
+                if chosen is None:
                     return float("inf")
                 found[point] = chosen.cost
                 if chosen.cost == min(found.values()):
@@ -289,7 +284,7 @@ class _Explorer:
         bound = best_first(first, sharper, levels=2, enough=enough)
         return bound, min(found.values(), default=float("inf"))
 
-    def refine(self, points: Sequence[_Point], effort: int) -> None:
+    def refine(self, points: Sequence[Point], effort: int) -> None:
         """Maps points by what the objective may hope for, until those left can gain nothing."""
         cycles = self._most_cycles
         hopeful = sorted(
@@ -304,6 +299,35 @@ class _Explorer:
                     break
             self.try_point(point)
 
+    def shrink(self, points: Sequence[Point], effort: int) -> None:
+        """Maps the arrays that may be fast enough from the smallest on, until none left is smaller.
+
+        Fast enough by bounds, then by the closed forms of the best tiles; the runs of those mapped
+        on as many cores tell how much of them a run takes. Tiles are chosen for at most five times
+        as many arrays as `effort`.
+        """
+        allowed, left = self._most_cycles, 5 * effort
+        bounds = self._bounds()
+        taken: dict[int, float] = {}
+        for point in sorted(points, key=lambda point: (self._hope(point), point.bound)):
+            kept = self._kept()
+            least = min((design.key(self._objective) for design in kept), default=float("inf"))
+            if self._hope(point) >= least or not left:
+                break
+            factor = _CLOSE * taken[point.cores] if point.cores in taken else _OVERLAP
+            if (
+                point.bound > allowed
+                or bounds[point.windows].bound(point.shape, point.cores) * factor > allowed
+            ):
+                continue
+            left -= 1
+            chosen = self._chosen(point)
+            if chosen is None or chosen.cost * factor > allowed:
+                continue
+            design = self._designs[point] = self._design(chosen.solution())
+            ratio = design.cycles / chosen.cost
+            taken[point.cores] = min(taken.get(point.cores, ratio), ratio)
+
     @property
     def _most_cycles(self) -> float:
         """Cycles that an image may take."""
@@ -314,7 +338,7 @@ class _Explorer:
         """The designs that keep the limits."""
         return [design for design in self._designs.values() if design.cycles <= self._most_cycles]
 
-    def _hope(self, point: _Point) -> float:
+    def _hope(self, point: Point) -> float:
         """The objective's key if the bound were reached."""
         shape = point.shape
         macs = shape.m * shape.p * shape.n * point.cores
@@ -324,7 +348,8 @@ class _Explorer:
             case Objective.THROUGHPUT:
                 return point.bound * point.multipliers / self._left.dsp
             case Objective.AREA:
-                return point.multipliers / self._device.dsp
+                ram = point.cores * least_ram_blocks(shape, self._device.memory_bytes)
+                return max(point.multipliers / self._device.dsp, ram / self._device.bram36)
             case Objective.EFFICIENCY:
                 return -self._macs / (point.bound * macs)
 
@@ -378,23 +403,6 @@ def _copies(solution: Solution, left: Device) -> int:
     dsp = left.dsp // left.regions // (multipliers(a, left.family) // a.cores)
     ram = int(left.bram36 // left.regions * RAM_SHARE) // max(1, ram_blocks(a))
     return max(1, left.regions * min(dsp, ram) // a.cores)
-
-
-def _undercut(points: Iterable[_Point]) -> list[_Point]:
-    """The points whose bound is clearly below that of all with fewer multipliers."""
-    result: list[_Point] = []
-    for point in sorted(points, key=lambda item: (item.multipliers, item.bound)):
-        if not result or point.bound < result[-1].bound * _LEAST_GAIN:
-            result.append(point)
-    return result
-
-
-def _spread(points: Sequence[_Point], count: int) -> list[_Point]:
-    """At most `count` of the points, two or more, evenly from the first to the last."""
-    if len(points) <= count:
-        return list(points)
-    last = len(points) - 1
-    return [points[round(number * last / (count - 1))] for number in range(count)]
 
 
 def _pareto(designs: Iterable[Design]) -> Iterator[Design]:

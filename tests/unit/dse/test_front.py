@@ -14,6 +14,7 @@ from flexcc.dse.latency import START_CYCLES
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.objective import Limit, Limits, Objective
 from flexcc.dse.placement import place_design
+from flexcc.dse.shapes import all_shapes
 from flexcc.dse.solution import estimate, shared_cycles
 from flexcc.errors import DoesNotFitError, InputError
 from flexcc.front_text import front_files, front_rows, reasons_text
@@ -94,6 +95,22 @@ def test_the_smallest_that_is_fast_enough(graph: Graph, front: Front) -> None:
     best = explore_front(graph, ZCU104, objective=Objective.AREA, limits=limits, effort=6).best
     assert best.milliseconds <= allowed
     assert best.dsp < front.best.dsp
+
+
+def test_no_smaller_array_is_fast_enough(graph: Graph) -> None:
+    fastest = explore_front(graph, ZCU104, limits=Limits(dsp=Limit.parse("9%")), cores=1).best
+    limits = Limits(dsp=Limit.parse("9%"), max_ms=1.5 * fastest.milliseconds)
+    best = explore_front(graph, ZCU104, objective=Objective.AREA, limits=limits, cores=1).best
+    keys = []
+    shapes = all_shapes(limits.device(ZCU104), sums=True, taps=0)
+    for array in {(shape.m, shape.p, shape.n) for shape in shapes}:
+        try:
+            alone = explore_front(graph, ZCU104, limits=limits, array=array, cores=1)
+        except DoesNotFitError:
+            continue
+        keys += [design.key(Objective.AREA) for design in alone.designs]
+    assert len(keys) > 2
+    assert best.key(Objective.AREA) <= 1.02 * min(keys)
 
 
 def test_exploring_repeats_itself(graph: Graph, front: Front) -> None:
