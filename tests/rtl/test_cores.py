@@ -23,7 +23,7 @@ from tests.simulated import BEHAVIOURS, run_equal, run_image
 pytestmark = pytest.mark.rtl
 
 
-def _case(rng: random.Random, cores: int) -> Case:
+def tiled_case(rng: random.Random, cores: int) -> Case:
     """A network with several tiles in every core."""
     while True:
         case = case_on(rng, 3, replace(TILED, cores=cores))
@@ -32,13 +32,20 @@ def _case(rng: random.Random, cores: int) -> Case:
             return case
 
 
+def _waiting_case(rng: random.Random, cores: int) -> tuple[Case, Plan]:
+    """One in which a core waits for another."""
+    while True:
+        case = tiled_case(rng, cores)
+        plan = build_plan(case.graph, case.mapping)
+        if any(any(tile.load.core_tiles) for stage in plan.stages for tile in stage.tiles):
+            return case, plan
+
+
 @pytest.mark.parametrize("cores", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_cores_share_an_image(cores: int, seed: int) -> None:
     rng = random.Random(f"{cores} cores {seed}")
     for behaviour in BEHAVIOURS:
-        case = _case(rng, cores)
-        plan = build_plan(case.graph, case.mapping)
-        assert any(any(tile.load.core_tiles) for stage in plan.stages for tile in stage.tiles)
+        case, plan = _waiting_case(rng, cores)
         run = run_equal(plan, case.inputs, evaluate(case.graph, case.inputs), behaviour)
         assert run.outcome.tiles_done == plan.tiles
 
@@ -58,7 +65,7 @@ def _pair(seed: int) -> tuple[Plan, NDArray[np.uint8]]:
     """A plan for two cores, the first of which waits for the second, and memory before a run."""
     rng = random.Random(f"pair {seed}")
     while True:
-        case = _case(rng, 2)
+        case = tiled_case(rng, 2)
         plan = build_plan(case.graph, case.mapping)
         waiting = (
             tile.load.core_tiles[1]

@@ -20,7 +20,7 @@ from flexcc.dse.mapping import stage_of
 from sim.memory.model import DECERR, SLVERR
 from sim.run_program import AcceleratorError, Failure, ProgramRun
 from tests.networks import Case, evaluate
-from tests.rtl.test_cores import _case
+from tests.rtl.test_cores import tiled_case
 from tests.simulated import run_image, wild_memory
 
 pytestmark = pytest.mark.rtl
@@ -43,7 +43,7 @@ def _summing(seed: str) -> tuple[Case, Plan, str]:
     """A network for two cores with a tensor that only sums read, as their second one."""
     rng = random.Random(seed)
     while True:
-        case = _case(rng, _CORES)
+        case = tiled_case(rng, _CORES)
         plan = build_plan(case.graph, case.mapping)
         stages = [stage_of(case.graph, group.chain) for group in case.mapping.groups]
         loaded = {name for stage in stages for name in stage.sources}
@@ -129,7 +129,7 @@ def _codes(plan: Plan, failure: Failure) -> set[int]:
 def test_a_run_with_holes_in_memory_ends(number: int, seed: int) -> None:
     """With the bytes of the reference where it misses them, else with the error of its port."""
     rng = random.Random(f"holes {number} {seed}")
-    case = _case(rng, _CORES)
+    case = tiled_case(rng, _CORES)
     plan = build_plan(case.graph, case.mapping)
     image = initial_image(plan, case.inputs)
     expected = expected_image(plan, image, evaluate(case.graph, case.inputs))
