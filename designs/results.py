@@ -29,7 +29,7 @@ from designs.versatility import figures as versatility
 from designs.versatility.reshapes import measure_reshapes
 from designs.versatility.tables import sections
 from designs.versatility.zeros import measure_zeros
-from designs.whole import exploration
+from designs.whole import chance, exploration
 from designs.whole.ablation import ABLATED
 from designs.whole.ablation import main as measure_ablation
 from designs.whole.ablation import section as ablation_section
@@ -84,6 +84,7 @@ MEASUREMENTS: dict[str, Callable[[Progress], object]] = {
     **{f"{name}/board": _alone(measure_boards, name) for name in BOARDS},
     "on_chip": lambda _: measure_on_chip(),
     "exploration": exploration.main,
+    "chance": chance.main,
     **{f"{name}/ablation": _alone(measure_ablation, name) for name in ABLATED},
     "enet/accuracy": _segmentation,
     "trained/accuracy": lambda _: trained.STORED.write_text(trained.to_json(trained.measure())),
@@ -117,6 +118,7 @@ the design yet, so every figure in ms names its clock as assumed.
 {boards_section()}
 {on_chip_section()}
 {exploration.section()}
+{chance.section()}
 {ablation_section()}
 {enet_section(enet_accuracy.stored())}
 {trained_section(trained.stored())}

@@ -10,7 +10,7 @@ import pytest
 from designs.models import NETWORKS
 from designs.trained import whole as trained
 from designs.trained.whole_table import section as trained_section
-from designs.whole import hls, simulation
+from designs.whole import chance, hls, simulation
 from designs.whole.ablation import ABLATED, stored_ablation
 from designs.whole.ablation import section as ablation_section
 from designs.whole.board import BOARDS, load_board
@@ -46,6 +46,7 @@ def test_the_page_states_the_stored_figures() -> None:
     assert boards_section() in page, REMEDY
     assert on_chip_section() in page, REMEDY
     assert explorations_section() in page, REMEDY
+    assert chance.section() in page, REMEDY
     assert trained_section() in page, REMEDY
     assert hls.section() in page, "run `python -m designs.results`"
     assert ablation_section() in page, REMEDY
@@ -151,6 +152,16 @@ def test_explorations_take_seconds() -> None:
         assert item.seconds < 30
         assert item.engines <= item.cycles
         assert item.bound <= item.least <= 1.05 * item.bound
+
+
+def test_chance_finds_nothing_faster() -> None:
+    found = chance.stored()
+    assert tuple((item.network, item.target) for item in found) == CASES
+    for item, explored in zip(found, stored_explorations(), strict=True):
+        assert item.drawn == 2000
+        assert item.legal
+        assert item.least is not None
+        assert item.least >= item.explored == explored.cycles
 
 
 def test_tensors_on_chip_cost_no_cycles() -> None:
