@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Areas are counted in full, and versatility costs no more than 3 % of a core."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flexcc.dse.area import cells
+from flexcc.dse.ultra_rams import ultra_rams
 from sim.baseline.area import ACCELERATOR, compare
 from sim.synthesis import Area, area
 from sim.yosys import SynthesisError
@@ -56,6 +58,24 @@ def test_cells_of_unknown_area_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SynthesisError, match="flex_odd: 1 cells BUFG"):
         area("flex_odd", {}, stand_ins=(odd,))
+
+
+@pytest.mark.parametrize(
+    ("beat_bytes", "cores", "size"),
+    [
+        (16, 1, 2 * 4096 * 16),
+        # E-Net's: Yosys packs the last bytes of deep banks more closely, 30 and 60 blocks.
+        pytest.param(64, 1, 835_584, marks=pytest.mark.slow),
+        pytest.param(64, 2, 1_634_304, marks=pytest.mark.slow),
+    ],
+)
+def test_ultra_rams_are_estimated(beat_bytes: int, cores: int, size: int) -> None:
+    parameters = {"DataBytes": beat_bytes, "Cores": cores, "Sums": 1, "Bytes": size}
+    mapped = area("flex_on_chip", parameters).ultra_rams
+    accelerator = replace(
+        ACCELERATOR, beat_bytes=beat_bytes, cores=cores, sums=True, on_chip_bytes=size
+    )
+    assert mapped <= ultra_rams(accelerator) <= 1.1 * mapped
 
 
 @pytest.mark.slow
