@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from designs.design import FOLDER
+from designs.regression.figures import read_figures
 from designs.results import everything, main, page
 from designs.trained.models import VARIABLE
+from designs.whole.board import BOARDS, load_board
+from designs.whole.board import stored as stored_board
 from designs.whole.networks import WHOLE, stored_report
 from flexcc.errors import InputError
+from flexcc.targets import load_device
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -41,6 +46,22 @@ def test_readme_states_whole_networks(name: str) -> None:
     efficiency = f"{report['mac_efficiency']['measured'] * 100:.1f} %"
     cycles = f"| {report['cycles']['measured']:,} | {efficiency} |"
     assert cycles in (ROOT / "README.md").read_text(), f"{name} takes {cycles}"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_readme_states_whole_boards(name: str) -> None:
+    board, figures = load_board(name), stored_board(name)
+    shape = " x ".join(map(str, board.array))
+    share = figures.dsp / load_device(board.target).dsp
+    row = f"| {board.cores} of {shape} | {share:.0%} | {figures.cycles:,} "
+    row = f"{row.replace('%', ' %')}| {figures.cycles / 300e3:.2f} |"
+    assert row in (ROOT / "README.md").read_text(), row
+
+
+def test_readme_states_the_bitstream() -> None:
+    guard = read_figures(FOLDER / "mnist_conv_ulx3s" / "guard.json")
+    figures = f"{guard.fmax_mhz:.1f} MHz, {guard.lut:,} LUT"
+    assert figures in (ROOT / "README.md").read_text(), figures
 
 
 def test_the_page_of_results_is_that_of_the_stored_figures() -> None:
