@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from designs.design import FOLDER
-from designs.whole.estimator import write_page
 from designs.whole.networks import WHOLE, Whole, load_whole, measure, stored_report
 from designs.whole.verified import Verified
 from flexcc.console import progress
@@ -113,7 +112,6 @@ def main() -> None:
     with progress(Console(stderr=True), wanted=True) as reports:
         for name in SHARED:
             write_shared(name, measure_shared(load_whole(name), reports))
-    write_page()
 
 
 if __name__ == "__main__":

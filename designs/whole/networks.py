@@ -17,7 +17,6 @@ from rich.console import Console
 
 from designs.design import FOLDER
 from designs.models import NETWORKS, write_network
-from designs.whole.estimator import write_page
 from designs.whole.verified import Verified, verified
 from flexcc.console import progress
 from flexcc.options import ArrayShape, Options
@@ -97,7 +96,6 @@ def main(names: tuple[str, ...]) -> None:
         for name in names:
             whole = load_whole(name)
             whole.stored.write_text(report_json(measure(whole, reports).report))
-    write_page()
 
 
 if __name__ == "__main__":

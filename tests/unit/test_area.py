@@ -3,7 +3,7 @@
 
 from designs.area.fit import fit
 from designs.area.points import wholes
-from designs.area.table import part_counts, whole_counts
+from designs.area.table import guarded_counts, part_counts, whole_counts
 from flexcc.dse.area import CONSTANTS
 
 
@@ -17,6 +17,13 @@ def test_what_was_held_out_is_estimated_within_ten_percent() -> None:
     held = [count for count in whole_counts() if not count.fitted and count.kind in ("LUT", "FF")]
     assert len(held) >= 4
     assert {count.name: count.error for count in held if abs(count.error) > 0.1} == {}
+
+
+def test_guarded_designs_are_estimated_within_ten_percent() -> None:
+    counts = list(guarded_counts())
+    assert {count.name for count in counts} >= {"unet", "mnist_conv_u250"}
+    assert {count.name: count.error for count in counts if abs(count.error) > 0.1} == {}
+    assert all(count.error == 0 for count in counts if count.kind == "DSP48E2")
 
 
 def test_modules_are_estimated_within_fifteen_percent() -> None:
