@@ -22,7 +22,7 @@ from flexcc.dse import Reshape
 from flexcc.dse.array_bounds import Needs
 from flexcc.dse.buffers import largest_buffers
 from flexcc.dse.forms import Forms
-from flexcc.dse.latency import REQUEST_CYCLES, array_latency
+from flexcc.dse.latency import REQUEST_CYCLES, array_latency, stage_passes
 from flexcc.dse.memory import bytes_per_cycle
 from flexcc.dse.shapes import share_of
 from flexcc.dse.solution import Solution, assemble, board_cycles, estimate
@@ -100,8 +100,8 @@ def _at_least(tiles: Sequence[Candidate], carried: float) -> float:
     engines = dict.fromkeys(("load", "skip", "weights", "store", "window", "output"), 0.0)
     for item in tiles:
         cut, own = item.tiling, item.cycles
-        of_group = sum(max(k, a.drain_cycles) for k in cut.lists.pass_steps)
-        steps += cut.rows.grid * pixel_groups(cut.cols, a.p) * of_group
+        groups = cut.rows.grid * pixel_groups(cut.cols, a.p)
+        steps += groups * stage_passes(cut.lists, a).steps
         count = len(cut.rows) * len(cut.cols)
         held = count * len(cut.lists.groups) * array_latency(a)
         engines["load"] += own.load

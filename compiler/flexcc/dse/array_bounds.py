@@ -17,7 +17,7 @@ from flexcc.cores import core_rows
 from flexcc.dse.closed_form import stage_cycles
 from flexcc.dse.forms import Forms
 from flexcc.dse.fuse_windows import apart
-from flexcc.dse.latency import array_latency
+from flexcc.dse.latency import array_latency, stage_passes
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.shapes import Shape
 from flexcc.dse.space import column_choices, row_choices
@@ -232,14 +232,14 @@ def _skipping_work(stage: Stage, a: Accelerator, lists: StageLists, carried: flo
         for w in column_choices(width, a.beat_pixels, taps.x.out_step)
     ]
     whole = _cut(stage, a, lists)
-    read = min(sum(row.read.count for row in every) for every in rows)
+    read = min(every.read for every in rows)
     beats = min(sum(row_beats(col, a.beat_pixels) for col in every) for every in cols)
     traffic = stage_traffic(whole, WeightMode.KEEP)
     moved = whole.in_planes * read * beats * a.beat_bytes + traffic.weights + traffic.outputs
-    made = min(sum(len(row.grid) for row in every) for every in rows)
+    made = min(every.grid for every in rows)
     return _Work(
-        columns=min(sum(len(col.grid) for col in every) for every in cols),
-        steps=sum(max(k, a.drain_cycles) for k in lists.pass_steps),
+        columns=min(every.grid for every in cols),
+        steps=stage_passes(lists, a).steps,
         engines=float(stage_cycles(whole, WeightMode.KEEP).weights),
         heights=((moved / carried, -(-made // a.cores)),),
     )
@@ -262,7 +262,7 @@ def _work(stage: Stage, a: Accelerator, lists: StageLists, carried: float) -> _W
         heights.append((moved, _busiest(tiles) if some_idle else -(-rows // a.cores)))
     return _Work(
         columns=len(whole.cols[0].grid),
-        steps=sum(max(k, a.drain_cycles) for k in lists.pass_steps),
+        steps=stage_passes(lists, a).steps,
         engines=engines,
         heights=tuple(heights),
     )

@@ -8,7 +8,6 @@ tiles, and the rows are counted once for each height.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flexcc.accelerator import Accelerator
 from flexcc.axis_tiles import AxisTiles
 from flexcc.cores import core_rows
 from flexcc.dse.latency import (
@@ -19,12 +18,12 @@ from flexcc.dse.latency import (
     row_load,
     rows_load,
     skip_row_cycles,
+    stage_passes,
     store_reads,
-    weight_cycles,
 )
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import pixel_groups
-from flexcc.tiles import StageLists, Tiling
+from flexcc.tiles import Tiling
 
 __all__ = ["RowCycles", "StageCycles", "row_cycles", "stage_cycles"]
 
@@ -99,31 +98,6 @@ def _load_total(tiling: Tiling, band: AxisTiles, row: RowCycles) -> float:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Passes:
-    """All passes of a stage: steps of the array for a pixel group, and cycles of weights.
-
-    `parameters` and `words` are sums over the passes, `first` the parameters of the first one.
-    """
-
-    steps: int
-    first: int
-    parameters: int
-    words: int
-
-
-@lru_cache(maxsize=4096)
-def _passes(lists: StageLists, a: Accelerator) -> _Passes:
-    parts = {steps: weight_cycles(a, steps) for steps in set(lists.pass_steps)}
-    sizes = [parts[steps] for steps in lists.pass_steps]
-    return _Passes(
-        steps=sum(max(steps, a.drain_cycles) for steps in lists.pass_steps),
-        first=sizes[0][0],
-        parameters=sum(parameters for parameters, _ in sizes),
-        words=sum(words for _, words in sizes),
-    )
-
-
 def stage_cycles(tiling: Tiling, mode: WeightMode, row: RowCycles | None = None) -> StageCycles:
     """The closed form that the solver minimises, of the core with the most to do.
 
@@ -140,7 +114,7 @@ def stage_cycles(tiling: Tiling, mode: WeightMode, row: RowCycles | None = None)
     """
     a, top, planes = tiling.accelerator, tiling.rows[0], tiling.stored_planes
     row = row or row_cycles(tiling)
-    passes, band = _passes(tiling.lists, a), _busiest_rows(tiling.rows, a.cores)
+    passes, band = stage_passes(tiling.lists, a), _busiest_rows(tiling.rows, a.cores)
     load, skip = _load_total(tiling, band, row), row.skip * band.raw
     store = planes * row.stored * band.stored + tiling.out_planes * row.kept * band.kept
     groups = row.groups * band.grid

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from flexcc.accelerator import Accelerator
+from flexcc.axis_tiles import AxisTile
 from flexcc.dse.mapping import WeightMode
 from flexcc.dse.traffic import span_beats
-from flexcc.tiles import AxisTile, ColumnPhases, Tile, Tiling, beat_cycles, column_phases
+from flexcc.tiles import ColumnPhases, StageLists, Tile, Tiling, beat_cycles, column_phases
 from flexcc.windows import ColumnBeats
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ON_CHIP_LATENCY",
     "REQUEST_CYCLES",
     "START_CYCLES",
+    "Passes",
     "RowLoad",
     "TileCycles",
     "TileWork",
@@ -34,11 +36,11 @@ __all__ = [
     "rows_load",
     "skip_cycles",
     "skip_row_cycles",
+    "stage_passes",
     "store_cycles",
     "store_reads",
     "tile_cycles",
     "timeline",
-    "weight_cycles",
 ]
 
 MEMORY_LATENCY = 100
@@ -168,17 +170,41 @@ def skip_row_cycles(tiling: Tiling, columns_: AxisTile) -> float:
 def array_cycles(tiling: Tiling, tile: Tile) -> int:
     """Rows x pixel groups x sum over passes of max(K, L): a block drains in L = M/Q cycles."""
     a = tiling.accelerator
-    steps = sum(max(k, a.drain_cycles) for k in tiling.lists.pass_steps)
-    return len(tile.rows.grid) * tile.groups(a.p) * steps
+    return len(tile.rows.grid) * tile.groups(a.p) * stage_passes(tiling.lists, a).steps
 
 
-def weight_cycles(accelerator: Accelerator, steps: int) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """All passes of a stage: steps of the array for a pixel group, and cycles of weights.
+
+    `parameters` and `words` are sums over the passes, `first` the parameters of the first one.
+    """
+
+    steps: int
+    first: int
+    parameters: int
+    words: int
+
+
+@lru_cache(maxsize=4096)
+def stage_passes(lists: StageLists, a: Accelerator) -> Passes:
+    """What a stage's passes add up to."""
+    parts = {steps: _weight_cycles(a, steps) for steps in set(lists.pass_steps)}
+    sizes = [parts[steps] for steps in lists.pass_steps]
+    return Passes(
+        steps=sum(max(steps, a.drain_cycles) for steps in lists.pass_steps),
+        first=sizes[0][0],
+        parameters=sum(parameters for parameters, _ in sizes),
+        words=sum(words for _, words in sizes),
+    )
+
+
+def _weight_cycles(a: Accelerator, steps: int) -> tuple[int, int]:
     """Cycles of one pass's parameters and of its weights, each with a header beat.
 
     Beats and ring words both pass at one a cycle at most. Unless weights are streamed, one header
     serves both, a cycle less than charged here.
     """
-    a = accelerator
     parameters = max(-(-a.m * a.record_bytes // a.beat_bytes), a.drain_cycles)
     return 1 + parameters, 1 + max(-(-steps * a.m * a.n // a.beat_bytes), steps)
 
@@ -282,10 +308,9 @@ def tile_cycles(tiling: Tiling, tile: Tile, mode: WeightMode, *, first: bool) ->
     weights = first_weights = 0
     if first or mode is not WeightMode.KEEP:
         repeats = groups if mode is WeightMode.STREAM else 1
-        parts = {k: weight_cycles(a, k) for k in set(tiling.lists.pass_steps)}
-        sizes = [parts[k] for k in tiling.lists.pass_steps]
-        weights = sum(parameters + repeats * words for parameters, words in sizes)
-        first_weights = sizes[0][0]
+        passes = stage_passes(tiling.lists, a)
+        weights = passes.parameters + repeats * passes.words
+        first_weights = passes.first
     return TileCycles(
         load=load_cycles(tiling, tile),
         skip=skip_cycles(tiling, tile),
