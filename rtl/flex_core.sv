@@ -139,10 +139,13 @@ module flex_core
   localparam int unsigned RotationWidth = (P > 1) ? $clog2(P) : 1;
 
   // A start clears what an earlier run left; nothing is in flight then. The run begins a cycle later.
+  // All that is cleared lies all over the core and is cleared from a register, which powers up low.
   logic clear_q, start;
   logic core_rst_n;
 
-  assign core_rst_n = rst_ni && !clear_q;
+  initial core_rst_n = 1'b0;
+
+  always_ff @(posedge clk_i) core_rst_n <= rst_ni && !start_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -153,6 +156,10 @@ module flex_core
       start   <= clear_q;
     end
   end
+
+  // The core follows its reset by a cycle, so that one must last two: what it is connected to is in
+  // reset as long as the core may still ask for something.
+  `FLEX_ASSERT(ResetLasts, $rose(rst_ni) |-> !$past(core_rst_n))
 
   ///////////
   // Fetch //

@@ -204,15 +204,12 @@ module flex_top
       core_out_bvalid,
       core_out_bready;
 
-  // The first core's counters stand for all.
-  logic unused_counters;
-  assign unused_counters = ^{engine_busy, engine_starved, engine_blocked};
-
   flex_csr #(
     .M     (M),
     .P     (P),
     .N     (N),
-    .Packed(Packed)
+    .Packed(Packed),
+    .Cores (Cores)
   ) u_csr (
     .clk_i,
     .rst_ni,
@@ -243,9 +240,9 @@ module flex_top
     .done_i          (done),
     .error_i         (error),
     .tiles_done_i    (tiles_done),
-    .engine_busy_i   (engine_busy[0]),
-    .engine_starved_i(engine_starved[0]),
-    .engine_blocked_i(engine_blocked[0])
+    .engine_busy_i   (engine_busy),
+    .engine_starved_i(engine_starved),
+    .engine_blocked_i(engine_blocked)
   );
 
   for (genvar c = 0; c < Cores; c++) begin : gen_core

@@ -37,9 +37,10 @@ What the core has to do, cycles counted from the start pulse (cycle 0):
   run; its number is what CYCLES shows.
 - A bit of `error_i` is a pulse or a level, not later than the last cycle of the run. The first
   one sets ERROR; of several in one cycle, the lowest number.
-- The counters of the engines count the cycles from 3 to the last one; they stop at 2^32 - 1.
-  A cycle counts once at most: of what an engine says, blocked goes before starved, starved
-  before busy. In the cycles that no counter of it counts, an engine has nothing to do.
+- The counters of the engines count the cycles from 3 to the last one, those of all cores
+  together; they stop rather than pass 2^32 - 1. A cycle counts once at most: of what an engine
+  says, blocked goes before starved, starved before busy. In the cycles that no counter of it
+  counts, an engine has nothing to do.
 
 | engine | busy | starved: waits for | blocked: waits for |
 |---|---|---|---|

@@ -42,7 +42,10 @@ def total_cycles(parts: Iterable[ArrayCycles]) -> ArrayCycles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineCounts:
-    """Cycles of a run by what one engine did: they add up to the run, `idle` is the rest."""
+    """Cycles of a run by what one engine did, or that of each core; `idle` is the rest.
+
+    They add up to the cycles of the run times the cores.
+    """
 
     busy: int
     starved: int

@@ -109,7 +109,7 @@ def simulate(
                 busy=counts["busy"],
                 starved=counts["starved"],
                 blocked=counts["blocked"],
-                idle=outcome.cycles - sum(counts.values()),
+                idle=plan.accelerator.cores * outcome.cycles - sum(counts.values()),
             )
             for name, counts in outcome.engines.items()
         }

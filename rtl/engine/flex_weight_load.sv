@@ -253,6 +253,8 @@ module flex_weight_load
 
   // The counters move when the RAM has the word; their low bits are its address.
   logic [CountWidth-1:0] weights_held_q, params_held_q;  // words, passes taken and not released
+  logic weights_full_q, params_full_q;  // as many as the ring has
+  logic param_pass;  // the last word of a pass is taken
   logic [CountWidth-1:0] weights_released_q, params_released_q;
   logic [CountWidth-1:0] weights_freed_q, params_freed_q;  // by the cycle before
   logic [CountWidth-1:0] weights_kept, params_kept;  // held without those
@@ -265,8 +267,9 @@ module flex_weight_load
 
   assign weights_kept = weights_held_q - weights_freed_q;
   assign params_kept  = params_held_q - params_freed_q;
-  assign weight_room  = weights_held_q != CountWidth'(WeightWords);
-  assign param_room   = params_held_q != CountWidth'(ParamPasses);
+  assign weight_room  = !weights_full_q;
+  assign param_room   = !params_full_q;
+  assign param_pass   = param_word && param_last;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -284,11 +287,24 @@ module flex_weight_load
       params_count_q     <= params_count_q + (CountWidth + LLog)'(param_wr_en_o);
       params_taken_q     <= params_taken_q + (CountWidth + LLog)'(param_word);
       weights_held_q     <= weight_word ? weights_kept + CountWidth'(1) : weights_kept;
-      params_held_q      <= param_word && param_last ? params_kept + CountWidth'(1) : params_kept;
+      params_held_q      <= param_pass ? params_kept + CountWidth'(1) : params_kept;
       weights_released_q <= weights_released_i;
       params_released_q  <= params_released_i;
       weights_freed_q    <= weights_released_i - weights_released_q;
       params_freed_q     <= params_released_i - params_released_q;
+    end
+  end
+
+  // Both cases are compared before it is known which one it is.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      weights_full_q <= 1'b0;
+      params_full_q  <= 1'b0;
+    end else begin
+      weights_full_q <= weight_word ? weights_kept == CountWidth'(WeightWords - 1) :
+          weights_kept == CountWidth'(WeightWords);
+      params_full_q <= param_pass ? params_kept == CountWidth'(ParamPasses - 1) :
+          params_kept == CountWidth'(ParamPasses);
     end
   end
 
@@ -330,6 +346,8 @@ module flex_weight_load
   // The rings never hold more than they can; nothing is released that was not written.
   `FLEX_ASSERT(WeightsHeld, weights_held_q <= CountWidth'(WeightWords))
   `FLEX_ASSERT(ParamsHeld, params_held_q <= CountWidth'(ParamPasses))
+  `FLEX_ASSERT(WeightsFull, weights_full_q == (weights_held_q == CountWidth'(WeightWords)))
+  `FLEX_ASSERT(ParamsFull, params_full_q == (params_held_q == CountWidth'(ParamPasses)))
   `FLEX_ASSERT(WeightsReleased, weights_written_o - weights_released_i <= CountWidth'(WeightWords))
   `FLEX_ASSERT(ParamsReleased, params_written_o - params_released_i <= CountWidth'(ParamPasses))
 

@@ -9,54 +9,60 @@
 
 module flex_csr
   import flex_pkg::*;
+  import flex_program_pkg::MaxCores;
 #(
   // Shape of the array, for the host to read.
   parameter int unsigned M      = 8,
   parameter int unsigned P      = 8,
   parameter int unsigned N      = 8,
-  parameter bit          Packed = 1'b1
+  parameter bit          Packed = 1'b1,
+  // Cores that run together, 1..MaxCores.
+  parameter int unsigned Cores  = 1
 ) (
-  input  logic                   clk_i,
-  input  logic                   rst_ni,
+  input  logic                        clk_i,
+  input  logic                        rst_ni,
   // AXI4-Lite
-  input  logic [            7:0] s_axi_ctrl_awaddr_i,
-  input  logic [            2:0] s_axi_ctrl_awprot_i,
-  input  logic                   s_axi_ctrl_awvalid_i,
-  output logic                   s_axi_ctrl_awready_o,
-  input  logic [           31:0] s_axi_ctrl_wdata_i,
-  input  logic [            3:0] s_axi_ctrl_wstrb_i,
-  input  logic                   s_axi_ctrl_wvalid_i,
-  output logic                   s_axi_ctrl_wready_o,
-  output logic [            1:0] s_axi_ctrl_bresp_o,
-  output logic                   s_axi_ctrl_bvalid_o,
-  input  logic                   s_axi_ctrl_bready_i,
-  input  logic [            7:0] s_axi_ctrl_araddr_i,
-  input  logic [            2:0] s_axi_ctrl_arprot_i,
-  input  logic                   s_axi_ctrl_arvalid_i,
-  output logic                   s_axi_ctrl_arready_o,
-  output logic [           31:0] s_axi_ctrl_rdata_o,
-  output logic [            1:0] s_axi_ctrl_rresp_o,
-  output logic                   s_axi_ctrl_rvalid_o,
-  input  logic                   s_axi_ctrl_rready_i,
+  input  logic [            7:0]      s_axi_ctrl_awaddr_i,
+  input  logic [            2:0]      s_axi_ctrl_awprot_i,
+  input  logic                        s_axi_ctrl_awvalid_i,
+  output logic                        s_axi_ctrl_awready_o,
+  input  logic [           31:0]      s_axi_ctrl_wdata_i,
+  input  logic [            3:0]      s_axi_ctrl_wstrb_i,
+  input  logic                        s_axi_ctrl_wvalid_i,
+  output logic                        s_axi_ctrl_wready_o,
+  output logic [            1:0]      s_axi_ctrl_bresp_o,
+  output logic                        s_axi_ctrl_bvalid_o,
+  input  logic                        s_axi_ctrl_bready_i,
+  input  logic [            7:0]      s_axi_ctrl_araddr_i,
+  input  logic [            2:0]      s_axi_ctrl_arprot_i,
+  input  logic                        s_axi_ctrl_arvalid_i,
+  output logic                        s_axi_ctrl_arready_o,
+  output logic [           31:0]      s_axi_ctrl_rdata_o,
+  output logic [            1:0]      s_axi_ctrl_rresp_o,
+  output logic                        s_axi_ctrl_rvalid_o,
+  input  logic                        s_axi_ctrl_rready_i,
   // Core
-  output logic                   start_o,
-  output logic [           63:0] base_o,
-  output logic [OffsetWidth-1:0] program_addr_o,
-  output logic [ BeatsWidth-1:0] program_beats_o,
-  output logic                   interrupt_o,
-  input  logic                   done_i,
+  output logic                        start_o,
+  output logic [           63:0]      base_o,
+  output logic [OffsetWidth-1:0]      program_addr_o,
+  output logic [ BeatsWidth-1:0]      program_beats_o,
+  output logic                        interrupt_o,
+  input  logic                        done_i,
   // Program, write, program or weight read, activation read
-  input  logic [            3:0] error_i,
-  input  logic [           31:0] tiles_done_i,
-  // Store, array, weights, load
-  input  logic [            3:0] engine_busy_i,
-  input  logic [            3:0] engine_starved_i,
-  input  logic [            3:0] engine_blocked_i
+  input  logic [            3:0]      error_i,
+  input  logic [           31:0]      tiles_done_i,
+  // Store, array, weights, load of every core
+  input  logic [      Cores-1:0][3:0] engine_busy_i,
+  input  logic [      Cores-1:0][3:0] engine_starved_i,
+  input  logic [      Cores-1:0][3:0] engine_blocked_i
 );
 
   `FLEX_ASSERT_INIT(ShapeFits, M < 4096 && N < 256 && P < 256)
+  `FLEX_ASSERT_INIT(CoresInRange, Cores >= 1 && Cores <= MaxCores)
 
   localparam int unsigned Engines = 4;
+  localparam int unsigned Kinds = 3;
+  localparam int unsigned EventWidth = $clog2(Cores + 1);
 
   flex_csr_regs_pkg::flex_csr_regs__in_t  hw_in;
   flex_csr_regs_pkg::flex_csr_regs__out_t hw_out;
@@ -135,25 +141,37 @@ module flex_csr
     else if (busy) cycles_q <= cycles_q + 1'b1;
   end
 
-  // Busy, starved and blocked cycles of each engine; they stop at the largest number. An engine that
-  // says more than one at once is blocked before it is starved, starved before it is busy: no cycle
-  // counts twice, and the cycles of a run that none of the three counts are those without work.
-  logic [Engines-1:0][2:0] event_q;
-  logic [Engines-1:0][2:0][31:0] count_q;
+  // Busy, starved and blocked cycles of each engine, those of all cores together; they stop rather
+  // than pass the largest number. An engine that says more than one at once is blocked before it is
+  // starved, starved before it is busy: no cycle counts twice, and the cycles of a run that none of
+  // the three counts are those without work.
+  logic [Engines-1:0][Kinds-1:0][EventWidth-1:0] event_q;
+  logic [Engines-1:0][Kinds-1:0][31:0] count_q;
 
   for (genvar e = 0; e < Engines; e++) begin : gen_engine
-    logic blocked, starved, at_work;
-    assign blocked = engine_blocked_i[e];
-    assign starved = engine_starved_i[e] && !blocked;
-    assign at_work = engine_busy_i[e] && !engine_starved_i[e] && !blocked;
+    logic [Kinds-1:0][EventWidth-1:0] events;
 
-    always_ff @(posedge clk_i) begin
-      event_q[e] <= {blocked, starved, at_work} & {3{state_q == StRun}};
+    always_comb begin
+      events = '0;
+      for (int unsigned c = 0; c < Cores; c++) begin
+        if (engine_blocked_i[c][e]) events[2] += 1'b1;
+        else if (engine_starved_i[c][e]) events[1] += 1'b1;
+        else if (engine_busy_i[c][e]) events[0] += 1'b1;
+      end
     end
-    for (genvar k = 0; k < 3; k++) begin : gen_count
+
+    always_ff @(posedge clk_i) event_q[e] <= (state_q == StRun) ? events : '0;
+
+    for (genvar k = 0; k < Kinds; k++) begin : gen_count
+      // Of the upper bits only whether all are set, so that no carry decides.
+      logic room;
+      logic [EventWidth-1:0] left;
+      assign left = ~count_q[e][k][EventWidth-1:0];
+      assign room = !(&count_q[e][k][31:EventWidth]) || event_q[e][k] <= left;
+
       always_ff @(posedge clk_i) begin
         if (!rst_ni || start_o) count_q[e][k] <= '0;
-        else if (event_q[e][k] && count_q[e][k] != '1) count_q[e][k] <= count_q[e][k] + 1'b1;
+        else if (room) count_q[e][k] <= count_q[e][k] + 32'(event_q[e][k]);
       end
     end
   end

@@ -17,6 +17,7 @@ from sim.bus.stream import Pauses, bursty, never
 
 # From the start pulse, the cycle from which on `done_i` and `error_i` belong to the new run.
 SETTLE_CYCLES = 3
+_CORES = int(os.environ["CORES"])
 _INPUTS = ("done", "error", "tiles_done", "engine_busy", "engine_starved", "engine_blocked")
 
 
@@ -126,13 +127,13 @@ async def a_run_counts_and_ends(dut: Any, pauses: Callable[[], Pauses]) -> None:
         counts = [[0] * 3 for _ in range(4)]
         await FallingEdge(dut.clk_i)
         for _ in range(50):
-            unseen = 0b1111
+            unseen = (1 << 4 * _CORES) - 1
             # Of several at once the last one alone counts.
             for kind, name in reversed(list(enumerate(("busy", "starved", "blocked")))):
-                bits = random.getrandbits(4)
+                bits = random.getrandbits(4 * _CORES)
                 getattr(dut, f"engine_{name}_i").value = bits
-                for engine in range(4):
-                    counts[engine][kind] += (bits & unseen) >> engine & 1
+                for bit in range(4 * _CORES):
+                    counts[bit % 4][kind] += (bits & unseen) >> bit & 1
                 unseen &= ~bits
             await FallingEdge(dut.clk_i)
             assert dut.start_o.value == 0, "started while a run is under way"
@@ -205,22 +206,25 @@ async def errors_count_only_within_a_run(dut: Any) -> None:
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def counters_stop_at_the_largest_number(dut: Any) -> None:
+async def counters_stop_rather_than_pass_the_largest_number(dut: Any) -> None:
     host = await _start(dut, never)
     await _start_run(dut, host)
     for _ in range(SETTLE_CYCLES):
         await FallingEdge(dut.clk_i)
-    nearly_full = (1 << 32) - 4
+    full = (1 << 32) - 1
+    nearly_full = full - 3 * _CORES - (_CORES - 1)
     dut.count_q.value = sum(nearly_full << 32 * counter for counter in range(12))
     await FallingEdge(dut.clk_i)
+    every_core = sum(1 << 4 * core for core in range(_CORES))
     for name, engines in (("busy", 0b1010), ("starved", 0b0101), ("blocked", 0b0000)):
-        getattr(dut, f"engine_{name}_i").value = engines
+        getattr(dut, f"engine_{name}_i").value = engines * every_core
     for _ in range(10):
         await FallingEdge(dut.clk_i)
     for engine in range(4):
         registers = [Register.ENGINE0_BUSY + 12 * engine + 4 * kind for kind in range(3)]
-        full = (1 << 32) - 1
-        busy, starved = (nearly_full, full) if engine in (0, 2) else (full, nearly_full)
+        # Another step of all cores would pass it.
+        last = full - (_CORES - 1)
+        busy, starved = (nearly_full, last) if engine in (0, 2) else (last, nearly_full)
         expected = [busy, starved, nearly_full]
         assert [await host.read(register) for register in registers] == expected
 
