@@ -51,6 +51,7 @@ def _compiled(work: Path, *more: str) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.slow
 def test_every_byte_is_equal_and_reshapes_pay(tmp_path: Path) -> None:
     save(_decoder(), tmp_path / "model.onnx")
     reshaped = _compiled(tmp_path)

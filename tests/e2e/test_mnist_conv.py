@@ -65,6 +65,7 @@ def len_of_memory(build: Path) -> int:
     return size
 
 
+@pytest.mark.slow
 def test_packed_multipliers_from_the_command_line(tmp_path: Path) -> None:
     """Another array, whose pixel columns share multipliers; outputs as the reference gives them."""
     compiled = flexcc(

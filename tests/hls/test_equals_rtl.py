@@ -24,7 +24,7 @@ _LAYERS = 10
 @pytest.mark.parametrize(
     ("shape", "sums"),
     [
-        ("8x4x8-packed", False),
+        pytest.param("8x4x8-packed", False, marks=pytest.mark.slow),
         ("8x4x8-packed", True),
         pytest.param("16x5x4-slopes-window1", False, marks=pytest.mark.slow),
         pytest.param("8x7x16-packed-slopes-tables", True, marks=pytest.mark.slow),

@@ -104,10 +104,11 @@ SHAPES = {
     ),
 }
 SUM_SHAPES = ("8x4x8-packed", "4x3x16-packed-tables", "8x7x16-packed-slopes-tables")
-# Left to the long run: what they have, the others have between them.
 BEND_SHAPES = ("8x4x8-packed", "8x7x16-packed-slopes-tables")
-_SLOW_SHAPES = ("4x3x16-packed-slopes-window9",)
+# Left to the long run: what they have, the others have between them.
+_SLOW_SHAPES = ("4x3x16-packed-tables", "4x3x16-packed-slopes-window9", "16x5x4-wide")
 _SLOW_SUM_SHAPES = ("4x3x16-packed-tables",)
+_SLOW_BEND_SHAPES = ("8x7x16-packed-slopes-tables",)
 _LAYERS = 40
 _MOST_LAYERS = 400
 
@@ -261,7 +262,7 @@ def test_sums_equal_the_reference(shape: str) -> None:
     assert stalled > freely
 
 
-@pytest.mark.parametrize("shape", BEND_SHAPES)
+@pytest.mark.parametrize("shape", _marked(BEND_SHAPES, _SLOW_BEND_SHAPES))
 def test_bent_sums_equal_the_reference(shape: str) -> None:
     """Also behind depthwise and transposed convolutions, in front of tables and poolings."""
     accelerator = replace(SHAPES[shape], sums=True, slopes=True, bends=True)

@@ -40,7 +40,14 @@ def _run(case: Case, plan: Plan, memory: MemoryBehaviour) -> None:
     run_equal(plan, case.inputs, tensors, memory)
 
 
-@pytest.mark.parametrize("shape", ["8x4x8-packed", "4x3x16-packed-tables", "32x2x8-packed"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "8x4x8-packed",
+        pytest.param("4x3x16-packed-tables", marks=pytest.mark.slow),
+        "32x2x8-packed",
+    ],
+)
 def test_networks_equal_the_reference(shape: str) -> None:
     joined = kept = 0
     cases = _cases(SHAPES[shape], f"tensors {shape}")

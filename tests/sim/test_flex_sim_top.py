@@ -150,6 +150,7 @@ def test_runs_follow_each_other_in_the_same_memory(seed: int, tmp_path: Path) ->
     assert (np.fromfile(path, np.uint8) == image).all()
 
 
+@pytest.mark.slow
 def test_waveforms_hold_the_cycles_asked_for(seed: int, tmp_path: Path) -> None:
     """The header of an FST file tells its first and last time, here in picoseconds."""
     file = tmp_path / "waves.fst"
