@@ -271,8 +271,9 @@ module flex_board
   logic mem_awvalid, mem_awready, mem_wlast, mem_wvalid, mem_wready, mem_bvalid, mem_bready;
 
   flex_axi_read_mux #(
-    .DataBytes(DataBytes),
-    .Ports    (Readers)
+    .DataBytes (DataBytes),
+    .Ports     (Readers),
+    .Registered(1'b1)
   ) u_read_mux (
     .clk_i,
     .rst_ni,

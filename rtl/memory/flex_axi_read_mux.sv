@@ -2,18 +2,20 @@
 //
 // Joins several AXI4 read masters to one port: the ID of an address is the number of its master.
 //
-// Addresses are served round robin through a register (latency 1 cycle, one per cycle); data pass
-// straight through to the master that their ID names.
+// Addresses are served round robin through a register (latency 1 cycle, one per cycle; 2 cycles
+// with Registered); data pass straight through to the master that their ID names.
 
 `include "flex_assert.svh"
 
 module flex_axi_read_mux #(
   // Bytes of a beat.
-  parameter  int unsigned DataBytes = 64,
+  parameter  int unsigned DataBytes  = 64,
   // Masters.
-  parameter  int unsigned Ports     = 2,
+  parameter  int unsigned Ports      = 2,
+  // Masters are told by registers what is taken: none waits for a choice between them.
+  parameter  bit          Registered = 1'b0,
   // Derived
-  localparam int unsigned IdWidth   = (Ports > 1) ? $clog2(Ports) : 1
+  localparam int unsigned IdWidth    = (Ports > 1) ? $clog2(Ports) : 1
 ) (
   input  logic                         clk_i,
   input  logic                         rst_ni,
@@ -47,19 +49,51 @@ module flex_axi_read_mux #(
   // Addresses //
   ///////////////
 
+  logic [Ports-1:0][63:0] araddr;
+  logic [Ports-1:0][ 7:0] arlen;
+  logic [Ports-1:0] arvalid, arready;
+
+  if (Registered) begin : gen_registered
+    for (genvar p = 0; p < Ports; p++) begin : gen_port
+      flex_stream_register #(
+        .Width(64 + 8)
+      ) u_ar (
+        .clk_i,
+        .rst_ni,
+        .in_data_i  ({in_araddr_i[p], in_arlen_i[p]}),
+        .in_valid_i (in_arvalid_i[p]),
+        .in_ready_o (in_arready_o[p]),
+        .out_data_o ({araddr[p], arlen[p]}),
+        .out_valid_o(arvalid[p]),
+        .out_ready_i(arready[p])
+      );
+    end
+  end else begin : gen_straight
+    assign araddr       = in_araddr_i;
+    assign arlen        = in_arlen_i;
+    assign arvalid      = in_arvalid_i;
+    assign in_arready_o = arready;
+  end
+
   // `above` marks the masters that come before the one served last gets its next turn.
   logic [Ports-1:0] above_d, above_q, waiting_above, candidates, grant;
+  logic [Ports-1:0] below;  // a candidate is below
   logic [IdWidth-1:0] id;
   logic [63:0] addr;
   logic [7:0] len;
   logic ready;
 
-  assign waiting_above = in_arvalid_i & above_q;
-  assign candidates    = (waiting_above != '0) ? waiting_above : in_arvalid_i;
-  // The lowest candidate, and all masters above it.
-  assign grant         = candidates & (~candidates + 1'b1);
-  assign above_d       = ~(grant | (grant - 1'b1));
-  assign in_arready_o  = grant & {Ports{ready}};
+  assign waiting_above = arvalid & above_q;
+  assign candidates    = (waiting_above != '0) ? waiting_above : arvalid;
+  // The lowest candidate, and all masters above it. Without an adder: few ports need no carry.
+  assign grant         = candidates & ~below;
+  assign above_d       = below;
+  assign arready       = grant & {Ports{ready}};
+
+  always_comb begin
+    below = '0;
+    for (int unsigned p = 1; p < Ports; p++) below[p] = below[p-1] || candidates[p-1];
+  end
 
   always_comb begin
     id   = '0;
@@ -68,8 +102,8 @@ module flex_axi_read_mux #(
     for (int unsigned p = 0; p < Ports; p++) begin
       if (grant[p]) begin
         id   = IdWidth'(p);
-        addr = in_araddr_i[p];
-        len  = in_arlen_i[p];
+        addr = araddr[p];
+        len  = arlen[p];
       end
     end
   end
@@ -116,7 +150,7 @@ module flex_axi_read_mux #(
   // Data carry the ID of a master.
   `FLEX_ASSERT(IdInRange, axi_rvalid_i |-> 32'(axi_rid_i) < Ports)
   // At most one master is served, and only one that asks.
-  `FLEX_ASSERT(GrantOneHot, $onehot0(grant) && (grant & ~in_arvalid_i) == '0)
+  `FLEX_ASSERT(GrantOneHot, $onehot0(grant) && (grant & ~arvalid) == '0)
   // An address offered stays put until it is taken.
   `FLEX_ASSERT(AddressStable, axi_arvalid_o && !axi_arready_i |=> axi_arvalid_o && $stable
                               ({axi_arid_o, axi_araddr_o, axi_arlen_o}))

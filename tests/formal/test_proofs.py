@@ -35,7 +35,7 @@ FAULTS = [
     ("common/flex_gearbox", "word_q >> (OutBytes * 8)", "word_q", {"InBytes": 4, "OutBytes": 2}),
     ("common/flex_gearbox", "(index_q == '0) ? '0 : word_q", "word_q", {"InBytes": 1}),
     ("memory/flex_axi_read_mux", "above_q <= above_d", "above_q <= '0", {"Ports": 3}),
-    ("memory/flex_axi_read_mux", "addr = in_araddr_i[p]", "addr = in_araddr_i[0]", {"Ports": 2}),
+    ("memory/flex_axi_read_mux", "addr = araddr[p]", "addr = araddr[0]", {"Ports": 2}),
     ("memory/flex_axi_read", "> 32'(burst_len)", ">= 32'(burst_len)", {}),
     ("memory/flex_axi_read", "free_q - reserve + FillWidth'(pop)", "free_q - reserve + 1'b1", {}),
 ]
