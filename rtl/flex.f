@@ -3,6 +3,7 @@
 flex_pkg.sv
 flex_program_pkg.sv
 common/flex_delay.sv
+common/flex_product.sv
 common/flex_ram_sdp.sv
 common/flex_stream_register.sv
 common/flex_stream_fifo.sv

@@ -55,6 +55,8 @@ module flex_core
   parameter int unsigned WindowBeats    = 512,
   // Channels of its layers at most; a power of two.
   parameter int unsigned WindowChannels = 1024,
+  // Multipliers of the part take 18x18 bits, not 27x18, see flex_product.
+  parameter bit          SplitProducts  = 1'b0,
   // Cores that share memory and each other's progress, 1..MaxCores.
   parameter int unsigned Cores          = 1
 ) (
@@ -402,7 +404,8 @@ module flex_core
     .Wide          (Wide),
     .Packed        (Packed),
     .Slopes        (Slopes),
-    .Cores         (Cores)
+    .Cores         (Cores),
+    .SplitProducts (SplitProducts)
   ) u_load (
     .clk_i,
     .rst_ni      (core_rst_n),
@@ -546,17 +549,18 @@ module flex_core
   `FLEX_ASSERT_INIT(BendsNeedSums, !Bends || (Sums && Slopes))
 
   flex_requantize #(
-    .M           (M),
-    .P           (P),
-    .N           (N),
-    .Q           (Q),
-    .AccWidth    (AccWidth),
-    .ParamPasses (ParamPasses),
-    .OutAddrWidth(OutAddrWidth),
-    .OutputPhases(OutputPhases),
-    .Slopes      (Slopes),
-    .BendCycles  (Bends ? SumLatency : 0),
-    .Wide        (Wide)
+    .M            (M),
+    .P            (P),
+    .N            (N),
+    .Q            (Q),
+    .AccWidth     (AccWidth),
+    .ParamPasses  (ParamPasses),
+    .OutAddrWidth (OutAddrWidth),
+    .OutputPhases (OutputPhases),
+    .Slopes       (Slopes),
+    .BendCycles   (Bends ? SumLatency : 0),
+    .Wide         (Wide),
+    .SplitProducts(SplitProducts)
   ) u_requantize (
     .clk_i,
     .rst_ni           (core_rst_n),
@@ -668,10 +672,11 @@ module flex_core
     );
 
     flex_sum #(
-      .P           (P),
-      .N           (N),
-      .Q           (Q),
-      .OutAddrWidth(OutAddrWidth)
+      .P            (P),
+      .N            (N),
+      .Q            (Q),
+      .OutAddrWidth (OutAddrWidth),
+      .SplitProducts(SplitProducts)
     ) u_sum (
       .clk_i,
       .rst_ni      (core_rst_n),
@@ -729,11 +734,12 @@ module flex_core
     end
 
     flex_bend #(
-      .P           (P),
-      .Q           (Q),
-      .Lanes       (N / Q),
-      .OutAddrWidth(OutAddrWidth),
-      .ParamDepth  (ParamPasses * (M / Q))
+      .P            (P),
+      .Q            (Q),
+      .Lanes        (N / Q),
+      .OutAddrWidth (OutAddrWidth),
+      .ParamDepth   (ParamPasses * (M / Q)),
+      .SplitProducts(SplitProducts)
     ) u_bend (
       .clk_i,
       .rst_ni         (core_rst_n),

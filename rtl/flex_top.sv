@@ -35,6 +35,7 @@ module flex_top
   parameter int unsigned WindowTaps     = 0,
   parameter int unsigned WindowBeats    = 512,
   parameter int unsigned WindowChannels = 1024,
+  parameter bit          SplitProducts  = 1'b0,
   // Cores that share memory and each other's progress.
   parameter int unsigned Cores          = 1,
   // See flex_on_chip: RAM for tensors, and how often it appears in the addresses; 0 for none.
@@ -278,6 +279,7 @@ module flex_top
       .WindowTaps    (WindowTaps),
       .WindowBeats   (WindowBeats),
       .WindowChannels(WindowChannels),
+      .SplitProducts (SplitProducts),
       .Cores         (Cores)
     ) u_core (
       .clk_i,

@@ -21,7 +21,8 @@ class Accelerator:
     """Array shape and buffer depths; `docs/rtl/microarchitecture.md` explains each.
 
     `m` rows, `p` columns, `n` lanes, `q` drain chains per column; `packed` when two columns share a
-    multiplier. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
+    multiplier; `split_products` when multipliers take less than 27x18 bits, so that longer products
+    are two. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
     words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
     outputs can be looked up on their way into the output buffer.
@@ -59,6 +60,7 @@ class Accelerator:
     bends: bool = False
     on_chip_bytes: int = 0
     on_chip_pages: int = 1
+    split_products: bool = False
 
     def __post_init__(self) -> None:
         rules = (

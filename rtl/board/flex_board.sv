@@ -30,6 +30,7 @@ module flex_board
   parameter int unsigned WindowTaps     = 0,
   parameter int unsigned WindowBeats    = 16,
   parameter int unsigned WindowChannels = 4,
+  parameter bit          SplitProducts  = 1'b0,
   // Bytes of memory.
   parameter int unsigned MemoryBytes    = 65536,
   // Clock cycles of a bit on the line.
@@ -173,6 +174,7 @@ module flex_board
     .WindowTaps    (WindowTaps),
     .WindowBeats   (WindowBeats),
     .WindowChannels(WindowChannels),
+    .SplitProducts (SplitProducts),
     .Cores         (1)
   ) u_top (
     .clk_i,

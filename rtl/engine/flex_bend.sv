@@ -27,6 +27,8 @@ module flex_bend
   parameter  int unsigned ParamDepth     = 32,
   // Cycles by which the bend and the parameters' place come ahead of their write.
   parameter  int unsigned Ahead          = SumLatency,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter  bit          SplitProducts  = 1'b0,
   // Derived
   localparam int unsigned ParamAddrWidth = (ParamDepth > 1) ? $clog2(ParamDepth) : 1
 ) (
@@ -162,8 +164,9 @@ module flex_bend
     end
 
     flex_requantize_lane #(
-      .Pixels(P),
-      .Slopes(1'b1)
+      .Pixels       (P),
+      .Slopes       (1'b1),
+      .SplitProducts(SplitProducts)
     ) u_lane (
       .clk_i,
       .rst_ni,

@@ -42,6 +42,8 @@ module flex_load
   parameter  int unsigned WindowChannels = 1024,
   parameter  bit          Packed         = 1'b1,
   parameter  bit          Slopes         = 1'b0,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter  bit          SplitProducts  = 1'b0,
   localparam int unsigned AddrWidth      = $clog2(2 * ActWords)
 ) (
   input  logic                                  clk_i,
@@ -344,13 +346,14 @@ module flex_load
     assign window_tile_ready = window_ready || !window_tile_valid;
 
     flex_window #(
-      .N        (N),
-      .DataBytes(DataBytes),
-      .Taps     (WindowTaps),
-      .Packed   (Packed),
-      .Slopes   (Slopes),
-      .LineBeats(WindowBeats),
-      .Channels (WindowChannels)
+      .N            (N),
+      .DataBytes    (DataBytes),
+      .Taps         (WindowTaps),
+      .Packed       (Packed),
+      .Slopes       (Slopes),
+      .LineBeats    (WindowBeats),
+      .Channels     (WindowChannels),
+      .SplitProducts(SplitProducts)
     ) u_window (
       .clk_i,
       .rst_ni,

@@ -39,6 +39,8 @@ module flex_requantize
   parameter  bit          Wide           = 1'b0,
   // flex_bend reads second records, too, after this many cycles more; 0 without it.
   parameter  int unsigned BendCycles     = 0,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter  bit          SplitProducts  = 1'b0,
   // Derived
   localparam int unsigned L              = M / Q,
   localparam int unsigned ParamDepth     = ParamPasses * L,
@@ -353,9 +355,10 @@ module flex_requantize
     end
 
     flex_requantize_lane #(
-      .Pixels(P),
-      .Slopes(Slopes),
-      .Wide  (Wide)
+      .Pixels       (P),
+      .Slopes       (Slopes),
+      .Wide         (Wide),
+      .SplitProducts(SplitProducts)
     ) u_lane (
       .clk_i,
       .rst_ni,

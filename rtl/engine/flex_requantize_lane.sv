@@ -17,15 +17,17 @@
 
 module flex_requantize_lane #(
   // Pixels that share the parameters.
-  parameter  int unsigned Pixels   = 4,
+  parameter  int unsigned Pixels        = 4,
   // There is a second set of parameters.
-  parameter  bit          Slopes   = 1'b0,
+  parameter  bit          Slopes        = 1'b0,
   // Accumulators and outputs of 16-bit activations.
-  parameter  bit          Wide     = 1'b0,
+  parameter  bit          Wide          = 1'b0,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter  bit          SplitProducts = 1'b0,
   // Derived
-  localparam int unsigned AccBits  = Wide ? 38 : 27,
-  localparam int unsigned BiasBits = Wide ? 60 : 48,
-  localparam int unsigned DataBits = Wide ? 16 : 8
+  localparam int unsigned AccBits       = Wide ? 38 : 27,
+  localparam int unsigned BiasBits      = Wide ? 60 : 48,
+  localparam int unsigned DataBits      = Wide ? 16 : 8
 ) (
   input  logic                                     clk_i,
   input  logic                                     rst_ni,
@@ -197,8 +199,9 @@ module flex_requantize_lane #(
     logic signed [AccBits-1:0] acc0_q;
     logic signed [26:0] low0, low1_q;  // the accumulator, or its 26 lowest bits
     logic signed [HighBits-1:0] addend2_q;
-    logic signed [43:0] product_low1_q, sum_low2_q;
-    logic signed [34:0] product_high2_q;
+    logic [1:0][44:0] low1;  // parts of products
+    logic [1:0][34:0] high2;
+    logic signed [43:0] sum_low2_q;
     logic signed [HighBits-1:0] sum_high3_q;
     logic [16:0] low3_q;
     logic signed [TotalBits-1:0] total;
@@ -207,16 +210,24 @@ module flex_requantize_lane #(
 
     if (Wide) begin : gen_wide
       // What the accumulator has above, times 2^26.
-      logic signed [36:0] product_top1_q;
+      localparam int unsigned TopBits = AccBits - 26;
+      logic [1:0][25+TopBits-1:0] top1;
       assign low0 = {1'b0, acc0_q[25:0]};
+      flex_product #(
+        .A    (25),
+        .B    (TopBits),
+        .Split(SplitProducts)
+      ) u_top (
+        .clk_i,
+        .en_i  (valid_q[0]),
+        .a_i   (signed'({mult_high0_q[S], mult_low0_q[S]})),
+        .b_i   (signed'(acc0_q[AccBits-1:26])),
+        .part_o(top1)
+      );
       always_ff @(posedge clk_i) begin
-        if (valid_q[0]) begin
-          product_top1_q <= signed'(acc0_q[AccBits-1:26]) *
-              signed'({mult_high0_q[S], mult_low0_q[S]});
-        end
         if (valid_q[1]) begin
           addend2_q <= HighBits'(signed'(bias1_q[S][BiasBits-1:17])) +
-              (HighBits'(product_top1_q) <<< 9);
+              (HighBits'(signed'(top1[0])) <<< 9) + (HighBits'(signed'(top1[1])) <<< 9);
         end
       end
     end else begin : gen_narrow
@@ -226,19 +237,41 @@ module flex_requantize_lane #(
       end
     end
 
+    flex_product #(
+      .A    (27),
+      .B    (18),
+      .Split(SplitProducts)
+    ) u_low (
+      .clk_i,
+      .en_i  (valid_q[0]),
+      .a_i   (low0),
+      .b_i   (signed'({1'b0, mult_low0_q[S]})),
+      .part_o(low1)
+    );
+
+    flex_product #(
+      .A    (27),
+      .B    (8),
+      .Split(SplitProducts)
+    ) u_high (
+      .clk_i,
+      .en_i  (valid_q[1]),
+      .a_i   (low1_q),
+      .b_i   (signed'(mult_high1_q[S])),
+      .part_o(high2)
+    );
+
     always_ff @(posedge clk_i) begin
       if (valid) acc0_q <= acc[p];
-      if (valid_q[0]) begin
-        product_low1_q <= low0 * signed'({1'b0, mult_low0_q[S]});
-        low1_q         <= low0;
-      end
+      if (valid_q[0]) low1_q <= low0;
       if (valid_q[1]) begin
-        sum_low2_q      <= product_low1_q + 44'(signed'({1'b0, bias1_q[S][16:0]}));
-        product_high2_q <= low1_q * signed'(mult_high1_q[S]);
+        sum_low2_q <= 44'(signed'(low1[0])) + 44'(signed'(low1[1])) +
+            44'(signed'({1'b0, bias1_q[S][16:0]}));
       end
       if (valid_q[2]) begin
-        sum_high3_q <= HighBits'(product_high2_q) + addend2_q + HighBits'(sum_low2_q >>> 17);
-        low3_q      <= sum_low2_q[16:0];
+        sum_high3_q <= HighBits'(signed'(high2[0])) + HighBits'(signed'(high2[1])) + addend2_q +
+            HighBits'(sum_low2_q >>> 17);
+        low3_q <= sum_low2_q[16:0];
       end
     end
 

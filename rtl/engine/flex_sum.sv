@@ -14,15 +14,17 @@ module flex_sum
   import flex_pkg::*;
 #(
   // Pixels of a write: banks of the buffers.
-  parameter  int unsigned P            = 4,
+  parameter  int unsigned P             = 4,
   // Bytes of a buffer word.
-  parameter  int unsigned N            = 8,
+  parameter  int unsigned N             = 8,
   // Channels of a write; divides N.
-  parameter  int unsigned Q            = 2,
+  parameter  int unsigned Q             = 2,
   // Address bits of both buffers; the highest one is the half.
-  parameter  int unsigned OutAddrWidth = 10,
+  parameter  int unsigned OutAddrWidth  = 10,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter  bit          SplitProducts = 1'b0,
   // Derived
-  localparam int unsigned Lanes        = N / Q
+  localparam int unsigned Lanes         = N / Q
 ) (
   input  logic                             clk_i,
   input  logic                             rst_ni,
@@ -161,25 +163,48 @@ module flex_sum
 
       // |bytes| <= 2^7, |multipliers| <= 2^24, |bias| <= 2^33: the total fits 35 bits.
       logic signed [7:0] first0_q, first1_q, skip0_q;
-      logic signed [32:0] skip_product1_q, product2_q;
+      logic [1:0][32:0] skip_product1, product2;  // parts of products
       logic signed [34:0] skip_sum2_q, total3_q;
 
       assign total[Value] = total3_q;
+
+      flex_product #(
+        .A    (25),
+        .B    (8),
+        .Split(SplitProducts)
+      ) u_skip (
+        .clk_i,
+        .en_i  (valid_q[0]),
+        .a_i   (skip_mult0_q),
+        .b_i   (skip0_q),
+        .part_o(skip_product1)
+      );
+
+      flex_product #(
+        .A    (25),
+        .B    (8),
+        .Split(SplitProducts)
+      ) u_first (
+        .clk_i,
+        .en_i  (valid_q[1]),
+        .a_i   (mult1_q),
+        .b_i   (first1_q),
+        .part_o(product2)
+      );
 
       always_ff @(posedge clk_i) begin
         if (valid) begin
           first0_q <= first[Value];
           skip0_q  <= skip[q*8+:8];
         end
-        if (valid_q[0]) begin
-          first1_q        <= first0_q;
-          skip_product1_q <= skip0_q * skip_mult0_q;
-        end
+        if (valid_q[0]) first1_q <= first0_q;
         if (valid_q[1]) begin
-          skip_sum2_q <= 35'(skip_product1_q) + 35'(bias1_q);
-          product2_q  <= first1_q * mult1_q;
+          skip_sum2_q <= 35'(signed'(skip_product1[0])) + 35'(signed'(skip_product1[1])) +
+              35'(bias1_q);
         end
-        if (valid_q[2]) total3_q <= 35'(product2_q) + skip_sum2_q;
+        if (valid_q[2]) begin
+          total3_q <= 35'(signed'(product2[0])) + 35'(signed'(product2[1])) + skip_sum2_q;
+        end
       end
     end
   end

@@ -145,6 +145,18 @@ module flex_csr
   // than pass the largest number. An engine that says more than one at once is blocked before it is
   // starved, starved before it is busy: no cycle counts twice, and the cycles of a run that none of
   // the three counts are those without work.
+  // What engines say comes from logic that decides what they do: nothing is added to it in the cycle
+  // in which it is said.
+  logic [Cores-1:0][Engines-1:0] busy_q, starved_q, blocked_q;
+  logic run_q;
+
+  always_ff @(posedge clk_i) begin
+    busy_q    <= engine_busy_i;
+    starved_q <= engine_starved_i;
+    blocked_q <= engine_blocked_i;
+    run_q     <= state_q == StRun;
+  end
+
   logic [Engines-1:0][Kinds-1:0][EventWidth-1:0] event_q;
   logic [Engines-1:0][Kinds-1:0][31:0] count_q;
 
@@ -154,13 +166,13 @@ module flex_csr
     always_comb begin
       events = '0;
       for (int unsigned c = 0; c < Cores; c++) begin
-        if (engine_blocked_i[c][e]) events[2] += 1'b1;
-        else if (engine_starved_i[c][e]) events[1] += 1'b1;
-        else if (engine_busy_i[c][e]) events[0] += 1'b1;
+        if (blocked_q[c][e]) events[2] += 1'b1;
+        else if (starved_q[c][e]) events[1] += 1'b1;
+        else if (busy_q[c][e]) events[0] += 1'b1;
       end
     end
 
-    always_ff @(posedge clk_i) event_q[e] <= (state_q == StRun) ? events : '0;
+    always_ff @(posedge clk_i) event_q[e] <= run_q ? events : '0;
 
     for (genvar k = 0; k < Kinds; k++) begin : gen_count
       // Of the upper bits only whether all are set, so that no carry decides.

@@ -18,19 +18,21 @@ module flex_window
   import flex_window_pkg::*;
 #(
   // Bytes of a pixel; a power of two.
-  parameter int unsigned N         = 8,
+  parameter int unsigned N             = 8,
   // Bytes of a beat; a power of two, 1..32 pixels.
-  parameter int unsigned DataBytes = 64,
+  parameter int unsigned DataBytes     = 64,
   // Taps of a window: 9, or 1 for layers that only scale channels.
-  parameter int unsigned Taps      = 9,
+  parameter int unsigned Taps          = 9,
   // Two pixels per multiplier.
-  parameter bit          Packed    = 1'b1,
+  parameter bit          Packed        = 1'b1,
   // Channels have a second set of parameters, for sums up to a last one.
-  parameter bit          Slopes    = 1'b0,
+  parameter bit          Slopes        = 1'b0,
   // Beats of a row at most, where taps are 9.
-  parameter int unsigned LineBeats = 512,
+  parameter int unsigned LineBeats     = 512,
   // Channels of a layer at most; a power of two.
-  parameter int unsigned Channels  = 1024
+  parameter int unsigned Channels      = 1024,
+  // Multipliers of the part take 18x18 bits, see flex_product.
+  parameter bit          SplitProducts = 1'b0
 ) (
   input  logic                           clk_i,
   input  logic                           rst_ni,
@@ -311,8 +313,9 @@ module flex_window
     );
 
     flex_requantize_lane #(
-      .Pixels(B),
-      .Slopes(Slopes)
+      .Pixels       (B),
+      .Slopes       (Slopes),
+      .SplitProducts(SplitProducts)
     ) u_lane (
       .clk_i,
       .rst_ni,

@@ -33,6 +33,7 @@ module flex_sim_top #(
   parameter  int unsigned WindowTaps     = 0,
   parameter  int unsigned WindowBeats    = 512,
   parameter  int unsigned WindowChannels = 1024,
+  parameter  bit          SplitProducts  = 1'b0,
   parameter  int unsigned Cores          = 1,
   parameter  int unsigned OnChipBytes    = 0,
   parameter  int unsigned OnChipPages    = 1,
@@ -123,6 +124,7 @@ module flex_sim_top #(
     .WindowTaps    (WindowTaps),
     .WindowBeats   (WindowBeats),
     .WindowChannels(WindowChannels),
+    .SplitProducts (SplitProducts),
     .Cores         (Cores),
     .OnChipBytes   (OnChipBytes),
     .OnChipPages   (OnChipPages)

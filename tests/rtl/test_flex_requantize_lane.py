@@ -11,17 +11,24 @@ pytestmark = pytest.mark.rtl
 
 
 @pytest.mark.parametrize(
-    ("pixels", "slopes", "wide"),
+    ("pixels", "slopes", "wide", "split"),
     [
-        (1, False, False),
-        (3, False, False),
-        (1, True, False),
-        (3, True, False),
-        (2, False, True),
-        (3, True, True),
+        (1, False, False, False),
+        (3, False, False, True),
+        (1, True, False, True),
+        (3, True, False, False),
+        (2, False, True, True),
+        (3, True, True, False),
     ],
 )
-def test_flex_requantize_lane(tmp_path: Path, pixels: int, slopes: bool, wide: bool) -> None:
-    parameters = {"Pixels": pixels, "Slopes": int(slopes), "Wide": int(wide)}
+def test_flex_requantize_lane(
+    tmp_path: Path, pixels: int, slopes: bool, wide: bool, split: bool
+) -> None:
+    parameters = {
+        "Pixels": pixels,
+        "Slopes": int(slopes),
+        "Wide": int(wide),
+        "SplitProducts": int(split),
+    }
     env = {"PIXELS": str(pixels), "SLOPES": str(int(slopes)), "WIDE": str(int(wide))}
     assert simulate("flex_requantize_lane", tmp_path, parameters, env=env) == 3

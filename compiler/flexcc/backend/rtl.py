@@ -19,14 +19,15 @@ __all__ = [
 FILE_LIST = "flex.f"
 SYSTEM = "flex_system.sv"
 WAIVERS = "lint.vlt"
-BITS = ("Packed", "Slopes", "Tables", "Sums", "Bends", "Wide")
+BITS = ("Packed", "Slopes", "Tables", "Sums", "Bends", "Wide", "SplitProducts")
 """The parameters that are true or false."""
 
 
 def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
     """The parameters of flex_top, by name, in their order."""
     a = accelerator
-    # What an accelerator without on-chip memory is built of does not name it.
+    # What an accelerator without them is built of does not name them.
+    split = {"SplitProducts": 1}
     on_chip = {"OnChipBytes": a.on_chip_bytes, "OnChipPages": a.on_chip_pages}
     return {
         "M": a.m,
@@ -50,6 +51,7 @@ def rtl_parameters(accelerator: Accelerator) -> dict[str, int]:
         "WindowBeats": a.window_beats,
         "WindowChannels": a.window_channels,
         "Cores": a.cores,
+        **(split if a.split_products else {}),
         **(on_chip if a.on_chip_bytes else {}),
     }
 

@@ -24,7 +24,7 @@ class Family(Enum):
 
     @property
     def packs(self) -> bool:
-        """Whether one multiplier takes two int8 products with a shared factor (27x18 bits)."""
+        """Whether a multiplier takes 27x18 bits: two int8 products with a shared factor."""
         return self is Family.XCUP
 
 
