@@ -21,9 +21,9 @@ class Accelerator:
     """Array shape and buffer depths; `docs/rtl/microarchitecture.md` explains each.
 
     `m` rows, `p` columns, `n` lanes, `q` drain chains per column; `packed` when two columns share a
-    multiplier; `split_products` when multipliers take less than 27x18 bits, so that longer products
-    are two. `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count
-    words per bank and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
+    multiplier; `split_products` when multipliers take 18x18 bits, so that longer products are two.
+    `beat_bytes` is the width of the memory ports. `act_words` and `out_words` count words per bank
+    and half, `weight_words` and `param_passes` the rings, `list_entries` one half.
     With `slopes` a channel has a second set of parameters, for outputs below zero; with `tables`
     outputs can be looked up on their way into the output buffer.
     With `sums` there is the engine that adds a second tensor to outputs; with `bends`, which needs

@@ -23,6 +23,10 @@ def _extremes(width: int) -> list[int]:
     return bounds + [s << 17 for s in (-1, 1) if width > 18]
 
 
+def _random(width: int) -> int:
+    return _signed(random.getrandbits(width), width)
+
+
 def _signed(value: int, width: int) -> int:
     return value - (1 << width) if value >> (width - 1) else value
 
@@ -33,7 +37,7 @@ async def parts_add_up_to_the_product(dut: Any) -> None:
     width, expected = A + B, None
     pairs = list(itertools.product(_extremes(A), _extremes(B)))
     while len(pairs) < _PAIRS:
-        pairs.append(tuple(_signed(random.getrandbits(bits), bits) for bits in (A, B)))
+        pairs.append((_random(A), _random(B)))
     await FallingEdge(dut.clk_i)
     for a, b in pairs:
         enabled = expected is None or random.random() < 0.7

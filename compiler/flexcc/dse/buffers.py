@@ -75,7 +75,7 @@ def largest_buffers(
         n=shape.n,
         q=q,
         packed=shape.packed,
-        split_products=not device.family.packs,
+        split_products=device.family.splits,
         beat_bytes=device.memory_bytes,
         param_passes=min(max(_power_of_two(passes), _LEAST_PARAM_PASSES), _MOST_PARAM_PASSES),
         list_entries=min(max(_power_of_two(entries), _LEAST_LIST_ENTRIES), 4096),

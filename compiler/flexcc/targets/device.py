@@ -24,8 +24,13 @@ class Family(Enum):
 
     @property
     def packs(self) -> bool:
-        """Whether a multiplier takes 27x18 bits: two int8 products with a shared factor."""
+        """Whether one multiplier takes two int8 products with a shared factor (27x18 bits)."""
         return self is Family.XCUP
+
+    @property
+    def splits(self) -> bool:
+        """Whether multipliers take 18x18 bits, so that products behind the array need several."""
+        return self is Family.ECP5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from flexcc.backend.rtl import rtl_parameters
 from flexcc.dse import Reshape
 from flexcc.dse.array_bounds import FormBounds, Needs
 from flexcc.dse.best_first import best_first
@@ -60,6 +61,18 @@ def test_no_tiles_undercut_the_bounds_of_their_array(seed: int, target: str, cor
             assert bound <= cost
             assert bound > cost / 8, "no straw man"
     assert mapped
+
+
+@pytest.mark.parametrize(
+    ("target", "split"), [("ulx3s-85f", True), ("pynq-z2", False), ("u250", False)]
+)
+def test_products_are_split_where_multipliers_are_narrow(target: str, split: bool) -> None:
+    device = load_device(target)
+    forms = Forms(_network(0), (), device.memory_bytes, keep_zeros=False, without=())
+    shape = next(iter(forms.shapes(share_of(device, 1))))
+    built = largest_buffers(forms.plain_stages(), shape, share_of(device, 1), 1)
+    assert built.split_products is split
+    assert ("SplitProducts" in rtl_parameters(built)) is split
 
 
 @pytest.mark.parametrize(("seed", "target", "cores"), _CASES)
