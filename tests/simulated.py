@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan
+from flexcc.backend.plan import Plan, StagePlan
 from flexcc.backend.rtl import rtl_parameters
 from sim.run_program import Failure, MemoryBehaviour, ProgramRun, run_program
 
-__all__ = ["BEHAVIOURS", "run_equal", "run_image", "wild_memory"]
+__all__ = ["BEHAVIOURS", "run_equal", "run_image", "steps_of", "wild_memory"]
 
 
 def wild_memory(seed: int, failures: tuple[Failure, ...] = ()) -> MemoryBehaviour:
@@ -46,6 +46,17 @@ def run_image(
         memory=memory,
     )
     return run
+
+
+def steps_of(stage: StagePlan) -> int:
+    """Steps of all tiles of a stage, those of all cores."""
+    runs = [entry.run for entry in stage.entries]
+    return sum(
+        tile.array.rows
+        * tile.array.groups
+        * sum(sum(runs[p.list_start : p.list_start + p.list_entries]) for p in tile.passes)
+        for tile in stage.tiles
+    )
 
 
 def run_equal(

@@ -18,7 +18,7 @@ from sim.run_program import (
     MemoryBehaviour,
 )
 from tests.networks import TILED, Case, case_on, evaluate
-from tests.simulated import BEHAVIOURS, run_equal, run_image
+from tests.simulated import BEHAVIOURS, run_equal, run_image, steps_of
 
 pytestmark = pytest.mark.rtl
 
@@ -48,6 +48,10 @@ def test_cores_share_an_image(cores: int, seed: int) -> None:
         case, plan = _waiting_case(rng, cores)
         run = run_equal(plan, case.inputs, evaluate(case.graph, case.inputs), behaviour)
         assert run.outcome.tiles_done == plan.tiles
+        # Counters are those of all cores together.
+        counts = run.outcome.engines
+        assert counts["array"]["busy"] == sum(map(steps_of, plan.stages))
+        assert all(sum(engine.values()) <= cores * run.outcome.cycles for engine in counts.values())
 
 
 def test_a_lost_core_ends_the_others(seed: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from flexcc.backend.image import expected_image, first_difference, initial_image
-from flexcc.backend.plan import Plan, StagePlan
+from flexcc.backend.plan import Plan
 from flexcc.backend.planner import build_plan
 from flexcc.backend.rtl import rtl_parameters
 from flexcc.measured import total_cycles
@@ -36,6 +36,7 @@ from sim.run_program import (
     run_program,
 )
 from tests.networks import ACCELERATORS, Case, evaluate, random_case
+from tests.simulated import steps_of
 
 Image = NDArray[np.uint8]
 
@@ -82,16 +83,6 @@ def program_alone(words: list[int], seed: int) -> Image:
     assert len(program) <= BEAT_BYTES
     image[4096 : 4096 + len(program)] = np.frombuffer(program, np.uint8)
     return image
-
-
-def steps_of(stage: StagePlan) -> int:
-    runs = [entry.run for entry in stage.entries]
-    return sum(
-        tile.array.rows
-        * tile.array.groups
-        * sum(sum(runs[p.list_start : p.list_start + p.list_entries]) for p in tile.passes)
-        for tile in stage.tiles
-    )
 
 
 def empty_program(seed: int, tiles: int = 0) -> Image:
