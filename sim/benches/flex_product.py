@@ -11,6 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
 from sim.bus.clock import CLOCK_PERIOD_NS
+from sim.operands import signed_fields
 
 A, B = int(os.environ["A"]), int(os.environ["B"])
 SPLIT = os.environ["SPLIT"] == "1"
@@ -24,11 +25,7 @@ def _extremes(width: int) -> list[int]:
 
 
 def _random(width: int) -> int:
-    return _signed(random.getrandbits(width), width)
-
-
-def _signed(value: int, width: int) -> int:
-    return value - (1 << width) if value >> (width - 1) else value
+    return random.randrange(-(1 << width - 1), 1 << width - 1)
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")
@@ -46,8 +43,7 @@ async def parts_add_up_to_the_product(dut: Any) -> None:
         dut.b_i.value = b & ((1 << B) - 1)
         await FallingEdge(dut.clk_i)
         expected = a * b if enabled else expected
-        both = int(dut.part_o.value)
-        parts = [_signed(both >> width * i & ((1 << width) - 1), width) for i in range(2)]
+        parts = signed_fields(int(dut.part_o.value), width, 2)
         assert sum(parts) == expected, f"{a} * {b}"
         assert SPLIT or parts[1] == 0
         assert not SPLIT or parts[1] % (1 << 17) == 0
